@@ -1,0 +1,341 @@
+"""Every error that Ledgit raises on purpose.
+
+::
+
+    LedgitError                        exit 1
+    ├── UsageError                     exit 2   the call's words are off
+    │   ├── InvalidName                         a key, path or experiment name
+    │   ├── InvalidValue                        a value that can't be what it must be
+    │   ├── FilterError                         a filter or order_by that doesn't parse
+    │   └── ConfigError                         a setting with an impossible value
+    ├── NotFound                       exit 3
+    │   ├── RunNotFound
+    │   ├── ExperimentNotFound
+    │   └── ArtifactNotFound
+    ├── Ambiguous                      exit 3   several runs match
+    ├── Conflict                       exit 4   what is there forbids it
+    │   ├── ParamConflict                       a param can't change its value
+    │   ├── ExperimentExists
+    │   ├── RunStateError                       the run is not in the state it must be in
+    │   ├── RefMoved                            somebody else moved the ref first
+    │   └── WorkTreeChanged                     would overwrite uncommitted work
+    ├── RepositoryError                exit 5
+    │   ├── NotARepository
+    │   ├── UnsupportedRepository               object format, ref storage, extensions
+    │   ├── ReadOnlyRepository
+    │   └── GitFailed                           a git command failed
+    ├── RecordError                    exit 6   data in the repository that does not decode
+    │   ├── NewerFormat                         written by a newer Ledgit
+    │   └── UnsafePath                          a path that would leave its folder
+    ├── StorageError                   exit 7   the disk refused
+    └── MissingDependency              exit 8   an extra is not installed
+
+Each keeps its values as attributes, says what is wrong and where in one sentence, and what
+to do next. The arguments given to ``super().__init__`` are the constructor's own, so errors
+survive pickling between processes.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+__all__ = [
+    "Ambiguous",
+    "ArtifactNotFound",
+    "ConfigError",
+    "Conflict",
+    "ExperimentExists",
+    "ExperimentNotFound",
+    "FilterError",
+    "GitFailed",
+    "InvalidName",
+    "InvalidValue",
+    "LedgitError",
+    "MissingDependency",
+    "NewerFormat",
+    "NotARepository",
+    "NotFound",
+    "ParamConflict",
+    "ReadOnlyRepository",
+    "RecordError",
+    "RefMoved",
+    "RepositoryError",
+    "RunNotFound",
+    "RunStateError",
+    "StorageError",
+    "UnsafePath",
+    "UnsupportedRepository",
+    "UsageError",
+    "WorkTreeChanged",
+]
+
+
+class LedgitError(Exception):
+    """Base of every error this package raises on purpose."""
+
+    exit_code = 1
+
+
+class UsageError(LedgitError):
+    """The call itself is wrong."""
+
+    exit_code = 2
+
+    def __init__(self, message: str) -> None:
+        super().__init__(message)
+        self.message = message
+
+    def __str__(self) -> str:
+        return self.message
+
+
+class InvalidName(UsageError):
+    """A key, path or experiment name that can't be stored; *reason* ends the sentence."""
+
+    def __init__(self, kind: str, name: str, reason: str) -> None:
+        Exception.__init__(self, kind, name, reason)
+        self.kind, self.name, self.reason = kind, name, reason
+
+    def __str__(self) -> str:
+        shown = self.name if len(self.name) <= 60 else self.name[:57] + "..."
+        return f"{self.kind} name {shown!r} {self.reason}"
+
+
+class InvalidValue(UsageError):
+    """A value of the wrong kind for *what*; *expected* says what would do."""
+
+    def __init__(self, what: str, value: object, expected: str) -> None:
+        shown = repr(value)
+        Exception.__init__(self, what, shown if len(shown) <= 80 else shown[:77] + "...", expected)
+        self.what, self.value, self.expected = self.args
+
+    def __str__(self) -> str:
+        return f"{self.what} is {self.value}, expected {self.expected}"
+
+
+class FilterError(UsageError):
+    """A filter or order_by that doesn't parse; *position* is a 0-based offset into *text*."""
+
+    def __init__(self, text: str, position: int, reason: str) -> None:
+        Exception.__init__(self, text, position, reason)
+        self.text, self.position, self.reason = text, position, reason
+
+    def __str__(self) -> str:
+        return f"{self.reason}\n  {self.text}\n  {' ' * self.position}^"
+
+
+class ConfigError(UsageError):
+    """A setting whose value Ledgit can't use."""
+
+    def __init__(self, key: str, value: str, expected: str) -> None:
+        Exception.__init__(self, key, value, expected)
+        self.key, self.value, self.expected = key, value, expected
+
+    def __str__(self) -> str:
+        return f"{self.key} is {self.value!r}, expected {self.expected}"
+
+
+class NotFound(LedgitError):
+    """Nothing has this name."""
+
+    exit_code = 3
+    kind = "object"
+
+    def __init__(self, ref: str, near: Sequence[str] = ()) -> None:
+        super().__init__(ref, tuple(near))
+        self.ref, self.near = ref, tuple(near)
+
+    def __str__(self) -> str:
+        hint = f" (did you mean {' or '.join(self.near[:3])}?)" if self.near else ""
+        return f"no {self.kind} matches {self.ref!r}{hint}"
+
+
+class RunNotFound(NotFound):
+    """No run has this id, name or revision."""
+
+    kind = "run"
+
+
+class ExperimentNotFound(NotFound):
+    """No experiment has this name or id."""
+
+    kind = "experiment"
+
+
+class ArtifactNotFound(NotFound):
+    """The run has no artifact at this path."""
+
+    kind = "artifact"
+
+
+class Ambiguous(LedgitError):
+    """Several runs match; *candidates* are one line each."""
+
+    exit_code = 3
+
+    def __init__(self, ref: str, candidates: Sequence[str]) -> None:
+        super().__init__(ref, tuple(candidates))
+        self.ref, self.candidates = ref, tuple(candidates)
+
+    def __str__(self) -> str:
+        listed = "\n  ".join(self.candidates[:20])
+        more = f"\n  … and {len(self.candidates) - 20} more" if len(self.candidates) > 20 else ""
+        return f"{self.ref!r} matches {len(self.candidates)} runs; name one by its id:\n  {listed}{more}"
+
+
+class Conflict(LedgitError):
+    """What is already there forbids it."""
+
+    exit_code = 4
+
+    def __init__(self, message: str) -> None:
+        super().__init__(message)
+        self.message = message
+
+    def __str__(self) -> str:
+        return self.message
+
+
+class ParamConflict(Conflict):
+    """A param was logged again with another value."""
+
+    def __init__(self, key: str, old: str, new: str) -> None:
+        Exception.__init__(self, key, old, new)
+        self.key, self.old, self.new = key, old, new
+
+    def __str__(self) -> str:
+        return (
+            f"param {self.key!r} is already {self.old!r} in this run and can't become {self.new!r};"
+            " log it under another name, or start another run"
+        )
+
+
+class ExperimentExists(Conflict):
+    """An experiment of this name is there already."""
+
+
+class RunStateError(Conflict):
+    """The run is active, deleted or finished where it must not be."""
+
+
+class RefMoved(Conflict):
+    """A ref changed between reading and writing it."""
+
+    def __init__(self, ref: str) -> None:
+        Exception.__init__(self, ref)
+        self.ref = ref
+
+    def __str__(self) -> str:
+        return f"{self.ref} was changed by another process at the same moment; repeat the command"
+
+
+class WorkTreeChanged(Conflict):
+    """Writing would overwrite uncommitted changes; *paths* are those."""
+
+    def __init__(self, paths: Sequence[str]) -> None:
+        Exception.__init__(self, tuple(paths))
+        self.paths = tuple(paths)
+
+    def __str__(self) -> str:
+        shown = "\n  ".join(self.paths[:10])
+        more = f"\n  … and {len(self.paths) - 10} more" if len(self.paths) > 10 else ""
+        return f"these files have changes that would be overwritten; commit or stash them first:\n  {shown}{more}"
+
+
+class RepositoryError(LedgitError):
+    """Git, or the repository, can't do what is needed."""
+
+    exit_code = 5
+
+    def __init__(self, message: str) -> None:
+        super().__init__(message)
+        self.message = message
+
+    def __str__(self) -> str:
+        return self.message
+
+
+class NotARepository(RepositoryError):
+    """There is no Git repository at *path*."""
+
+    def __init__(self, path: str) -> None:
+        Exception.__init__(self, path)
+        self.path = path
+
+    def __str__(self) -> str:
+        return f"{self.path} is not inside a Git repository; run 'git init' there, or change to one"
+
+
+class UnsupportedRepository(RepositoryError):
+    """A repository format that Ledgit can't write to yet."""
+
+
+class ReadOnlyRepository(RepositoryError):
+    """The repository can be read but not written."""
+
+
+class GitFailed(RepositoryError):
+    """A git command failed; *stderr* is what it said."""
+
+    def __init__(self, command: Sequence[str], returncode: int, stderr: str) -> None:
+        Exception.__init__(self, tuple(command), returncode, stderr)
+        self.command, self.returncode, self.stderr = tuple(command), returncode, stderr
+
+    def __str__(self) -> str:
+        said = self.stderr.strip().splitlines()
+        first = next((line for line in said if line.startswith(("fatal:", "error:"))), said[0] if said else "")
+        return f"git {' '.join(self.command[:3])} failed (exit {self.returncode}): {first or 'no message'}"
+
+
+class RecordError(LedgitError):
+    """Data in the repository that does not decode; *where* names it."""
+
+    exit_code = 6
+
+    def __init__(self, where: str, reason: str) -> None:
+        super().__init__(where, reason)
+        self.where, self.reason = where, reason
+
+    def __str__(self) -> str:
+        return f"{self.where}: {self.reason}"
+
+
+class NewerFormat(RecordError):
+    """The data was written by a newer Ledgit."""
+
+    def __init__(self, where: str, version: int, known: int) -> None:
+        Exception.__init__(self, where, version, known)
+        self.where, self.version, self.known = where, version, known
+
+    def __str__(self) -> str:
+        return f"{self.where} has format {self.version}, this Ledgit reads up to {self.known}; upgrade Ledgit"
+
+
+class UnsafePath(RecordError):
+    """A path from the repository that would leave its folder."""
+
+
+class StorageError(LedgitError):
+    """The disk refused; *what* was being written."""
+
+    exit_code = 7
+
+    def __init__(self, what: str, reason: str) -> None:
+        super().__init__(what, reason)
+        self.what, self.reason = what, reason
+
+    def __str__(self) -> str:
+        return f"can't write {self.what}: {self.reason}"
+
+
+class MissingDependency(LedgitError):
+    """A library that this feature needs is not installed."""
+
+    exit_code = 8
+
+    def __init__(self, feature: str, package: str) -> None:
+        super().__init__(feature, package)
+        self.feature, self.package = feature, package
+
+    def __str__(self) -> str:
+        return f"{self.feature} needs {self.package}; install it with 'pip install {self.package}'"
