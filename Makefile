@@ -1,0 +1,79 @@
+# Needs Python 3.11 or newer, Git and make. Everything else goes into ./.venv.
+#
+#   make demo     build a scratch repository in ./demo, train a few models, look at the runs
+#   make test     every test
+#   make check    lint, format and types
+#   make bench    the benchmarks, beside MLflow in a virtual environment of its own
+#   make docs     renew the generated pages of docs/reference
+#   make clean    remove what the above made
+
+SHELL := /bin/sh
+VENV := .venv
+BIN := $(VENV)/bin
+JOBS ?= 2
+PYTEST_ARGS ?=
+
+PYTHON ?= $(shell for python in python3 python3.13 python3.12 python3.11 python; do \
+	$$python -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && { echo $$python; break; }; done)
+PIP_INSTALL := -m pip --disable-pip-version-check install --quiet -c constraints.txt
+# Asked for by its exact version in the same call: a range may bring a CUDA build of several GB.
+TORCH := $(shell grep '^torch==' constraints.txt)
+
+.DEFAULT_GOAL := help
+.PHONY: help env demo test check lint types bench docs constraints clean
+
+help:
+	@sed -n 's/^#   //p' Makefile
+
+# A stamp is touched last, so an interrupted installation is repeated.
+$(VENV)/.made:
+	@test -n "$(PYTHON)" || { echo "Python 3.11 or newer is needed; name it with: make PYTHON=/path/to/python" >&2; exit 1; }
+	@$(PYTHON) -m venv $(VENV) || { echo "Python's venv module does not work here (Debian: apt install python3-venv)" >&2; exit 1; }
+	@touch $@
+
+$(VENV)/.demo: $(VENV)/.made pyproject.toml constraints.txt
+	@echo "installing Ledgit and scikit-learn into $(VENV)"
+	@$(BIN)/python $(PIP_INSTALL) -e '.[demo]'
+	@touch $@
+
+$(VENV)/.test: $(VENV)/.made pyproject.toml constraints.txt
+	@echo "installing Ledgit and everything its tests use into $(VENV)"
+	@$(BIN)/python $(PIP_INSTALL) '$(TORCH)' -e '.[all,demo,test,lint,frameworks]'
+	@touch $(VENV)/.demo $@
+
+env: $(VENV)/.test
+
+demo: $(VENV)/.demo
+	@$(BIN)/ledgit demo demo
+
+test: env
+	@$(BIN)/python -m pytest -n $(JOBS) $(PYTEST_ARGS)
+
+lint: env
+	@$(BIN)/ruff check .
+	@$(BIN)/ruff format --check .
+
+types: env
+	@$(BIN)/mypy
+
+check: lint types
+
+.venv-bench/.made: constraints.txt
+	@test -n "$(PYTHON)" || { echo "Python 3.11 or newer is needed; name it with: make PYTHON=/path/to/python" >&2; exit 1; }
+	@$(PYTHON) -m venv .venv-bench
+	@.venv-bench/bin/python -m pip --disable-pip-version-check install --quiet -r benchmarks/requirements.txt
+	@touch $@
+
+bench: env .venv-bench/.made
+	@$(BIN)/python -m benchmarks --mlflow-python .venv-bench/bin/python --write docs/benchmarks.md
+
+docs: env
+	@$(BIN)/python docs/generate.py
+
+# From what is installed now: run it after an upgrade that passed the tests.
+constraints: env
+	@{ sed -n '/^#/p' constraints.txt; $(BIN)/python -m pip freeze --exclude-editable | sed 's/+.*//'; } > constraints.new
+	@mv constraints.new constraints.txt
+
+clean:
+	rm -rf $(VENV) .venv-bench demo .pytest_cache .mypy_cache .ruff_cache .hypothesis
