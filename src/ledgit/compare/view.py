@@ -1,0 +1,59 @@
+"""What a comparison needs to know of a run."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+Value = str | int | float | bool | None
+
+
+class Missing:
+    """The cell of a run that lacks the key: not the same as a value of ``None``."""
+
+    __slots__ = ()
+
+    def __repr__(self) -> str:
+        return "MISSING"
+
+    def __bool__(self) -> bool:
+        return False
+
+
+MISSING = Missing()
+Cell = Value | Missing
+
+
+@dataclass(frozen=True, slots=True)
+class ArtifactFacts:
+    """An artifact as it is compared: by what is in it, not by when it was written."""
+
+    digest: str
+    size: int
+
+
+@dataclass(frozen=True, slots=True)
+class RunView:
+    """One run, flattened for comparison.
+
+    Attributes:
+        id: 32 hex digits.
+        name: What people call it.
+        params: Typed values as logged.
+        metrics: Latest values.
+        tags: Labels; the note is one of them.
+        artifacts: By path.
+        environment: ``python``, ``platform``, … and ``packages.<name>`` to version.
+        inputs: Data set name to digest.
+        code: ``commit``, ``branch``, ``tree``, ``dirty``, ``patch_id``, ``entry point``, ``command``.
+    """
+
+    id: str
+    name: str
+    params: Mapping[str, Value] = field(default_factory=dict)
+    metrics: Mapping[str, float] = field(default_factory=dict)
+    tags: Mapping[str, str] = field(default_factory=dict)
+    artifacts: Mapping[str, ArtifactFacts] = field(default_factory=dict)
+    environment: Mapping[str, Value] = field(default_factory=dict)
+    inputs: Mapping[str, str] = field(default_factory=dict)
+    code: Mapping[str, Value] = field(default_factory=dict)
