@@ -1,0 +1,96 @@
+"""The start of a run where the snapshot of the code is work: 10,000 files, 26 of them changed."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import time
+from pathlib import Path
+
+from benchmarks.case import Case, Subject, Target
+from benchmarks.measure import Timing, middle, timed
+from benchmarks.repository import edit_files, git, large_repository
+
+REPEATS = 5
+
+
+def prepare(folder: Path, python: str) -> None:
+    """Build the repository once; every round edits it anew."""
+    large_repository(folder)
+
+
+def ledgit(folder: Path) -> dict[str, Timing]:
+    """How long ``start_run`` keeps its caller, and when the snapshot's ref is there."""
+    import ledgit
+
+    edit_files(folder, time.time_ns())
+    first = _start(ledgit, folder)
+    again = []
+    for _ in range(REPEATS):
+        edit_files(folder, time.time_ns())
+        again.append(_start(ledgit, folder))
+    return {
+        "start_run, first in the process": first[0],
+        "start_run": middle([caller for caller, _ in again]),
+        "snapshot taken": middle([taken for _, taken in again]),
+    }
+
+
+def _start(ledgit: object, folder: Path) -> tuple[Timing, Timing]:
+    started = time.perf_counter()
+    run = ledgit.start_run()  # type: ignore[attr-defined]
+    caller = time.perf_counter() - started
+    ref = folder / ".git" / "refs" / "ledgit" / "active" / run.info.run_id
+    while not ref.exists():
+        if time.perf_counter() - started > 30:
+            message = f"no snapshot at {ref} after 30 s"
+            raise TimeoutError(message)
+        time.sleep(0.0005)
+    taken = time.perf_counter() - started
+    ledgit.end_run()  # type: ignore[attr-defined]
+    return Timing(caller), Timing(taken)
+
+
+def git_commands(folder: Path) -> dict[str, Timing]:
+    """``git add --all`` and ``git write-tree`` on a copy of the index: the plain way to a snapshot."""
+    index = str(folder / ".git" / "benchmark-index")
+    environment = {**os.environ, "GIT_INDEX_FILE": index}
+
+    def work() -> None:
+        shutil.copy2(folder / ".git" / "index", index)
+        subprocess.run(["git", "add", "--all"], cwd=folder, env=environment, check=True)
+        subprocess.run(["git", "write-tree"], cwd=folder, env=environment, check=True, stdout=subprocess.DEVNULL)
+
+    taken = []
+    for _ in range(REPEATS):
+        edit_files(folder, time.time_ns())
+        taken.append(timed(work))
+    return {"snapshot taken": middle(taken)}
+
+
+def git_status(folder: Path) -> dict[str, Timing]:
+    """``git status``: what only looking costs."""
+    taken = []
+    for _ in range(REPEATS):
+        edit_files(folder, time.time_ns())
+        taken.append(timed(lambda: git(folder, "--no-optional-locks", "status", "--porcelain", "-uall")))
+    return {"snapshot taken": middle(taken)}
+
+
+CASE = Case(
+    title="Starting a run in a large repository",
+    note="10,000 committed files; 20 changed, one removed, five new. The snapshot is taken beside training.",
+    prepare=prepare,
+    shared=True,
+    rounds=5,
+    subjects=[
+        Subject("ledgit", ledgit, "ledgit"),
+        Subject("git add, git write-tree", git_commands),
+        Subject("git status", git_status),
+    ],
+    targets=[
+        Target("start of a run in a 10,000-file repository with changes ≤ 80 ms", "snapshot taken", "ledgit", 0.080),
+        Target("never on the training thread's way for more than 5 ms", "start_run", "ledgit", 0.005),
+    ],
+)

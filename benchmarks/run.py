@@ -1,0 +1,138 @@
+"""Run the cases and write the report."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import platform
+import subprocess
+import sys
+import tempfile
+from collections.abc import Mapping
+from importlib import import_module
+from importlib.metadata import version
+from pathlib import Path
+
+from benchmarks.case import Case, Command, Subject
+from benchmarks.cases import CASES
+from benchmarks.measure import Timing, middle, run_process, time_process
+from benchmarks.table import Results, case_table, targets_table
+
+ROOT = Path(__file__).parent.parent
+BEGIN, END = "<!-- measured: begin -->", "<!-- measured: end -->"
+
+
+def main() -> int:
+    """Measure what the arguments name; the exit code is 0 however fast it was."""
+    options = arguments()
+    pythons = {"ledgit": sys.executable, "": sys.executable, "mlflow": options.mlflow_python}
+    measured = []
+    with tempfile.TemporaryDirectory(prefix="ledgit-bench-") as scratch:
+        for name in options.only or CASES:
+            case: Case = import_module(f"benchmarks.cases.{name}").CASE
+            folder = Path(scratch).resolve() / name
+            folder.mkdir()
+            rounds = options.rounds or case.rounds
+            measured.append((case, measure(name, case, folder, pythons, rounds)))
+            print(case_table(*measured[-1]), flush=True)
+    report = "\n".join([conditions(pythons), "", targets_table(measured), *[case_table(*one) for one in measured]])
+    print(targets_table(measured))
+    if options.write:
+        write_report(Path(options.write), report)
+    return 0
+
+
+def arguments() -> argparse.Namespace:
+    """Read the command line."""
+    parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
+    parser.add_argument("--mlflow-python", metavar="PATH", help="an interpreter that has mlflow; without it, no MLflow")
+    parser.add_argument("--only", action="append", choices=CASES, help="this case alone (may be repeated)")
+    parser.add_argument("--rounds", type=int, metavar="N", help="processes of each subject, instead of the case's own")
+    parser.add_argument("--write", metavar="FILE", help="put the report between the two marks in this Markdown file")
+    options = parser.parse_args()
+    if options.mlflow_python:
+        options.mlflow_python = os.path.abspath(options.mlflow_python)
+    return options
+
+
+def measure(name: str, case: Case, folder: Path, pythons: Mapping[str, str | None], rounds: int) -> Results:
+    """Let the subjects take turns, *rounds* times, and return the median of each measure."""
+    subjects = [subject for subject in case.subjects if pythons[subject.library]]
+    environment = clean_environment()
+    shared = folder / "shared"
+    shared.mkdir()
+    if case.prepare:
+        os.environ.clear()
+        os.environ.update(environment)
+        case.prepare(shared, sys.executable)
+    found: dict[str, dict[str, list[Timing]]] = {subject.name: {} for subject in subjects}
+    for number in range(rounds + 1):
+        for index, subject in enumerate(subjects):
+            place = shared if case.shared else folder / f"{number}-{index}"
+            place.mkdir(exist_ok=True)
+            if isinstance(subject, Command):
+                times = command(subject, place, pythons, environment)
+                if number == 0:
+                    continue  # warms the page cache and writes the .pyc files
+            elif number == rounds:
+                continue
+            else:
+                times = worker(name, subject, place, str(pythons[subject.library]), environment)
+            for key, timing in times.items():
+                found[subject.name].setdefault(key, []).append(timing)
+        print(f"{name}: round {number + 1}", file=sys.stderr, flush=True)
+    return {subject: {key: middle(timings) for key, timings in measures.items()} for subject, measures in found.items()}
+
+
+def command(
+    subject: Command, place: Path, pythons: Mapping[str, str | None], environment: Mapping[str, str]
+) -> dict[str, Timing]:
+    """Time a command line from start to exit."""
+    python, mlflow = Path(sys.executable), Path(pythons["mlflow"] or "")
+    names = {"python": python, "bin": python.parent, "mlflow_python": mlflow, "mlflow_bin": mlflow.parent}
+    line = [argument.format(**names) for argument in subject.arguments]
+    return {"process": time_process(line, place, environment)}
+
+
+def worker(case: str, subject: Subject, place: Path, python: str, environment: Mapping[str, str]) -> dict[str, Timing]:
+    """Do a subject's work in a process of its own."""
+    line = [python, "-m", "benchmarks.worker", case, subject.name, str(place)]
+    output = run_process(line, place, {**environment, "PYTHONPATH": str(ROOT)})
+    return {key: Timing(*value) for key, value in json.loads(output.splitlines()[-1]).items()}
+
+
+def clean_environment() -> dict[str, str]:
+    """This process's environment without what would change how the subjects work."""
+    kept = {
+        name: value
+        for name, value in os.environ.items()
+        if not name.startswith(("GIT_", "LEDGIT_", "MLFLOW_", "PYTHON"))
+    }
+    return kept | {
+        "GIT_CONFIG_GLOBAL": os.devnull,
+        "GIT_CONFIG_NOSYSTEM": "1",
+        "MLFLOW_DISABLE_TELEMETRY": "true",
+        "DO_NOT_TRACK": "true",
+    }
+
+
+def conditions(pythons: Mapping[str, str | None]) -> str:
+    """Say on what this was measured."""
+    git = subprocess.run(["git", "--version"], capture_output=True, text=True, check=True).stdout.split()[2]
+    versions = [f"Python {platform.python_version()}", f"git {git}"]
+    versions += [f"{name} {version(name)}" for name in ("ledgit", "pygit2", "dvc")]
+    if pythons["mlflow"]:
+        code = "from importlib.metadata import version; print(version('mlflow'))"
+        asked = subprocess.run([pythons["mlflow"], "-c", code], capture_output=True, text=True, check=True)
+        versions.append(f"mlflow {asked.stdout.strip()}")
+    load = ", ".join(f"{value:.1f}" for value in os.getloadavg())
+    return f"{platform.system()} {platform.machine()}, {os.cpu_count()} cores, load {load}. {', '.join(versions)}.\n"
+
+
+def write_report(path: Path, report: str) -> None:
+    """Replace what stands between the two marks in *path*."""
+    text = path.read_text(encoding="utf-8")
+    before, rest = text.split(BEGIN, 1)
+    _, after = rest.split(END, 1)
+    path.write_text(f"{before}{BEGIN}\n\n{report}\n{END}{after}", encoding="utf-8")
