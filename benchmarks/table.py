@@ -31,11 +31,7 @@ def case_table(case: Case, results: Results) -> str:
             base = reference.get(measure)
             ratio = f"{timing.wall / base.wall:.2f}" if base else ""
             cpu = "" if timing.cpu is None else human(timing.cpu)
-            name = (
-                subject
-                if measure in {"process", *subject.split(", ")} or len(measures) == 1
-                else f"{subject}: {measure}"
-            )
+            name = subject if len(measures) == 1 else f"{subject}: {measure}"
             rows.append([name, human(timing.wall), cpu, ratio])
     heading = f"### {case.title}\n\n{case.note}\n\n"
     return heading + table(["", "time", "CPU", f"× {case.subjects[0].name}"], rows)
