@@ -67,21 +67,20 @@ def measure(name: str, case: Case, folder: Path, pythons: Mapping[str, str | Non
         os.environ.update(environment)
         case.prepare(shared, sys.executable)
     found: dict[str, dict[str, list[Timing]]] = {subject.name: {} for subject in subjects}
-    for number in range(rounds + 1):
+    for subject in subjects:
+        if isinstance(subject, Command):
+            command(subject, shared, pythons, environment)  # fills the page cache, writes the .pyc files
+    for number in range(rounds):
         for index, subject in enumerate(subjects):
             place = shared if case.shared else folder / f"{number}-{index}"
             place.mkdir(exist_ok=True)
             if isinstance(subject, Command):
                 times = command(subject, place, pythons, environment)
-                if number == 0:
-                    continue  # warms the page cache and writes the .pyc files
-            elif number == rounds:
-                continue
             else:
                 times = worker(name, subject, place, str(pythons[subject.library]), environment)
             for key, timing in times.items():
                 found[subject.name].setdefault(key, []).append(timing)
-        print(f"{name}: round {number + 1}", file=sys.stderr, flush=True)
+        print(f"{name}: round {number + 1} of {rounds}", file=sys.stderr, flush=True)
     return {subject: {key: middle(timings) for key, timings in measures.items()} for subject, measures in found.items()}
 
 

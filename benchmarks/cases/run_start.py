@@ -15,7 +15,7 @@ from benchmarks.repository import edit_files, git, large_repository
 REPEATS = 5
 
 
-def prepare(folder: Path, python: str) -> None:
+def prepare(folder: Path, _python: str) -> None:
     """Build the repository once; every round edits it anew."""
     large_repository(folder)
 
