@@ -1,0 +1,241 @@
+"""Filters and orders to SQL with bound values.
+
+Two rules keep the SQL safe: a value is only ever a ``?``, and an identifier only ever what
+:class:`Columns` returned. A key that nobody logged has no column; its condition is then decided
+here, for all runs at once.
+
+Logic is SQL's with three values: a comparison with a key that the run lacks is unknown, and so
+is its negation; ``metrics.x != 1`` does not match a run without ``x``. A NaN, or a param that is
+no number compared with one, is there but not equal, less or greater: such a comparison is
+false, and its negation true.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+from ledgit.query.expr import And, Compare, Expr, Membership, Missing, Not, Number, Or
+from ledgit.query.keys import Key
+from ledgit.query.order import OrderKey
+
+__all__ = ["FUNCTIONS", "Columns", "Sql", "Term", "after", "compile_filter", "compile_order", "mentions"]
+
+FUNCTIONS = {"ledgit_lower": lambda text: text.lower() if isinstance(text, str) else None}
+"""SQL functions of one argument that compiled filters call; the connection must have them."""
+
+Value = str | Number | None
+
+_UNKNOWN = "NULL"
+_FLIPPED = {"=": "=", "<": ">", "<=": ">=", ">": "<", ">=": "<="}
+_NUMBERS = {"start", "end", "deleted", "dirty"}
+_TAG_OF = {
+    "mlflow.parentRunId": "parent_run",
+    "mlflow.runName": "name",
+    "mlflow.source.git.branch": "branch",
+    "mlflow.source.git.commit": "code_commit",
+    "mlflow.user": "user",
+}
+"""Tags that MLflow's users search by, and the attribute that holds the same here."""
+
+
+class Columns(Protocol):
+    """Where a key's values are; each returns an SQL expression, or None when no run has any."""
+
+    def text(self, key: Key) -> str | None:
+        """Text of a param, tag or text attribute."""
+
+    def number(self, key: Key) -> str | None:
+        """Number of a metric (its last, min or max), param or numeric attribute; NULL for NaN."""
+
+    def nan(self, key: Key) -> str | None:
+        """Not NULL where the metric is NaN; None when it never is."""
+
+
+@dataclass(frozen=True, slots=True)
+class Sql:
+    """An SQL expression and the values of its ``?`` in order."""
+
+    text: str
+    bindings: tuple[Value, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Term:
+    """One term of an ``ORDER BY``; NULL comes last in both directions."""
+
+    sql: str
+    descending: bool = False
+
+    @property
+    def ordering(self) -> str:
+        """The term with its direction."""
+        return f"{self.sql} {'DESC' if self.descending else 'ASC'} NULLS LAST"
+
+
+def compile_filter(expr: Expr, columns: Columns, now: int | None = None) -> Sql:
+    """Return *expr* as an SQL condition over *columns*.
+
+    Args:
+        expr: What :func:`~ledgit.query.parse_filter` returned.
+        columns: Where the values are.
+        now: Milliseconds since the epoch that ``age`` counts from; the present time by default.
+    """
+    if now is None:
+        import time
+
+        now = int(time.time() * 1000)
+    return _Compiler(columns, now).compile(expr, exact=False)
+
+
+def compile_order(order: Sequence[OrderKey], columns: Columns) -> tuple[Term, ...]:
+    """Return the terms that sort by *order*, then by start (newest first), then by id."""
+    ties = (OrderKey(Key("attributes", "start"), descending=True), OrderKey(Key("attributes", "id")))
+    terms: dict[str, Term] = {}
+    for one in (*order, *ties):
+        for term in _terms(one, columns):
+            terms.setdefault(term.sql, term)
+    return tuple(terms.values())
+
+
+def after(terms: Sequence[Term], values: Sequence[Value]) -> Sql:
+    """Return the condition that a run sorts after the one whose *terms* have *values*."""
+    ways: list[str] = []
+    bindings: list[Value] = []
+    for index, (term, value) in enumerate(zip(terms, values, strict=True)):
+        if value is None:
+            continue  # NULL is last: within this term nothing comes after it
+        same = [f"{earlier.sql} IS ?" for earlier in terms[:index]]
+        later = f"({term.sql} {'<' if term.descending else '>'} ? OR {term.sql} IS NULL)"
+        ways.append(" AND ".join([*same, later]))
+        bindings.extend([*values[:index], value])
+    return Sql(" OR ".join(f"({way})" for way in ways) if ways else "0", tuple(bindings))
+
+
+def mentions(expr: Expr, name: str) -> bool:
+    """Whether *expr* compares the attribute *name*."""
+    if isinstance(expr, And | Or):
+        return any(mentions(item, name) for item in expr.items)
+    if isinstance(expr, Not):
+        return mentions(expr.item, name)
+    return expr.key.kind == "attributes" and expr.key.name == name
+
+
+class _Compiler:
+    def __init__(self, columns: Columns, now: int) -> None:
+        self.columns = columns
+        self.now = now
+
+    def compile(self, expr: Expr, exact: bool) -> Sql:
+        """Return SQL for *expr*; false and unknown need to be told apart only if *exact*."""
+        if isinstance(expr, Not):
+            item = self.compile(expr.item, exact=True)
+            return Sql(f"NOT ({item.text})", item.bindings)
+        if isinstance(expr, And | Or):
+            return _join([self.compile(item, exact) for item in expr.items], "AND" if isinstance(expr, And) else "OR")
+        if isinstance(expr, Missing):
+            return self._missing(expr)
+        if isinstance(expr, Membership):
+            return self._membership(expr, exact)
+        return self._compare(expr, exact)
+
+    def _compare(self, expr: Compare, exact: bool) -> Sql:
+        if isinstance(expr.value, str):
+            column = self._text(expr.key)
+            if column is None:
+                return Sql(_UNKNOWN)
+            return _like(column, expr.op, expr.value) if "LIKE" in expr.op else Sql(f"{column} = ?", (expr.value,))
+        if expr.key == Key("attributes", "age"):
+            start = self.columns.number(Key("attributes", "start"))
+            return Sql(f"{start} {_FLIPPED[expr.op]} ?", (self.now - expr.value,))
+        return self._number(expr.key, f"{{}} {expr.op} ?", (expr.value,), exact)
+
+    def _membership(self, expr: Membership, exact: bool) -> Sql:
+        texts = tuple(value for value in expr.values if isinstance(value, str))
+        numbers = tuple(value for value in expr.values if not isinstance(value, str))
+        parts = []
+        if texts:
+            column = self._text(expr.key)
+            parts.append(Sql(_UNKNOWN) if column is None else Sql(f"{column} IN ({_marks(texts)})", texts))
+        if numbers:
+            parts.append(self._number(expr.key, f"{{}} IN ({_marks(numbers)})", numbers, exact))
+        return _join(parts, "OR")
+
+    def _number(self, key: Key, shape: str, bindings: tuple[Value, ...], exact: bool) -> Sql:
+        column = self.columns.number(key)
+        other = self.columns.nan(key) if key.kind == "metrics" else self._text(key) if key.kind == "params" else None
+        sql = _UNKNOWN if column is None else shape.format(column)
+        bindings = () if column is None else bindings
+        if exact and other is not None:
+            return Sql(f"coalesce({sql}, CASE WHEN {other} IS NOT NULL THEN 0 END)", bindings)
+        return Sql(sql, bindings)
+
+    def _missing(self, expr: Missing) -> Sql:
+        key = expr.key
+        if key.kind == "metrics":
+            number, nan = self.columns.number(key), self.columns.nan(key)
+            if expr.nan:
+                return Sql("0" if nan is None else f"{nan} IS NOT NULL")
+            found = [f"{column} IS NULL" for column in (number, nan) if column is not None]
+            return Sql(" AND ".join(found) or "1")
+        if key.kind == "attributes" and key.name == "age":
+            key = Key("attributes", "start")
+        column = self.columns.number(key) if _is_number(key) else self._text(key)
+        return Sql("1" if column is None else f"{column} IS NULL")
+
+    def _text(self, key: Key) -> str | None:
+        column = self.columns.text(key)
+        if key.kind == "tags" and key.name in _TAG_OF:
+            attribute = self.columns.text(Key("attributes", _TAG_OF[key.name]))
+            return attribute if column is None else f"coalesce({column}, {attribute})"
+        return column
+
+
+def _is_number(key: Key) -> bool:
+    return key.kind == "attributes" and key.name in _NUMBERS
+
+
+def _marks(values: Sequence[object]) -> str:
+    return ", ".join("?" * len(values))
+
+
+def _join(parts: list[Sql], word: str) -> Sql:
+    """Join *parts* as a balanced tree: SQLite refuses expressions over 1,000 deep."""
+    if len(parts) == 1:
+        return parts[0]
+    middle = len(parts) // 2
+    left, right = _join(parts[:middle], word), _join(parts[middle:], word)
+    return Sql(f"({left.text}) {word} ({right.text})", left.bindings + right.bindings)
+
+
+def _like(column: str, op: str, pattern: str) -> Sql:
+    """``LIKE`` by ``GLOB``, which tells upper from lower case; ``ILIKE`` by SQLite's ``LIKE``.
+
+    SQLite folds ASCII letters only; a pattern with others has both sides lowered by Python.
+    """
+    if op == "ILIKE" and pattern.isascii():
+        return Sql(f"{column} LIKE ?", (pattern,))
+    if op == "ILIKE":
+        column, pattern = f"ledgit_lower({column})", pattern.lower()
+    return Sql(f"{column} GLOB ?", (pattern.translate(_GLOB),))
+
+
+_GLOB = str.maketrans({"%": "*", "_": "?", "*": "[*]", "?": "[?]", "[": "[[]"})
+
+
+def _terms(order: OrderKey, columns: Columns) -> list[Term]:
+    key, down = order.key, order.descending
+    if key.kind == "attributes" and key.name == "age":
+        key, down = Key("attributes", "start"), not down
+    if key.kind == "attributes" and key.name == "commit":
+        key = Key("attributes", "code_commit")
+    number = columns.number(key) if key.kind in ("metrics", "params") or _is_number(key) else None
+    text = columns.text(key) if key.kind != "metrics" and not _is_number(key) else None
+    nan = columns.nan(key) if key.kind == "metrics" else None
+    terms = []
+    if nan is not None:
+        rank = f"CASE WHEN {number} IS NOT NULL THEN 0 WHEN {nan} IS NOT NULL THEN 1 ELSE 2 END"
+        terms.append(Term(rank if number is not None else f"({nan} IS NULL)"))
+    terms.extend(Term(column, down) for column in (number, text) if column is not None)
+    return terms
