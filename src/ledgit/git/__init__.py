@@ -1,0 +1,117 @@
+"""Git: the only package that imports pygit2 or runs git.
+
+Names are looked up when first used, so that ``from ledgit.git import Repo`` loads neither
+pygit2 nor ``subprocess``.
+"""
+
+from __future__ import annotations
+
+TYPE_CHECKING = False  # typing.TYPE_CHECKING without importing typing (3 ms)
+if TYPE_CHECKING:
+    from typing import Any
+
+    from ledgit.git.attributes import ensure_attributes
+    from ledgit.git.command import git_environment, git_version, run_git, start_git, try_git
+    from ledgit.git.links import CodeFacts, Link, merge_base, reachable, resolve_links
+    from ledgit.git.objects import (
+        EXECUTABLE,
+        FILE,
+        GITLINK,
+        SYMLINK,
+        TREE,
+        BatchReader,
+        Commit,
+        Objects,
+        Signature,
+        TreeEntry,
+        parse_commit,
+        parse_tree,
+        read_loose,
+    )
+    from ledgit.git.pack import ObjectSet, Pack, release_leftovers
+    from ledgit.git.refs import RefUpdate, list_refs, read_ref, stamp, update_refs
+    from ledgit.git.repo import Config, Repo, identity
+    from ledgit.git.snapshot import LeftOut, Snapshot, SnapshotOptions, Submodule, protect, take_snapshot
+    from ledgit.git.snapshot import patch_id as patch_id
+    from ledgit.git.trees import build, check_name, check_path, edit_tree, encode_tree, graft, without
+    from ledgit.git.worktree import apply_tree, code_tree_without_run, create_branch
+
+__all__ = [
+    "EXECUTABLE",
+    "FILE",
+    "GITLINK",
+    "SYMLINK",
+    "TREE",
+    "BatchReader",
+    "CodeFacts",
+    "Commit",
+    "Config",
+    "LeftOut",
+    "Link",
+    "ObjectSet",
+    "Objects",
+    "Pack",
+    "RefUpdate",
+    "Repo",
+    "Signature",
+    "Snapshot",
+    "SnapshotOptions",
+    "Submodule",
+    "TreeEntry",
+    "apply_tree",
+    "build",
+    "check_name",
+    "check_path",
+    "code_tree_without_run",
+    "create_branch",
+    "edit_tree",
+    "encode_tree",
+    "ensure_attributes",
+    "git_environment",
+    "git_version",
+    "graft",
+    "identity",
+    "list_refs",
+    "merge_base",
+    "parse_commit",
+    "parse_tree",
+    "patch_id",
+    "protect",
+    "reachable",
+    "read_loose",
+    "read_ref",
+    "release_leftovers",
+    "resolve_links",
+    "run_git",
+    "stamp",
+    "start_git",
+    "take_snapshot",
+    "try_git",
+    "update_refs",
+    "without",
+]
+
+_MODULES = {
+    "attributes": "ensure_attributes",
+    "command": "git_environment git_version run_git start_git try_git",
+    "links": "CodeFacts Link merge_base reachable resolve_links",
+    "objects": "EXECUTABLE FILE GITLINK SYMLINK TREE BatchReader Commit Objects Signature TreeEntry"
+    " parse_commit parse_tree read_loose",
+    "pack": "ObjectSet Pack release_leftovers",
+    "refs": "RefUpdate list_refs read_ref stamp update_refs",
+    "repo": "Config Repo identity",
+    "snapshot": "LeftOut Snapshot SnapshotOptions Submodule patch_id protect take_snapshot",
+    "trees": "build check_name check_path edit_tree encode_tree graft without",
+    "worktree": "apply_tree code_tree_without_run create_branch",
+}
+
+
+def __getattr__(name: str) -> Any:
+    from importlib import import_module
+
+    for module, names in _MODULES.items():
+        if name in names.split():
+            value = getattr(import_module(f"ledgit.git.{module}"), name)
+            globals()[name] = value
+            return value
+    raise AttributeError(f"module 'ledgit.git' has no attribute {name!r}")

@@ -1,0 +1,220 @@
+"""Run the ``git`` command so that neither the caller's environment nor the user's settings get in.
+
+A hook, a ``git -c`` alias or a CI job leaves variables behind that point Git at another
+repository, another index, or other settings. All of those are dropped and the repository is
+named by ``GIT_DIR`` and ``GIT_WORK_TREE``; what belongs to the user or the machine (SSH
+command, configuration files, proxies, traces) stays.
+
+Starting a process costs 1-3 ms; ``subprocess`` is imported with the first one (4 ms).
+"""
+
+from __future__ import annotations
+
+import os
+
+from ledgit.errors import GitFailed, RepositoryError
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+    from subprocess import Popen
+
+    from ledgit.git.repo import Repo
+
+__all__ = ["git_environment", "git_version", "run_git", "start_git", "try_git"]
+
+# ``git rev-parse --local-env-vars`` of Git 2.25-2.50, and what else changes the meaning of a
+# command (pathspec switches, quarantine, replaced diff programs) although Git doesn't list it.
+_DROPPED = frozenset(
+    {
+        "GIT_ALTERNATE_OBJECT_DIRECTORIES",
+        "GIT_ATTR_SOURCE",
+        "GIT_COMMON_DIR",
+        "GIT_CONFIG",
+        "GIT_CONFIG_COUNT",
+        "GIT_CONFIG_PARAMETERS",
+        "GIT_DEFAULT_HASH",
+        "GIT_DEFAULT_REF_FORMAT",
+        "GIT_DIFF_OPTS",
+        "GIT_DIR",
+        "GIT_DISCOVERY_ACROSS_FILESYSTEM",
+        "GIT_EDITOR",
+        "GIT_EXTERNAL_DIFF",
+        "GIT_FLUSH",
+        "GIT_GLOB_PATHSPECS",
+        "GIT_GRAFT_FILE",
+        "GIT_ICASE_PATHSPECS",
+        "GIT_IMPLICIT_WORK_TREE",
+        "GIT_INDEX_FILE",
+        "GIT_INDEX_VERSION",
+        "GIT_INTERNAL_SUPER_PREFIX",
+        "GIT_LITERAL_PATHSPECS",
+        "GIT_NAMESPACE",
+        "GIT_NOGLOB_PATHSPECS",
+        "GIT_NO_REPLACE_OBJECTS",
+        "GIT_OBJECT_DIRECTORY",
+        "GIT_PAGER",
+        "GIT_PREFIX",
+        "GIT_QUARANTINE_PATH",
+        "GIT_REDIRECT_STDERR",
+        "GIT_REDIRECT_STDIN",
+        "GIT_REDIRECT_STDOUT",
+        "GIT_REFLOG_ACTION",
+        "GIT_REF_PARANOIA",
+        "GIT_REPLACE_REF_BASE",
+        "GIT_SEQUENCE_EDITOR",
+        "GIT_SHALLOW_FILE",
+        "GIT_WORK_TREE",
+    }
+)
+
+
+def git_environment(
+    repo: Repo | None, extra: Mapping[str, str] | None = None, *, environ: Mapping[str, str] | None = None
+) -> dict[str, str]:
+    """Return the environment for a git command in *repo* (``None``: for none in particular).
+
+    Args:
+        repo: The repository the command works on.
+        extra: Variables to set on top.
+        environ: What to start from; the process's own environment by default.
+    """
+    source = os.environ if environ is None else environ
+    env = {
+        name: value
+        for name, value in source.items()
+        if name not in _DROPPED and not name.startswith(("GIT_CONFIG_KEY_", "GIT_CONFIG_VALUE_"))
+    }
+    # Messages in English, but the user's own character set for what filters and hooks read.
+    everything = env.pop("LC_ALL", None)
+    if everything is not None:
+        env["LC_CTYPE"] = everything
+    env["LC_MESSAGES"] = "C"
+    env["LANGUAGE"] = "C"
+    env["GIT_OPTIONAL_LOCKS"] = "0"
+    env["GIT_TERMINAL_PROMPT"] = "0"
+    env["GIT_PAGER"] = "cat"
+    env["GIT_NO_LAZY_FETCH"] = "1"
+    # A replaced object would be written into the record as what it isn't.
+    env["GIT_NO_REPLACE_OBJECTS"] = "1"
+    if repo is not None:
+        env["GIT_DIR"] = repo.git_dir
+        if repo.work_tree is not None:
+            env["GIT_WORK_TREE"] = repo.work_tree
+    if extra:
+        env.update(extra)
+    return env
+
+
+def start_git(
+    repo: Repo | None,
+    *args: str,
+    env: Mapping[str, str] | None = None,
+    cwd: str | None = None,
+    stdin: bool = True,
+    isolate: bool = False,
+) -> Popen[bytes]:
+    """Start ``git ARGS`` with pipes on all its streams, for talking to it while it runs.
+
+    Args:
+        repo: The repository, named to git by its environment.
+        args: The arguments after ``git``.
+        env: Variables to set on top of :func:`git_environment`.
+        cwd: Folder to run in; by default the top of the work tree.
+        stdin: Whether the command gets a pipe to read from; otherwise it reads nothing.
+        isolate: Run in a process group of its own, so that Ctrl-C at a terminal doesn't reach it.
+
+    Raises:
+        RepositoryError: There is no ``git`` command.
+    """
+    import subprocess
+
+    if cwd is None and repo is not None:
+        cwd = repo.work_tree or repo.git_dir
+    try:
+        return subprocess.Popen(
+            ["git", *args],
+            stdin=subprocess.PIPE if stdin else subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            cwd=cwd,
+            env=git_environment(repo, env),
+            process_group=0 if isolate else None,
+        )
+    except FileNotFoundError as err:
+        if cwd is not None and not os.path.isdir(cwd):
+            raise RepositoryError(f"the folder {cwd} is gone") from err
+        raise RepositoryError("the git command was not found; install Git 2.25 or newer") from err
+    except NotADirectoryError as err:
+        raise RepositoryError(f"{cwd} is not a folder") from err
+    except PermissionError as err:
+        raise RepositoryError(f"git can't be run in {cwd}: {err.strerror}") from err
+
+
+def try_git(
+    repo: Repo | None,
+    *args: str,
+    stdin: bytes = b"",
+    env: Mapping[str, str] | None = None,
+    cwd: str | None = None,
+    isolate: bool = False,
+) -> tuple[int, bytes, str]:
+    """Run ``git ARGS`` and return (exit code, standard output, standard error)."""
+    process = start_git(repo, *args, env=env, cwd=cwd, stdin=bool(stdin), isolate=isolate)
+    with process:
+        try:
+            out, err = process.communicate(stdin or None)
+        except BaseException:
+            process.kill()
+            raise
+    return process.returncode, out, err.decode("utf-8", "replace")
+
+
+def run_git(
+    repo: Repo | None,
+    *args: str,
+    stdin: bytes = b"",
+    env: Mapping[str, str] | None = None,
+    check: bool = True,
+    cwd: str | None = None,
+    isolate: bool = False,
+) -> bytes:
+    """Run ``git ARGS`` in *repo* and return what it printed.
+
+    Args:
+        repo: The repository, or ``None`` for a command that needs none.
+        args: The arguments after ``git``. Put ``--`` before names that come from outside.
+        stdin: What the command reads.
+        env: Variables to set on top of :func:`git_environment`.
+        check: Raise when the exit code isn't 0; otherwise the output is returned all the same.
+        cwd: Folder to run in; by default the top of the work tree.
+        isolate: Keep Ctrl-C at a terminal from the command (for work in the background).
+
+    Raises:
+        GitFailed: The command failed and *check* is set.
+        RepositoryError: There is no ``git`` command.
+    """
+    code, out, err = try_git(repo, *args, stdin=stdin, env=env, cwd=cwd, isolate=isolate)
+    if check and code != 0:
+        raise GitFailed(_without_settings(args), code, err)
+    return out
+
+
+def _without_settings(args: Sequence[str]) -> list[str]:
+    """Leave out leading ``-c name=value``: an error should begin with the subcommand."""
+    rest = list(args)
+    while len(rest) > 2 and rest[0] == "-c":
+        del rest[:2]
+    return rest
+
+
+def git_version() -> tuple[int, ...]:
+    """Return Git's version as numbers, such as ``(2, 39, 5)``."""
+    words = run_git(None, "version").decode("ascii", "replace").split()
+    text = words[2] if len(words) > 2 else ""
+    numbers = []
+    for part in text.split("."):
+        if not part.isdigit():
+            break
+        numbers.append(int(part))
+    return tuple(numbers)

@@ -1,0 +1,332 @@
+"""Write new objects as one pack.
+
+A finished run is about 35 small objects. As loose files they would be 35 files to sync; as one
+pack they are two, and the pack's index makes them all visible at once or not at all.
+Format: gitformat-pack(5), pack and index version 2, objects whole (no deltas).
+"""
+
+from __future__ import annotations
+
+import os
+import zlib
+from hashlib import sha1
+
+from ledgit.errors import ReadOnlyRepository, StorageError
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Container, Iterable, Sequence
+
+    from ledgit.git.objects import Signature, TreeEntry
+    from ledgit.git.repo import Repo
+
+__all__ = ["ObjectSet", "Pack", "release_leftovers"]
+
+_TYPES = {"commit": 1, "tree": 2, "blob": 3, "tag": 4}
+_KEEP_MARK = b"ledgit: until a ref points at these objects\n"
+# Up to here a small window suffices; zlib clears 256 KiB for the usual one, 50 µs an object
+# where 2 µs do (measured with Python 3.11, zlib 1.2.13).
+_SMALL = 4096
+
+
+class ObjectSet:
+    """New objects, kept in memory until :meth:`write`.
+
+    Args:
+        known: Ids of objects that are in the repository *and reachable*: these are not stored
+            again. Default: none.
+    """
+
+    def __init__(self, known: Container[str] = ()) -> None:
+        self._known = known
+        self._objects: dict[str, tuple[str, bytes]] = {}
+
+    def __len__(self) -> int:
+        return len(self._objects)
+
+    def __contains__(self, oid: object) -> bool:
+        return oid in self._objects
+
+    def get(self, oid: str) -> tuple[str, bytes] | None:
+        """Return (type, content) of an object of this set."""
+        return self._objects.get(oid)
+
+    def add(self, kind: str, data: bytes) -> str:
+        """Add an object of *kind* (commit, tree, blob, tag) and return its id."""
+        oid = sha1(b"%s %d\0" % (kind.encode("ascii"), len(data)) + data, usedforsecurity=False).hexdigest()
+        if oid not in self._objects and oid not in self._known:
+            self._objects[oid] = (kind, data)
+        return oid
+
+    def blob(self, data: bytes) -> str:
+        """Add a file's content."""
+        return self.add("blob", data)
+
+    def tree(self, entries: Iterable[TreeEntry]) -> str:
+        """Add a tree; the entries are put in Git's order.
+
+        Raises:
+            UnsafePath: A name that Git or a file system would take for something else.
+        """
+        from ledgit.git.trees import encode_tree
+
+        return self.add("tree", encode_tree(entries))
+
+    def commit(self, tree: str, parents: Sequence[str], author: Signature, committer: Signature, message: str) -> str:
+        """Add a commit.
+
+        Args:
+            tree: Id of its tree.
+            parents: Ids of its parents, in order.
+            author: (name, address, seconds since the epoch, zone); ``<``, ``>`` and line breaks
+                are taken out of the names.
+            committer: The same for who made the commit.
+            message: Ends in one line break, which is added if need be.
+        """
+        head = [f"tree {tree}", *(f"parent {parent}" for parent in parents)]
+        head += [f"author {_person(author)}", f"committer {_person(committer)}", "", ""]
+        text = "\n".join(head) + message.replace("\0", "").rstrip("\n") + "\n"
+        return self.add("commit", text.encode("utf-8", "surrogateescape"))
+
+    def write(self, repo: Repo, keep: bool = True, durable: bool = True) -> Pack:
+        """Store all objects in *repo* as one pack.
+
+        Args:
+            repo: Where to.
+            keep: Protect the pack by a ``.keep`` file until :meth:`Pack.release`: a
+                ``git gc --prune=now`` running at the same time would otherwise drop what no ref
+                reaches yet.
+            durable: Sync to disk before returning (three syncs: pack, index, folder). Otherwise
+                call :meth:`Pack.sync` before relying on it.
+
+        Raises:
+            StorageError: The disk is full or failing; nothing is left behind.
+            ReadOnlyRepository: The repository can't be written.
+        """
+        if not self._objects:
+            return Pack("", keep=False)
+        folder = os.path.join(repo.objects_dir, "pack")
+        body, index = self._encode()
+        name = f"pack-{body[-1][-20:].hex()}"
+        return _store(folder, name, body, index, keep=keep, durable=durable)
+
+    def _encode(self) -> tuple[list[bytes], bytes]:
+        """Return the pack in pieces and its index."""
+        digest = sha1(usedforsecurity=False)
+        pieces = [b"PACK" + (2).to_bytes(4, "big") + len(self._objects).to_bytes(4, "big")]
+        at = len(pieces[0])
+        rows: list[tuple[bytes, int, int]] = []
+        for oid, (kind, data) in self._objects.items():
+            entry = _entry_head(_TYPES[kind], len(data)) + _deflate(data)
+            rows.append((bytes.fromhex(oid), zlib.crc32(entry), at))
+            pieces.append(entry)
+            at += len(entry)
+        for piece in pieces:
+            digest.update(piece)
+        trailer = digest.digest()
+        pieces.append(trailer)
+        rows.sort()
+        return pieces, _encode_index(rows, trailer)
+
+
+class Pack:
+    """A pack that was just written; false when there was nothing to write."""
+
+    __slots__ = ("_keep", "path")
+
+    def __init__(self, path: str, *, keep: bool) -> None:
+        self.path = path  # without an extension
+        self._keep = keep
+
+    def __bool__(self) -> bool:
+        return bool(self.path)
+
+    def release(self) -> None:
+        """Give the pack into Git's hands: from now on only refs keep its objects. Can be repeated."""
+        if self._keep:
+            self._keep = False
+            _unlink(self.path + ".keep")
+
+    def sync(self) -> None:
+        """Make a pack durable that was written with ``durable=False``.
+
+        Raises:
+            StorageError: The disk failed.
+        """
+        if not self.path:
+            return
+        try:
+            for extension in (".pack", ".idx"):
+                _sync_path(self.path + extension)
+            _sync_path(os.path.dirname(self.path))
+        except FileNotFoundError:
+            pass  # repacked by Git meanwhile: the objects are in its pack
+        except OSError as err:
+            raise StorageError(self.path + ".pack", err.strerror or str(err)) from err
+
+
+def release_leftovers(repo: Repo, older_than: float = 3600.0) -> int:
+    """Remove the ``.keep`` files that killed processes of ours left; return how many.
+
+    Args:
+        repo: Where to look.
+        older_than: Age in seconds below which a file may still be in use.
+    """
+    import time
+
+    folder = os.path.join(repo.objects_dir, "pack")
+    removed = 0
+    try:
+        names = [name for name in os.listdir(folder) if name.endswith(".keep")]
+    except OSError:
+        return 0
+    for name in names:
+        path = os.path.join(folder, name)
+        try:
+            with open(path, "rb") as file:
+                ours = file.read(len(_KEEP_MARK) + 1) == _KEEP_MARK
+            if ours and time.time() - os.stat(path).st_mtime > older_than:
+                os.unlink(path)
+                removed += 1
+        except OSError:
+            continue  # gone, or not ours to remove
+    return removed
+
+
+def _store(folder: str, name: str, body: list[bytes], index: bytes, *, keep: bool, durable: bool) -> Pack:
+    final = os.path.join(folder, name)
+    if os.path.exists(final + ".idx") and os.path.exists(final + ".pack"):
+        # The same run finalized again after a crash. Its .keep may be there or released; a kept
+        # pack is never wrong, so take it over.
+        pack = Pack(final, keep=keep)
+        if keep:
+            _write_keep(final)
+        if durable:
+            pack.sync()
+        return pack
+    mark = os.urandom(6).hex()
+    temporary = os.path.join(folder, f"tmp_pack_{mark}"), os.path.join(folder, f"tmp_idx_{mark}")
+    kept = False
+    try:
+        _write(temporary[0], body, durable)
+        _write(temporary[1], [index], durable)
+        if keep:
+            kept = _write_keep(final)
+        os.rename(temporary[0], final + ".pack")
+        os.rename(temporary[1], final + ".idx")
+        if durable:
+            _sync_path(folder)
+    except BaseException as err:
+        for path in temporary:
+            _unlink(path)
+        if not os.path.exists(final + ".idx"):
+            _unlink(final + ".pack")
+            if kept:
+                _unlink(final + ".keep")
+        if isinstance(err, OSError):
+            raise _storage_error(final + ".pack", err) from err
+        raise
+    return Pack(final, keep=keep)
+
+
+def _storage_error(path: str, err: OSError) -> StorageError | ReadOnlyRepository:
+    import errno
+
+    if err.errno in (errno.EROFS, errno.EACCES, errno.EPERM):
+        return ReadOnlyRepository(f"{os.path.dirname(path)} can't be written: {err.strerror}")
+    return StorageError(path, err.strerror or str(err))
+
+
+def _write_keep(final: str) -> bool:
+    """Write the ``.keep`` file; return whether it is new."""
+    try:
+        fd = os.open(final + ".keep", os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
+    except FileExistsError:
+        return False
+    try:
+        os.write(fd, _KEEP_MARK)
+    finally:
+        os.close(fd)
+    return True
+
+
+def _write(path: str, pieces: list[bytes], durable: bool) -> None:
+    fd = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o444)
+    try:
+        data = memoryview(b"".join(pieces))
+        while data:
+            data = data[os.write(fd, data) :]  # a full disk first writes less than asked
+        if durable:
+            os.fsync(fd)
+    finally:
+        os.close(fd)
+
+
+def _sync_path(path: str) -> None:
+    fd = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+    try:
+        os.fsync(fd)
+    finally:
+        os.close(fd)
+
+
+def _unlink(path: str) -> None:
+    try:
+        os.unlink(path)
+    except FileNotFoundError:
+        pass
+
+
+def _person(who: Signature) -> str:
+    name, email, seconds, zone = who
+    return f"{_clean(name)} <{_clean(email)}> {seconds} {zone}"
+
+
+def _clean(text: str) -> str:
+    """Take out what would end the field, and what Git strips from the ends of names."""
+    return "".join(" " if char in "<>\n\r\0" else char for char in text).strip(" .,:;\"'\\\t")
+
+
+def _deflate(data: bytes) -> bytes:
+    if len(data) <= _SMALL:
+        packer = zlib.compressobj(1, zlib.DEFLATED, 12, 4)
+        return packer.compress(data) + packer.flush()
+    return zlib.compress(data, 1)
+
+
+def _entry_head(kind: int, size: int) -> bytes:
+    """The type and the size: 4 bits, then 7 at a time, the low ones first."""
+    byte = kind << 4 | size & 15
+    size >>= 4
+    head = bytearray()
+    while size:
+        head.append(byte | 128)
+        byte = size & 127
+        size >>= 7
+    head.append(byte)
+    return bytes(head)
+
+
+def _encode_index(rows: list[tuple[bytes, int, int]], trailer: bytes, limit: int = 1 << 31) -> bytes:
+    """Index version 2 for (id, CRC, offset) *rows* in order; offsets from *limit* on take 8 bytes."""
+    counts = [0] * 256
+    for oid, _, _ in rows:
+        counts[oid[0]] += 1
+    out = [b"\xfftOc\0\0\0\2"]
+    total = 0
+    for count in counts:
+        total += count
+        out.append(total.to_bytes(4, "big"))
+    out += [oid for oid, _, _ in rows]
+    out += [crc.to_bytes(4, "big") for _, crc, _ in rows]
+    large: list[bytes] = []
+    for _, _, offset in rows:
+        if offset < limit:
+            out.append(offset.to_bytes(4, "big"))
+        else:
+            out.append((1 << 31 | len(large)).to_bytes(4, "big"))
+            large.append(offset.to_bytes(8, "big"))
+    out += large
+    out.append(trailer)
+    body = b"".join(out)
+    return body + sha1(body, usedforsecurity=False).digest()

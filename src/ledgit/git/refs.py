@@ -1,0 +1,387 @@
+"""Read and change refs.
+
+Refs below ``refs/ledgit/`` are read and written here as Git's files backend does it (a lock
+file next to the ref, renamed over it), because starting ``git update-ref`` costs more than the
+whole rest of finishing a run. They get no reflog. Everything else goes to ``git update-ref``,
+which keeps reflogs and runs the user's hooks.
+
+A ref file that is empty or torn (the shape a power loss leaves) counts as absent: what was
+packed is used instead, and the file can be written over.
+
+A process that was killed while it held ``<ref>.lock`` leaves the file behind, and Git then
+refuses to touch that ref until somebody removes it. We remove it when it is older than a minute,
+by the file system's own clock, and while holding an ``flock`` of ours, so that two cleaners
+can't take each other's fresh lock for the stale one.
+"""
+
+from __future__ import annotations
+
+import errno
+import os
+import time
+
+from ledgit.errors import Conflict, GitFailed, InvalidName, ReadOnlyRepository, RefMoved, StorageError
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+    from ledgit.git.repo import Repo
+
+__all__ = ["RefUpdate", "list_refs", "read_ref", "stamp", "update_refs"]
+
+ZERO = "0" * 40
+_PATIENCE = 2.0  # seconds to wait for somebody else's lock
+_STALE = 60.0  # seconds after which a lock file was left by a killed process
+_RACY = 50_000_000  # ns: a directory changed this recently may change again under the same mtime
+_HEX = frozenset(b"0123456789abcdef")
+_FORBIDDEN = frozenset(" ~^:?*[\\\x7f")
+
+
+class RefUpdate:
+    """One change of a ref.
+
+    Attributes:
+        name: Full name, such as ``refs/ledgit/runs/<id>``.
+        new: Id it is to have, ``None`` to delete it.
+        old: Id it must have now; ``None``: it must not exist. :attr:`ANY`: whatever it has.
+    """
+
+    __slots__ = ("name", "new", "old")
+    ANY = "*"
+
+    def __init__(self, name: str, new: str | None, old: str | None = None) -> None:
+        self.name, self.new, self.old = name, new, old
+
+    def __repr__(self) -> str:
+        return f"RefUpdate({self.name!r}, {self.new!r}, {self.old!r})"
+
+
+def read_ref(repo: Repo, name: str) -> str | None:
+    """Return the id that the ref *name* has, or ``None`` when it doesn't exist."""
+    value = _read_loose(os.path.join(repo.common_dir, name))
+    if value is None:
+        value = _read_packed(repo, name).get(name)
+    return value
+
+
+def list_refs(repo: Repo, prefix: str = "refs/ledgit/") -> dict[str, str]:
+    """Return the refs below *prefix* (ends in ``/``; or one ref's full name): name → id.
+
+    Symbolic refs are left out. One file is opened for each loose ref: 10-20 µs each.
+    """
+    if not prefix.endswith("/"):
+        value = read_ref(repo, prefix)
+        return {} if value is None else {prefix: value}
+    # Loose before packed: a ref that is being packed meanwhile is then in at least one of them.
+    loose = dict(_walk(os.path.join(repo.common_dir, prefix.rstrip("/")), prefix))
+    found = _read_packed(repo, prefix)
+    found.update((name, value) for name, value in loose.items() if value is not None)
+    return found
+
+
+def stamp(repo: Repo, prefix: str = "refs/ledgit/") -> tuple[object, ...] | None:
+    """Return something that is equal as long as no ref below *prefix* has changed.
+
+    It comes from the time stamps of ``packed-refs`` and of the folders below *prefix*: a ref
+    is changed by renaming a file over it, which shows in its folder. ``None`` means "look": a
+    folder was changed so recently (50 ms; 2 s where a file system keeps whole seconds) that a
+    further change might not show. On a network file system whose clock lags behind, a change
+    within the lag may be missed until the next one.
+    """
+    now = time.time_ns()
+    marks: list[object] = []
+    try:
+        packed = os.stat(os.path.join(repo.common_dir, "packed-refs"))
+        marks.append((packed.st_mtime_ns, packed.st_size, packed.st_ino))
+    except FileNotFoundError:
+        marks.append(None)
+    folders = [os.path.join(repo.common_dir, prefix.rstrip("/"))]
+    while folders:
+        folder = folders.pop()
+        try:
+            info = os.stat(folder)
+            # A folder with two links has no folders in it (its own name and its "."); file
+            # systems that don't count them say 1, macOS counts files as well: both are looked at.
+            if info.st_nlink != 2:
+                with os.scandir(folder) as entries:
+                    folders += [entry.path for entry in entries if entry.is_dir(follow_symlinks=False)]
+        except (FileNotFoundError, NotADirectoryError):
+            marks.append((folder, None))
+            continue
+        changed = info.st_mtime_ns
+        if now - changed < (_RACY if changed % 1_000_000_000 else 2_000_000_000):
+            return None
+        marks.append((folder, changed, info.st_ino))
+    return tuple(marks)
+
+
+def update_refs(repo: Repo, updates: Sequence[RefUpdate], *, durable: bool = True) -> None:
+    """Change refs, all of them or, when one doesn't have its old value, none.
+
+    A crash in the middle may leave some changed (Git's files backend can't do better); each
+    by itself is old or new, never torn.
+
+    Args:
+        repo: Where.
+        updates: What; a name may stand there once.
+        durable: Sync the files and their folders before returning.
+
+    Raises:
+        RefMoved: A ref doesn't have its old value.
+        Conflict: Another process holds a ref's lock for more than two seconds.
+        InvalidName: A name that can't be a ref.
+        StorageError: The disk is full or failing.
+        ReadOnlyRepository: The repository can't be written.
+    """
+    if not updates:
+        return
+    for update in updates:
+        _check_ref_name(update.name)
+    if all(update.name.startswith("refs/ledgit/") for update in updates):
+        _update_files(repo, sorted(updates, key=lambda update: update.name), durable)
+    else:
+        _update_by_git(repo, updates)
+
+
+def _check_ref_name(name: str) -> None:
+    """``git check-ref-format``, for names that also become file names."""
+    parts = name.split("/")
+    if parts[0] != "refs" or len(parts) < 3:
+        raise InvalidName("ref", name, "must begin with refs/ and a kind")
+    if ".." in name or "@{" in name or any(char in _FORBIDDEN or ord(char) < 32 for char in name):
+        raise InvalidName("ref", name, "has a character that Git doesn't allow")
+    for part in parts:
+        if not part or part.startswith(".") or part.endswith((".", ".lock")):
+            raise InvalidName("ref", name, "has a part that is empty, begins or ends with a dot, or ends in .lock")
+
+
+def _walk(folder: str, prefix: str) -> Iterator[tuple[str, str | None]]:
+    try:
+        with os.scandir(folder) as scan:
+            entries = [(entry.name, entry.is_dir()) for entry in scan]
+    except (FileNotFoundError, NotADirectoryError):
+        return
+    for name, is_folder in entries:
+        if is_folder:
+            yield from _walk(f"{folder}/{name}", f"{prefix}{name}/")
+        elif not name.endswith(".lock"):
+            yield prefix + name, _read_loose(f"{folder}/{name}")
+
+
+def _read_loose(path: str) -> str | None:
+    """The id in a ref file; ``None`` when there is none, it is torn, or it names another ref."""
+    try:
+        fd = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+    except (FileNotFoundError, NotADirectoryError):
+        return None
+    except OSError as err:
+        raise StorageError(path, err.strerror or str(err)) from err
+    try:
+        data = os.read(fd, 4096)
+    except IsADirectoryError:
+        return None
+    finally:
+        os.close(fd)
+    return _oid(data.strip())
+
+
+def _oid(data: bytes) -> str | None:
+    if len(data) == 40 and data != b"0" * 40 and _HEX.issuperset(data):
+        return data.decode("ascii")
+    return None
+
+
+def _read_packed(repo: Repo, prefix: str) -> dict[str, str]:
+    """The packed refs whose names begin with *prefix*; whole lines are only taken apart there."""
+    try:
+        with open(os.path.join(repo.common_dir, "packed-refs"), "rb") as file:
+            data = file.read()
+    except FileNotFoundError:
+        return {}
+    wanted = b" " + prefix.encode("utf-8", "surrogateescape")
+    found: dict[str, str] = {}
+    at = data.find(wanted)
+    while at >= 0:
+        end = data.find(b"\n", at)
+        end = len(data) if end < 0 else end
+        oid = _oid(data[max(0, at - 40) : at])
+        # An id, at the start of a line: not a look-alike inside another ref's name.
+        if oid is not None and (at == 40 or data[at - 41] == 10):
+            name = data[at + 1 : end].decode("utf-8", "surrogateescape")
+            if prefix.endswith("/") or name == prefix:
+                found[name] = oid
+        at = data.find(wanted, end)
+    return found
+
+
+def _update_files(repo: Repo, updates: Sequence[RefUpdate], durable: bool) -> None:
+    locks: list[tuple[RefUpdate, str]] = []  # whose lock file we hold
+    folders: set[str] = set()
+    by_git: list[RefUpdate] = []
+    try:
+        for update in updates:
+            path = os.path.join(repo.common_dir, update.name)
+            fd = _lock(repo, path)
+            locks.append((update, path))
+            try:
+                if update.new is not None:
+                    _write_all(fd, update.new.encode("ascii") + b"\n")
+                    if durable:
+                        os.fsync(fd)
+            finally:
+                os.close(fd)
+            if update.old != RefUpdate.ANY and read_ref(repo, update.name) != update.old:
+                raise RefMoved(update.name)
+        while locks:
+            update, path = locks[0]
+            if update.new is not None:
+                _rename(path)
+            elif _delete(repo, update, path):
+                by_git.append(update)
+            locks.pop(0)
+            folders.add(os.path.dirname(path))
+        if durable:
+            for folder in folders:
+                _sync_folder(folder)
+    except OSError as err:
+        raise _write_error(repo, err) from err
+    finally:
+        for _, path in locks:
+            _unlink(path + ".lock")
+    if by_git:
+        _update_by_git(repo, by_git)
+
+
+def _rename(path: str) -> None:
+    try:
+        os.rename(path + ".lock", path)
+    except IsADirectoryError:
+        _remove_empty_folders(path)  # left by refs that once were below this name
+        os.rename(path + ".lock", path)
+
+
+def _delete(repo: Repo, update: RefUpdate, path: str) -> bool:
+    """Delete a ref whose lock we hold and release it; return whether Git has to do the rest.
+
+    ``packed-refs`` is locked meanwhile: a ``git pack-refs`` could otherwise put the ref into it
+    just after we looked.
+    """
+    packed = os.path.join(repo.common_dir, "packed-refs")
+    os.close(_lock(repo, packed))
+    try:
+        rest = update.name in _read_packed(repo, update.name)
+        if not rest or _read_loose(path) is None:
+            _unlink(path)
+    finally:
+        _unlink(packed + ".lock")
+    _unlink(path + ".lock")
+    return rest
+
+
+def _lock(repo: Repo, path: str) -> int:
+    """Create ``<path>.lock`` and return it open for writing."""
+    deadline = 0.0
+    while True:
+        try:
+            return os.open(path + ".lock", os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o666)
+        except FileNotFoundError:
+            # The folder is missing, or was removed as empty by another process just now.
+            os.makedirs(os.path.dirname(path), exist_ok=True)
+        except NotADirectoryError:
+            raise Conflict(f"{path} can't be made: a ref has the name of one of its folders") from None
+        except FileExistsError:
+            now = time.monotonic()
+            deadline = deadline or now + _PATIENCE
+            if now >= deadline:
+                raise Conflict(
+                    f"{path}.lock is held by another process; if no git command is running, remove that file"
+                ) from None
+            if not _remove_stale(repo, path + ".lock"):
+                time.sleep(0.001 + int.from_bytes(os.urandom(2), "big") / 65536 * 0.02)
+
+
+def _remove_stale(repo: Repo, lock: str) -> bool:
+    """Remove *lock* if a killed process left it; return whether it is worth to try again at once."""
+    import fcntl
+
+    try:
+        if time.time() - os.stat(lock).st_mtime < _STALE:
+            return False
+        folder = os.path.join(repo.common_dir, "ledgit")
+        os.makedirs(folder, exist_ok=True)
+        fd = os.open(os.path.join(folder, "refs.lock"), os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o666)
+    except FileNotFoundError:
+        return True
+    try:
+        fcntl.flock(fd, fcntl.LOCK_EX)
+        os.utime(fd)  # the file system's idea of now, which a network server may have of its own
+        if os.fstat(fd).st_mtime - os.stat(lock).st_mtime < _STALE:
+            return False
+        os.unlink(lock)
+    except FileNotFoundError:
+        pass
+    except OSError as err:
+        if err.errno not in (errno.ENOLCK, errno.ENOTSUP, errno.EOPNOTSUPP):
+            raise
+        return False  # no flock here: the user is told which file it is
+    finally:
+        os.close(fd)
+    return True
+
+
+def _write_all(fd: int, data: bytes) -> None:
+    while data:
+        data = data[os.write(fd, data) :]
+
+
+def _unlink(path: str) -> None:
+    try:
+        os.unlink(path)
+    except (FileNotFoundError, IsADirectoryError):
+        pass
+
+
+def _remove_empty_folders(path: str) -> None:
+    for folder, _, _ in os.walk(path, topdown=False):
+        os.rmdir(folder)
+
+
+def _sync_folder(path: str) -> None:
+    fd = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+    try:
+        os.fsync(fd)
+    finally:
+        os.close(fd)
+
+
+def _write_error(repo: Repo, err: OSError) -> StorageError | ReadOnlyRepository | Conflict:
+    where = err.filename or repo.common_dir
+    if err.errno in (errno.EROFS, errno.EACCES, errno.EPERM):
+        return ReadOnlyRepository(f"{where} can't be written: {err.strerror}")
+    if err.errno in (errno.ENOTEMPTY, errno.EISDIR):
+        return Conflict(f"{where} can't be made: other refs are below that name")
+    return StorageError(str(where), err.strerror or str(err))
+
+
+def _update_by_git(repo: Repo, updates: Sequence[RefUpdate]) -> None:
+    """Change refs by ``git update-ref``, in one transaction."""
+    from ledgit.git.command import run_git
+
+    lines = []
+    for update in updates:
+        name = update.name.encode("utf-8", "surrogateescape")
+        old = b"" if update.old == RefUpdate.ANY else (update.old or ZERO).encode("ascii")
+        if update.new is None:
+            if update.old is None:
+                raise RefMoved(update.name)  # "delete what doesn't exist" can't hold
+            lines.append(b"delete %s\0%s\0" % (name, old))
+        else:
+            lines.append(b"update %s\0%s\0%s\0" % (name, update.new.encode("ascii"), old))
+    try:
+        run_git(repo, "-c", "core.fsync=all", "update-ref", "-z", "--stdin", stdin=b"".join(lines))
+    except GitFailed as err:
+        if "cannot lock ref" in err.stderr or "already exists" in err.stderr:
+            moved = next((update.name for update in updates if f"'{update.name}'" in err.stderr), updates[0].name)
+            raise RefMoved(moved) from err
+        raise
