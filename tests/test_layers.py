@@ -25,7 +25,8 @@ LAYERS = [
     {"tracking"},
     # MLflow's module names (ledgit.sklearn.autolog, ledgit.data.from_numpy) and the notebook's entry.
     {"data", "keras", "lightgbm", "lightning", "pytorch", "sklearn", "transformers", "xgboost"},
-    {"cli", "demo"},
+    {"demo"},
+    {"cli"},
     {"__init__", "__main__"},
 ]
 LONGEST_FILE = 500
@@ -55,9 +56,14 @@ class Module:
         return unit_of(self.name)
 
 
+# The public object model is one unit in several files.
+SAME = {"run": "repository", "runset": "repository", "views": "repository"}
+
+
 def unit_of(name: str) -> str:
     parts = name.split(".")
-    return parts[1] if len(parts) > 1 else "__init__"
+    unit = parts[1] if len(parts) > 1 else "__init__"
+    return SAME.get(unit, unit)
 
 
 @cache
