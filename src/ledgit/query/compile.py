@@ -142,7 +142,7 @@ class _Compiler:
 
     def _compare(self, expr: Compare, exact: bool) -> Sql:
         if isinstance(expr.value, str):
-            column = self._text(expr.key)
+            column = _text(expr.key, self.columns)
             if column is None:
                 return Sql(_UNKNOWN)
             return _like(column, expr.op, expr.value) if "LIKE" in expr.op else Sql(f"{column} = ?", (expr.value,))
@@ -156,7 +156,7 @@ class _Compiler:
         numbers = tuple(value for value in expr.values if not isinstance(value, str))
         parts = []
         if texts:
-            column = self._text(expr.key)
+            column = _text(expr.key, self.columns)
             parts.append(Sql(_UNKNOWN) if column is None else Sql(f"{column} IN ({_marks(texts)})", texts))
         if numbers:
             parts.append(self._number(expr.key, f"{{}} IN ({_marks(numbers)})", numbers, exact))
@@ -164,7 +164,13 @@ class _Compiler:
 
     def _number(self, key: Key, shape: str, bindings: tuple[Value, ...], exact: bool) -> Sql:
         column = self.columns.number(key)
-        other = self.columns.nan(key) if key.kind == "metrics" else self._text(key) if key.kind == "params" else None
+        other = (
+            self.columns.nan(key)
+            if key.kind == "metrics"
+            else _text(key, self.columns)
+            if key.kind == "params"
+            else None
+        )
         sql = _UNKNOWN if column is None else shape.format(column)
         bindings = () if column is None else bindings
         if exact and other is not None:
@@ -181,15 +187,16 @@ class _Compiler:
             return Sql(" AND ".join(found) or "1")
         if key.kind == "attributes" and key.name == "age":
             key = Key("attributes", "start")
-        column = self.columns.number(key) if _is_number(key) else self._text(key)
+        column = self.columns.number(key) if _is_number(key) else _text(key, self.columns)
         return Sql("1" if column is None else f"{column} IS NULL")
 
-    def _text(self, key: Key) -> str | None:
-        column = self.columns.text(key)
-        if key.kind == "tags" and key.name in _TAG_OF:
-            attribute = self.columns.text(Key("attributes", _TAG_OF[key.name]))
-            return attribute if column is None else f"coalesce({column}, {attribute})"
-        return column
+
+def _text(key: Key, columns: Columns) -> str | None:
+    column = columns.text(key)
+    if key.kind == "tags" and key.name in _TAG_OF:
+        attribute = columns.text(Key("attributes", _TAG_OF[key.name]))
+        return attribute if column is None else f"coalesce({column}, {attribute})"
+    return column
 
 
 def _is_number(key: Key) -> bool:
@@ -231,7 +238,7 @@ def _terms(order: OrderKey, columns: Columns) -> list[Term]:
     if key.kind == "attributes" and key.name == "commit":
         key = Key("attributes", "code_commit")
     number = columns.number(key) if key.kind in ("metrics", "params") or _is_number(key) else None
-    text = columns.text(key) if key.kind != "metrics" and not _is_number(key) else None
+    text = _text(key, columns) if key.kind != "metrics" and not _is_number(key) else None
     nan = columns.nan(key) if key.kind == "metrics" else None
     terms = []
     if nan is not None:

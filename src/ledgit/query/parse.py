@@ -154,6 +154,8 @@ class _Builder:
 
 
 def _bad_character(text: str, position: int) -> FilterError:
+    if text[position] == "." and text[position + 1 : position + 2] in ("'", '"', "`"):
+        position += 1
     character = text[position]
     if character in "'\"`":
         return FilterError(text, position, f"this {character} has no closing {character}")
