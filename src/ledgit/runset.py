@@ -1,0 +1,152 @@
+"""A set of runs, described rather than loaded: filter, sort, then iterate."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any, overload
+
+from ledgit.query import Query
+
+if TYPE_CHECKING:
+    from ledgit.compare import RunDiff
+    from ledgit.records.history import Points
+    from ledgit.repository import Repository
+    from ledgit.run import Run
+
+__all__ = ["RunSet"]
+
+
+class RunSet:
+    """Runs that match a query. Every method returns a new set; nothing is read before it is used.
+
+    ::
+
+        repository.runs.filter("metrics.accuracy > 0.9").sort("-metrics.accuracy").limit(10)
+    """
+
+    def __init__(self, repository: Repository, query: Query | None = None) -> None:
+        self._repository = repository
+        self._query = query or Query()
+        self._runs: list[Run] | None = None
+
+    def __repr__(self) -> str:
+        return f"<RunSet {self._query}>"
+
+    @property
+    def query(self) -> Query:
+        """What describes the set."""
+        return self._query
+
+    def _with(self, **changes: Any) -> RunSet:
+        return RunSet(self._repository, replace(self._query, **changes))
+
+    def filter(self, text: str) -> RunSet:
+        """Keep the runs that match *text* (MLflow's filter grammar and more); filters add up.
+
+        Raises:
+            FilterError: When the set is used, and *text* does not parse.
+        """
+        both = f"({self._query.filter}) AND ({text})" if self._query.filter else text
+        return self._with(filter=both)
+
+    def sort(self, *keys: str) -> RunSet:
+        """Order by *keys*, such as ``"metrics.loss"``, ``"-metrics.accuracy"``, ``"start_time DESC"``."""
+        return self._with(order_by=tuple(keys))
+
+    def limit(self, count: int | None) -> RunSet:
+        """Keep the first *count* runs."""
+        return self._with(limit=count)
+
+    def offset(self, count: int) -> RunSet:
+        """Leave out the first *count* runs."""
+        return self._with(offset=count)
+
+    def experiment(self, *names: str) -> RunSet:
+        """Keep the runs of these experiments."""
+        return self._with(experiments=names)
+
+    def view(self, which: str) -> RunSet:
+        """Show ``"active"`` (default), ``"deleted"`` or ``"all"`` runs."""
+        return self._with(view=which)
+
+    def branch(self, name: str) -> RunSet:
+        """Keep the runs whose code is reachable from the branch *name*."""
+        return self._with(branch=name)
+
+    def since(self, ms: int) -> RunSet:
+        """Keep the runs started at or after *ms* since the epoch."""
+        return self._with(since=ms)
+
+    def mine(self) -> RunSet:
+        """Keep the runs of the user that Git is configured for."""
+        from ledgit.git import identity
+
+        return self._with(user=identity(self._repository.repo)[0])
+
+    def ids(self, *ids: str) -> RunSet:
+        """Keep the runs with these ids."""
+        return self._with(ids=ids)
+
+    def children(self, run_id: str) -> RunSet:
+        """Keep the runs nested in the run *run_id*."""
+        return self._with(parent_run=run_id)
+
+    # ------------------------------------------------------------------ use
+
+    def _load(self) -> list[Run]:
+        if self._runs is None:
+            self._runs = self._repository.search(self._query)
+        return self._runs
+
+    def __iter__(self) -> Iterator[Run]:
+        return iter(self._load())
+
+    def __len__(self) -> int:
+        return len(self._load())
+
+    def __bool__(self) -> bool:
+        return bool(self._load())
+
+    @overload
+    def __getitem__(self, index: int) -> Run: ...
+    @overload
+    def __getitem__(self, index: slice) -> list[Run]: ...
+    def __getitem__(self, index: int | slice) -> Run | list[Run]:
+        return self._load()[index]
+
+    def first(self) -> Run | None:
+        """Return the first run, or None."""
+        return next(iter(self.limit(1)), None)
+
+    def to_dicts(self) -> list[dict[str, Any]]:
+        """Return the runs as JSON's types."""
+        return [run.to_dict() for run in self]
+
+    def to_pandas(self) -> Any:
+        """Return a DataFrame: one row a run, columns ``run_id``, …, ``metrics.x``, ``params.x``, ``tags.x``.
+
+        Raises:
+            MissingDependency: pandas is not installed.
+        """
+        from ledgit.views import to_frame
+
+        return to_frame(list(self))
+
+    def compare(self) -> RunDiff:
+        """Return what differs between the runs of the set."""
+        from ledgit.compare import diff_runs
+
+        return diff_runs([run.view() for run in self])
+
+    def history(self, metric: str) -> dict[str, Points]:
+        """Return the points of *metric* by run id; runs without it are left out."""
+        found = {}
+        for run in self:
+            if metric in run.metrics:
+                found[run.id] = run.history(metric)
+        return found
+
+    def keys(self, kind: str) -> Sequence[str]:
+        """Return the names of all ``"params"``, ``"metrics"`` or ``"tags"`` in the set."""
+        return sorted({key for run in self for key in getattr(run, kind)})

@@ -1,0 +1,91 @@
+"""Journals, finalizing, editing, and the index: the database inside the repository."""
+
+from __future__ import annotations
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from ledgit.store.active import ActiveRun, RunStart
+    from ledgit.store.chain import RUN_FOLDER, Head, active_ref, read_head, run_ref
+    from ledgit.store.edit import Edit, edit_run
+    from ledgit.store.experiments import (
+        ExperimentRecord,
+        check_experiment,
+        experiment_id,
+        read_experiments,
+        update_experiment,
+    )
+    from ledgit.store.finalizing import finalize
+    from ledgit.store.folder import Folder
+    from ledgit.store.index import Index, Page
+    from ledgit.store.journal import JournalState, read_parts
+    from ledgit.store.live import active_ids, live_runs, summarize
+    from ledgit.store.recovery import Recovered, recover
+
+# The package's parts are loaded when used: `ledgit ls` needs the index, not the journal's
+# writer, and each costs milliseconds.
+_HOME = {
+    "ActiveRun": "active",
+    "RunStart": "active",
+    "RUN_FOLDER": "chain",
+    "Head": "chain",
+    "active_ref": "chain",
+    "read_head": "chain",
+    "run_ref": "chain",
+    "Edit": "edit",
+    "edit_run": "edit",
+    "ExperimentRecord": "experiments",
+    "check_experiment": "experiments",
+    "experiment_id": "experiments",
+    "read_experiments": "experiments",
+    "update_experiment": "experiments",
+    "finalize": "finalizing",
+    "Folder": "folder",
+    "Index": "index",
+    "Page": "index",
+    "JournalState": "journal",
+    "read_parts": "journal",
+    "active_ids": "live",
+    "live_runs": "live",
+    "summarize": "live",
+    "Recovered": "recovery",
+    "recover": "recovery",
+}
+
+__all__ = [
+    "ActiveRun",
+    "Edit",
+    "ExperimentRecord",
+    "Folder",
+    "Head",
+    "Index",
+    "JournalState",
+    "Page",
+    "RUN_FOLDER",
+    "Recovered",
+    "RunStart",
+    "active_ids",
+    "active_ref",
+    "check_experiment",
+    "edit_run",
+    "experiment_id",
+    "finalize",
+    "live_runs",
+    "read_experiments",
+    "read_head",
+    "read_parts",
+    "recover",
+    "run_ref",
+    "summarize",
+    "update_experiment",
+]
+
+
+def __getattr__(name: str) -> object:
+    home = _HOME.get(name)
+    if home is None:
+        raise AttributeError(f"module 'ledgit.store' has no attribute {name!r}")
+    from importlib import import_module
+
+    value: object = getattr(import_module(f"ledgit.store.{home}"), name)
+    globals()[name] = value
+    return value

@@ -1,0 +1,192 @@
+"""From a journal to the record of a run: a pure function, so that a repeat gives the same commit."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import replace
+from typing import Any
+
+from ledgit.errors import InvalidValue
+from ledgit.records.clock import Clock, Clocks
+from ledgit.records.environment import Environment
+from ledgit.records.history import union
+from ledgit.records.inputs import InputRecord
+from ledgit.records.record import RunRecord
+from ledgit.records.run import CodeInfo, RunInfo
+from ledgit.records.scalars import Scalar, from_json
+from ledgit.store.journal import JournalState
+
+__all__ = ["Built", "build_record", "message", "staged_files"]
+
+
+class Built:
+    """A record made from a journal, and what the commit needs besides."""
+
+    __slots__ = ("code_commit", "email", "record", "refused", "session", "status", "threshold", "tree", "user")
+
+    def __init__(self) -> None:
+        self.record: RunRecord
+        self.session = ""
+        self.status = "KILLED"
+        self.user = ""
+        self.email = ""
+        self.threshold = 256 * 1024
+        self.code_commit: str | None = None
+        self.tree: str | None = None
+        self.refused: list[str] = []
+
+
+def build_record(state: JournalState, base: RunRecord | None) -> Built:
+    """Fold the journal *state*, on top of *base* when the run is resumed, into a record."""
+    built = Built()
+    start = state.first("start")
+    if start is None:
+        raise InvalidValue("journal", "without a start", "a start record")
+    built.session = str(start["session"])
+    facts = state.latest("code") or {}
+    end = state.latest("end") or {}
+    identity = str(facts.get("identity", "none"))
+    built.user = str(facts.get("name", ""))
+    built.email = str(facts.get("email", ""))
+    built.threshold = int(facts.get("threshold", built.threshold))
+    built.status = str(end.get("status", "KILLED"))
+    finished = int(end.get("end", max(state.last, int(start["start"]))))
+    info = _info(start, facts, identity, built)
+    info = replace(info, status=built.status, end=finished)
+    if base is not None:
+        info = replace(base.info, status=built.status, end=max(finished, base.info.end or 0))
+    code = info.code
+    built.code_commit = code.commit if code else None
+    built.tree = code.tree if code else None
+
+    clone = str(start["clone"])
+    tick = 1 if base is None else base.clocks.greatest()[0] + 1
+    clocks = Clocks((1, clone), {}) if base is None else base.clocks.copy()
+    fold = _Fold(info, base, clocks, (tick, clone))
+    for kind, item in state.events:
+        fold.apply(kind, item)
+    histories = dict(base.histories) if base else {}
+    metrics = dict(base.metrics) if base else {}
+    for key, points in state.histories.items():
+        histories[key] = union(histories[key], points) if key in histories else points.sorted_unique()
+        metrics[key] = histories[key].latest()[0]
+        fold.touch(f"metrics.{key}")
+    fold.touch("status")
+    fold.touch("end")
+    env = state.latest("env")
+    built.refused = fold.refused
+    built.record = RunRecord(
+        info=fold.info,
+        params=fold.params,
+        metrics=metrics,
+        histories=histories,
+        tags=fold.tags,
+        inputs=fold.inputs,
+        environment=base.environment if base else _environment(env),
+        artifacts=list(base.artifacts) if base else [],
+        clocks=clocks,
+    )
+    return built
+
+
+class _Fold:
+    """The events of a journal, applied one by one."""
+
+    def __init__(self, info: RunInfo, base: RunRecord | None, clocks: Clocks, clock: Clock) -> None:
+        self.info = info
+        self.params: dict[str, Scalar] = dict(base.params) if base else {}
+        self.tags: dict[str, str] = dict(base.tags) if base else {}
+        self.inputs: list[InputRecord] = list(base.inputs) if base else []
+        self.refused: list[str] = []
+        self._clocks = clocks
+        self._clock = clock
+        self._fresh = base is None
+
+    def touch(self, key: str) -> None:
+        """Give *key* the clock of this session; a fresh run's keys all have the default one."""
+        if not self._fresh:
+            self._clocks.set(key, self._clock)
+
+    def apply(self, kind: str, item: dict[str, Any]) -> None:
+        if kind == "params":
+            for key, tagged in item["values"].items():
+                value = from_json(tagged)
+                if key not in self.params:
+                    self.params[key] = value
+                    self.touch(f"params.{key}")
+                elif str(self.params[key]) != str(value):
+                    self.refused.append(f"param {key}: {str(value)!r} came after {str(self.params[key])!r}")
+        elif kind == "tags":
+            for key, value in item["values"].items():
+                self.tags[key] = str(value)
+                self.touch(f"tags.{key}")
+        elif kind == "untag":
+            self.tags.pop(item["key"], None)
+            # A removed tag keeps a clock even in a fresh run: the removal is what wins a join.
+            self._clocks.set(f"tags.{item['key']}", self._clock)
+        elif kind == "field":
+            self.info = replace(self.info, **{item["field"]: item["value"]})
+            self.touch(item["field"])
+        elif kind == "input":
+            record = InputRecord(**item["input"])
+            if record not in self.inputs:
+                self.inputs.append(record)
+
+
+def _info(start: dict[str, Any], facts: dict[str, Any], identity: str, built: Built) -> RunInfo:
+    code = facts.get("code")
+    return RunInfo(
+        id=str(start["id"]),
+        name=str(start["name"]),
+        experiment=str(start["experiment"]),
+        status=built.status,
+        start=int(start["start"]),
+        end=None,
+        user=built.user,
+        host=str(start.get("host", "")) if identity == "full" else "",
+        command=tuple(start.get("command") or ()),
+        entry_point=str(start.get("entry_point", "")),
+        parent_run=start.get("parent_run"),
+        code=_code(code) if code else CodeInfo(),
+    )
+
+
+def _code(facts: dict[str, Any]) -> CodeInfo:
+    return CodeInfo(
+        commit=facts["commit"],
+        tree=facts["tree"],
+        branch=facts.get("branch"),
+        upstream=facts.get("upstream"),
+        dirty=bool(facts["dirty"]),
+        state=facts.get("operation") or "",
+        submodules=facts.get("submodules") or {},
+        left_out=tuple(tuple(item) for item in facts.get("left_out") or ()),
+    )
+
+
+def _environment(event: dict[str, Any] | None) -> Environment | None:
+    return None if event is None else Environment(**event["env"])
+
+
+def staged_files(state: JournalState, directory: str) -> dict[str, str]:
+    """Return artifact path → staged file; the last one logged under a path wins."""
+    return {
+        item["path"]: os.path.join(directory, item["file"]) for kind, item in state.events if kind == "file"
+    }
+
+
+def message(built: Built, *, resumed: bool) -> str:
+    """Return the commit message of a run: what ``git log`` should tell a person."""
+    record = built.record
+    info = record.info
+    verb = "resume" if resumed else "run"
+    lines = [f"{verb}: {info.name} ({info.experiment})", ""]
+    shown = [f"{key} = {value!r}" for key, value in sorted(record.metrics.items())[:20]]
+    lines.extend(shown)
+    if shown:
+        lines.append("")
+    lines.extend(f"Refused: {text}" for text in built.refused)
+    lines.append(f"Ledgit-Run: {info.id}")
+    lines.append(f"Ledgit-Status: {info.status}")
+    lines.append(f"Ledgit-Session: {built.session}")
+    return "\n".join(lines) + "\n"

@@ -1,0 +1,179 @@
+"""Finalizing: an ended (or dead) active run becomes a commit.
+
+The order is what makes it safe to be killed at any point:
+
+1. the journal is durable (synced by its writer);
+2. all new objects are written as one pack, fsynced, with a ``.keep``: no ``git gc`` takes it;
+3. ``refs/ledgit/runs/<id>`` is created, or moved from the head that was read, and fsynced;
+4. the ``.keep``, the active ref and the journal go.
+
+The commit is a pure function of the journal (and of the head it resumes), so a repeat after
+1 or 2 makes the same objects. After 3 the head's message names the journal's session, by
+which a repeat sees that only step 4 is left.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+from collections.abc import Callable
+from typing import TYPE_CHECKING
+
+from ledgit.errors import RecordError, RunNotFound, RunStateError
+from ledgit.records.artifacts import DVC, GIT, ArtifactRecord, dvc_pointer
+from ledgit.records.entry import encode_entry
+from ledgit.records.names import stored_paths
+from ledgit.records.record import make_entry, run_files
+from ledgit.store.build import Built, build_record, message, staged_files
+from ledgit.store.chain import RUN_FOLDER, Head, active_ref, read_commit, run_ref, sessions
+from ledgit.store.journal import JournalState, read_parts
+from ledgit.store.lock import RunLock
+
+if TYPE_CHECKING:
+    from ledgit.git import Objects, ObjectSet, Repo
+    from ledgit.store.folder import Folder
+
+__all__ = ["finalize", "finalize_locked"]
+
+#: Called with the name of each point between two durable steps; the fault tests kill there.
+checkpoint: Callable[[str], None] = lambda _name: None  # noqa: E731
+
+
+def finalize(repo: Repo, folder: Folder, run_id: str) -> str | None:
+    """Finalize an active run that no process writes any more.
+
+    Returns:
+        Its commit, or None if another process holds the run.
+
+    Raises:
+        RunNotFound: There is no such active run.
+    """
+    directory = folder.active_dir(run_id)
+    if not os.path.isdir(directory):
+        raise RunNotFound(run_id)
+    lock = RunLock(directory)
+    if not lock.exclusive():
+        return None
+    try:
+        return finalize_locked(repo, folder, run_id)
+    finally:
+        lock.release()
+
+
+def finalize_locked(repo: Repo, folder: Folder, run_id: str) -> str:
+    """As :func:`finalize`, for a caller that holds the run's lock alone."""
+    from ledgit.git import Objects, RefUpdate, read_ref, update_refs
+
+    directory = folder.active_dir(run_id)
+    state = read_parts(directory)
+    start = state.first("start")
+    if start is None:
+        raise RunStateError(f"{directory} holds no start of a run; look at it and remove it by hand")
+    if start["id"] != run_id:
+        raise RecordError(directory, f"its journal belongs to run {start['id']}")
+    objects = Objects(repo)
+    ref = run_ref(run_id)
+    current = read_ref(repo, ref)
+    base: Head | None = None
+    if current is not None:
+        base = read_commit(objects, current)
+        chain = [*base.entry.past, current]
+        if start["session"] in sessions(objects, chain):
+            _clean_up(repo, folder, run_id, state)
+            return current
+    commit, pack = _write_commit(repo, folder, objects, state, directory, base)
+    checkpoint("pack")
+    try:
+        update_refs(repo, [RefUpdate(ref, commit, current)])
+        checkpoint("ref")
+    finally:
+        pack.release()
+    checkpoint("keep")
+    _clean_up(repo, folder, run_id, state)
+    checkpoint("journal")
+    return commit
+
+
+def _clean_up(repo: Repo, folder: Folder, run_id: str, state: JournalState) -> None:
+    from ledgit.git import RefUpdate, read_ref, update_refs
+
+    if state.first("protected") is not None or state.first("end") is None:
+        ref = active_ref(run_id)
+        if read_ref(repo, ref) is not None:
+            update_refs(repo, [RefUpdate(ref, None, RefUpdate.ANY)])
+    checkpoint("active-ref")
+    folder.discard(folder.active_dir(run_id))
+
+
+def _write_commit(
+    repo: Repo, folder: Folder, objects: Objects, state: JournalState, directory: str, base: Head | None
+) -> tuple[str, object]:
+    from ledgit.git import ObjectSet, graft
+
+    built = build_record(state, base.record if base else None)
+    record = built.record
+    fresh = ObjectSet()
+    contents = _artifacts(folder, built, staged_files(state, directory), base)
+    past = [*base.entry.past, base.head] if base else []
+    columns: tuple[str, ...] = ()
+    entry = encode_entry(make_entry(record, past), columns)
+    files = {**run_files(record, entry), **contents}
+    subtree = _subtree(fresh, files)
+    root = _root_tree(objects, built, base)
+    tree = graft(objects, fresh, root, RUN_FOLDER, subtree)
+    info = record.info
+    made = info.start if base is None else (info.end or info.start)
+    who = (built.user or "ledgit", built.email, made // 1000, "+0000")
+    parents = [base.head] if base else ([built.code_commit] if built.code_commit else [])
+    oid = fresh.commit(tree, parents, who, who, message(built, resumed=base is not None))
+    return oid, fresh.write(repo, keep=True)
+
+
+def _root_tree(objects: Objects, built: Built, base: Head | None) -> str | None:
+    if base is not None:
+        return objects.commit(base.head).tree
+    if built.tree and objects.exists(built.tree):
+        return built.tree
+    return None
+
+
+def _subtree(fresh: ObjectSet, files: dict[str, bytes]) -> str:
+    from ledgit.git import build
+
+    return build(fresh, files)
+
+
+def _artifacts(
+    folder: Folder, built: Built, staged: dict[str, str], base: Head | None
+) -> dict[str, bytes]:
+    """Put small artifacts into the tree, large ones into the cache; fill ``record.artifacts``.
+
+    Returns:
+        Path below the run's folder → content, those of *base* included.
+    """
+    from ledgit.artifacts import digest_file, put_file
+
+    record = built.record
+    kept = {a.path: a for a in record.artifacts}
+    contents: dict[str, bytes] = {}
+    if base is not None:
+        contents = {path: data for path, data in base.files.items() if path.startswith("artifacts/")}
+        for path in staged:
+            if path in kept:
+                contents.pop(f"artifacts/{kept[path].tree_path}", None)
+    names = stored_paths([*kept, *staged])
+    for path, source in sorted(staged.items()):
+        with contextlib.suppress(FileNotFoundError):
+            size = os.path.getsize(source)
+            stored = names[path]
+            if size <= built.threshold:
+                with open(source, "rb") as file:
+                    data = file.read()
+                contents[f"artifacts/{stored}"] = data
+                kept[path] = ArtifactRecord(path, size, "md5:" + digest_file(source), GIT, stored)
+            else:
+                md5 = put_file(folder.cache, source)
+                contents[f"artifacts/{stored}.dvc"] = dvc_pointer(os.path.basename(stored), md5, size)
+                kept[path] = ArtifactRecord(path, size, "md5:" + md5, DVC, stored)
+    record.artifacts[:] = [kept[path] for path in sorted(kept)]
+    return contents

@@ -1,0 +1,131 @@
+r"""The journal of an active run: append-only, checksummed, one file per writing process.
+
+A record is::
+
+    \n <8 hex digits: CRC-32 of the payload> <space> <payload>
+
+The newline comes *first*: a write that was cut short (disk full, kill) leaves a torn record,
+and the next one still starts on a line of its own, even when another thread wrote it. A line
+whose checksum fails is dropped and counted, never the rest. Payloads are::
+
+    m \t <metric> \t <value by repr> \t <step> \t <timestamp ms>
+    <kind> \t <JSON object with "at", the time in ms>
+
+Kinds: ``start`` (facts at the start), ``code`` (snapshot), ``env``, ``params``, ``tags``,
+``untag``, ``field`` (name, experiment, deleted), ``input``, ``file`` (a staged artifact),
+``note`` (something that went wrong and was survived), ``end``.
+"""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass, field
+from typing import Any
+from zlib import crc32
+
+import orjson
+
+from ledgit.records.history import Points
+
+__all__ = ["JournalState", "encode", "encode_metric", "read_parts"]
+
+PART_SUFFIX = ".log"
+
+
+def encode(kind: str, data: dict[str, Any]) -> bytes:
+    """Return the record of *kind* with the JSON object *data*, which must hold ``at``."""
+    payload = kind.encode() + b"\t" + orjson.dumps(data)
+    return b"\n%08x %b" % (crc32(payload), payload)
+
+
+def encode_metric(key: str, value: float, step: int, timestamp: int) -> bytes:
+    """Return the record of one metric point; *key* has no tab or newline (``check_key``)."""
+    payload = f"m\t{key}\t{value!r}\t{step}\t{timestamp}".encode()
+    return b"\n%08x %b" % (crc32(payload), payload)
+
+
+@dataclass(slots=True)
+class JournalState:
+    """What the parts of a journal say together.
+
+    ``events`` are the records other than metrics, in order: by time (which never falls
+    within a part, whatever the clock did), then part, then place in the part.
+    """
+
+    events: list[tuple[str, dict[str, Any]]] = field(default_factory=list)
+    histories: dict[str, Points] = field(default_factory=dict)
+    torn: int = 0  #: lines dropped because their checksum failed
+    last: int = 0  #: newest time seen in any record, ms
+
+    def first(self, kind: str) -> dict[str, Any] | None:
+        """Return the first event of *kind*, or None."""
+        return next((data for name, data in self.events if name == kind), None)
+
+    def latest(self, kind: str) -> dict[str, Any] | None:
+        """Return the last event of *kind*, or None."""
+        return next((data for name, data in reversed(self.events) if name == kind), None)
+
+
+def part_names(directory: str) -> list[str]:
+    """Return the journal files in *directory*, in the order they were opened."""
+    return sorted(name for name in os.listdir(directory) if name.endswith(PART_SUFFIX))
+
+
+def parse_lines(
+    data: bytes, histories: dict[str, Points]
+) -> tuple[list[tuple[int, str, dict[str, Any]]], int, int]:
+    """Parse the records in *data*; metric points go into *histories*.
+
+    Returns:
+        The other events as (time, kind, data), how many lines were torn, and the newest time.
+    """
+    events: list[tuple[int, str, dict[str, Any]]] = []
+    torn = last = clock = 0
+    for line in data.split(b"\n"):
+        if not line:
+            continue
+        payload = line[9:]
+        try:
+            if int(line[:8], 16) != crc32(payload) or line[8] != 32:
+                torn += 1
+                continue
+        except (ValueError, IndexError):
+            torn += 1
+            continue
+        if payload[:2] == b"m\t":
+            _, key_bytes, value, step, time = payload.split(b"\t")
+            key = key_bytes.decode()
+            points = histories.get(key)
+            if points is None:
+                points = histories[key] = Points()
+            stamp = int(time)
+            points.append(int(step), stamp, float(value))
+            if stamp > last:
+                last = stamp
+            continue
+        kind, _, text = payload.partition(b"\t")
+        item = orjson.loads(text)
+        clock = max(clock, int(item["at"]))
+        events.append((clock, kind.decode(), item))
+    return events, torn, max(last, clock)
+
+
+def read_parts(directory: str) -> JournalState:
+    """Read every part in *directory*. Missing or torn data is counted, never raised."""
+    state = JournalState()
+    ordered: list[tuple[int, int, int, str, dict[str, Any]]] = []
+    for part, name in enumerate(part_names(directory)):
+        try:
+            with open(os.path.join(directory, name), "rb") as file:
+                data = file.read()
+            written = os.stat(os.path.join(directory, name)).st_mtime_ns // 1_000_000
+        except FileNotFoundError:
+            continue
+        events, torn, last = parse_lines(data, state.histories)
+        state.torn += torn
+        # A metric may carry any timestamp its user liked; the run did not outlive its journal.
+        state.last = max(state.last, min(last, written))
+        ordered.extend((time, part, place, kind, item) for place, (time, kind, item) in enumerate(events))
+    ordered.sort(key=lambda event: event[:3])
+    state.events = [(kind, item) for _, _, _, kind, item in ordered]
+    return state

@@ -1,0 +1,180 @@
+"""What readers show of active runs, without touching them.
+
+A journal may hold millions of points, and ``ledgit ls`` must not read them all each time: a
+summary remembers how far each part was read, and goes on from there. Whoever keeps the
+summary (the index) may lose it at any time.
+"""
+
+from __future__ import annotations
+
+import os
+from typing import Any
+
+import orjson
+
+from ledgit.records.clock import Clocks
+from ledgit.records.entry import CodeRef, RunState
+from ledgit.records.history import Points
+from ledgit.records.scalars import from_json
+from ledgit.store.folder import Folder
+from ledgit.store.journal import part_names, parse_lines
+from ledgit.store.lock import DEAD, LOST, REMOTE, liveness
+
+__all__ = ["active_ids", "live_runs", "summarize"]
+
+def active_ids(folder: Folder) -> list[str]:
+    """Return the ids of the runs that have a journal, alive or dead."""
+    try:
+        return sorted(name for name in os.listdir(folder.active) if not name.startswith("."))
+    except OSError:
+        return []
+
+
+def live_runs(folder: Folder, cache: dict[str, bytes] | None = None) -> list[RunState]:
+    """Return every run that has a journal, as readers show it.
+
+    Args:
+        folder: Ledgit's folder.
+        cache: Summaries by run id, read and updated; pass the same one again to read only
+            what was appended since.
+    """
+    found = []
+    ids = active_ids(folder)
+    if cache is not None:
+        for gone in cache.keys() - set(ids):
+            del cache[gone]
+    for run_id in ids:
+        state, summary = summarize(folder.active_dir(run_id), cache.get(run_id) if cache is not None else None)
+        if cache is not None:
+            cache[run_id] = summary
+        if state is not None:
+            found.append(state)
+    return found
+
+
+def summarize(directory: str, previous: bytes | None = None) -> tuple[RunState | None, bytes]:
+    """Fold the journal in *directory*, starting from the summary *previous*.
+
+    Returns:
+        The run (None if no start record could be read) and the new summary.
+    """
+    fold: dict[str, Any] = _restore(previous)
+    offsets: dict[str, int] = fold["offsets"]
+    try:
+        names = part_names(directory)
+    except OSError:
+        names = []
+    for name in names:
+        offset = offsets.get(name, 0)
+        try:
+            with open(os.path.join(directory, name), "rb") as file:
+                if offset:
+                    file.seek(offset)
+                data = file.read()
+        except OSError:
+            continue
+        if not data:
+            continue
+        histories: dict[str, Points] = {}
+        events, _, last = parse_lines(data, histories)
+        # The last line may still be on its way: it is read again next time.
+        start = data.rfind(b"\n")
+        whole = data[:start] if start > 0 else b""
+        offsets[name] = offset + len(whole)
+        fold["last"] = max(fold["last"], last)
+        _fold_points(fold["metrics"], histories)
+        for _, kind, item in events:
+            _fold_event(fold, kind, item)
+    state = _state(directory, fold)
+    return state, orjson.dumps(fold, option=orjson.OPT_NON_STR_KEYS)
+
+
+def _restore(previous: bytes | None) -> dict[str, Any]:
+    if previous:
+        try:
+            restored = orjson.loads(previous)
+            if isinstance(restored, dict) and restored.get("v") == 1:
+                return restored
+        except ValueError:
+            pass
+    return {"v": 1, "offsets": {}, "last": 0, "metrics": {}, "params": {}, "tags": {}, "start": None, "end": None}
+
+
+def _fold_points(metrics: dict[str, list[Any]], histories: dict[str, Points]) -> None:
+    for key, points in histories.items():
+        value, step, time = points.latest()
+        low, high = points.minmax()
+        old = metrics.get(key)
+        # Floats are kept as text: JSON has no NaN, and every bit must come back.
+        if old is None:
+            metrics[key] = [step, time, repr(value), repr(low), repr(high)]
+            continue
+        if (step, time, value) >= (old[0], old[1], float(old[2])):
+            old[0], old[1], old[2] = step, time, repr(value)
+        old[3] = repr(min(low, float(old[3])))
+        old[4] = repr(max(high, float(old[4])))
+
+
+def _fold_event(fold: dict[str, Any], kind: str, item: dict[str, Any]) -> None:
+    if kind == "start":
+        fold["start"] = fold["start"] or item
+    elif kind == "params":
+        for key, value in item["values"].items():
+            fold["params"].setdefault(key, value)
+    elif kind == "tags":
+        fold["tags"].update(item["values"])
+    elif kind == "untag":
+        fold["tags"].pop(item["key"], None)
+    elif kind == "field" and fold["start"]:
+        fold["start"][item["field"]] = item["value"]
+    elif kind == "code":
+        fold["code"] = {"user": item.get("name", ""), **(item.get("code") or {})}
+    elif kind == "end":
+        fold["end"] = item
+
+
+def _state(directory: str, fold: dict[str, Any]) -> RunState | None:
+    start = fold["start"]
+    if start is None:
+        return None
+    alive = liveness(directory, str(start.get("host", "")), str(start.get("boot", "")))
+    status, lost = "RUNNING", False
+    if start.get("detached") and alive in (DEAD, LOST):
+        # Open between two calls of ``ledgit record``: nobody holds it, and that is fine.
+        alive = REMOTE
+    if fold["end"] is not None:
+        status = str(fold["end"]["status"])
+    elif alive == DEAD:
+        status = "KILLED"
+    elif alive == LOST:
+        lost = True
+    code = fold.get("code") or {}
+    metrics = {key: float(item[2]) for key, item in fold["metrics"].items()}
+    return RunState(
+        id=str(start["id"]),
+        name=str(start["name"]),
+        experiment=str(start["experiment"]),
+        status=status,
+        start=int(start["start"]),
+        end=None if status == "RUNNING" else int((fold["end"] or {}).get("end", fold["last"])),
+        user=str(code.get("user", "")),
+        parent_run=start.get("parent_run"),
+        code=CodeRef(
+            commit=code.get("commit"),
+            tree=code.get("tree"),
+            branch=code.get("branch") or "",
+            dirty=bool(code.get("dirty")),
+        ),
+        params={key: from_json(value) for key, value in fold["params"].items()},
+        metrics=metrics,
+        ranges={key: (float(item[3]), float(item[4])) for key, item in fold["metrics"].items()},
+        tags=dict(fold["tags"]),
+        deleted=bool(start.get("deleted", False)),
+        heads=(),
+        commit=None,
+        clocks=Clocks((1, str(start.get("clone", ""))), {}),
+        conflicts={},
+        left={},
+        lost=lost,
+    )
+

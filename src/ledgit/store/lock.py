@@ -1,0 +1,147 @@
+"""Is a run alive? The file lock on ``active/<id>/lock``, held for life, decides.
+
+Every process that writes into a run holds the lock *shared*; whoever wants to finalize it
+takes it *exclusively*. The kernel frees a lock with the process, so it tells the truth after
+SIGKILL, across containers and pid namespaces, where process numbers lie. Only where the
+kernel can't know (the run was started under another kernel on another host, or the file
+system has no locks) the heartbeat decides, and then a run is only *shown* as lost.
+"""
+
+from __future__ import annotations
+
+import errno
+import os
+import socket
+import time
+
+from ledgit.store.folder import boot_id
+
+__all__ = ["ALIVE", "DEAD", "LOST", "REMOTE", "RunLock", "beat", "liveness"]
+
+ALIVE = "alive"  #: somebody holds the lock
+DEAD = "dead"  #: nobody does, and the kernel would know
+REMOTE = "remote"  #: the kernel can't know; the heartbeat is fresh
+LOST = "lost"  #: the kernel can't know; the heartbeat stopped
+
+#: Seconds without a heartbeat after which a run that the kernel can't judge is shown as lost.
+HEARTBEAT_LIMIT = 120.0
+
+_NO_LOCKS = {errno.ENOLCK, errno.EOPNOTSUPP, errno.ENOSYS, errno.EINVAL, errno.ENOTSUP}
+
+
+class RunLock:
+    """The lock of one run, as one process holds it."""
+
+    def __init__(self, directory: str) -> None:
+        self.path = os.path.join(directory, "lock")
+        self._fd = -1
+
+    def share(self, *, create: bool = False) -> bool:
+        """Hold the lock for life, as every writer does. False while a finalizer has it."""
+        import fcntl
+
+        flags = os.O_RDWR | os.O_CLOEXEC | (os.O_CREAT if create else 0)
+        fd = os.open(self.path, flags, 0o644)
+        try:
+            fcntl.flock(fd, fcntl.LOCK_SH | fcntl.LOCK_NB)
+        except OSError as error:
+            if error.errno not in _NO_LOCKS:
+                os.close(fd)
+                return False
+        # The finalizer may have removed the folder between open and lock.
+        if os.fstat(fd).st_nlink == 0:
+            os.close(fd)
+            raise FileNotFoundError(errno.ENOENT, "the run was finalized", self.path)
+        self._fd = fd
+        return True
+
+    def exclusive(self, attempts: int = 1) -> bool:
+        """Take the lock alone; False if another writer is alive.
+
+        A reader that probes holds it for microseconds, so a finishing writer passes several
+        *attempts*, two milliseconds apart.
+        """
+        import fcntl
+
+        opened = self._fd
+        if opened < 0:
+            try:
+                opened = os.open(self.path, os.O_RDWR | os.O_CLOEXEC)
+            except FileNotFoundError:
+                return False
+        for attempt in range(attempts):
+            try:
+                fcntl.flock(opened, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except OSError as error:
+                if error.errno in _NO_LOCKS:
+                    break
+                if attempt + 1 < attempts:
+                    time.sleep(0.002)
+                continue
+            break
+        else:
+            os.close(opened)
+            self._fd = -1
+            return False
+        if os.fstat(opened).st_nlink == 0:
+            os.close(opened)
+            self._fd = -1
+            return False
+        self._fd = opened
+        return True
+
+    def forget(self) -> None:
+        """Drop the descriptor without unlocking: the parent of a forked process still holds it."""
+        if self._fd >= 0:
+            os.close(self._fd)
+            self._fd = -1
+
+    release = forget
+
+    @property
+    def held(self) -> bool:
+        """Whether this process has the lock, shared or alone."""
+        return self._fd >= 0
+
+
+def beat(directory: str) -> None:
+    """Leave a heartbeat: the lock file's modification time."""
+    os.utime(os.path.join(directory, "lock"))
+
+
+def liveness(directory: str, host: str, boot: str, now: float | None = None) -> str:
+    """Say whether the run in *directory*, started on *host* under *boot*, is still written.
+
+    Args:
+        directory: The run's journal folder.
+        host: Host name in its start record.
+        boot: Boot id in its start record ('' if unknown).
+        now: Seconds since the epoch, for tests.
+
+    Returns:
+        ALIVE, DEAD, REMOTE or LOST. Only DEAD may be finalized without being asked.
+    """
+    import fcntl
+
+    path = os.path.join(directory, "lock")
+    try:
+        fd = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+    except FileNotFoundError:
+        return DEAD
+    except OSError:
+        return REMOTE
+    foreign = bool(boot) and boot != boot_id() and host != socket.gethostname()
+    try:
+        fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return ALIVE
+    except OSError as error:
+        if error.errno not in _NO_LOCKS:
+            return ALIVE
+        foreign = True
+    finally:
+        age = (time.time() if now is None else now) - os.fstat(fd).st_mtime
+        os.close(fd)
+    if not foreign:
+        return DEAD
+    return LOST if age > HEARTBEAT_LIMIT else REMOTE

@@ -1,0 +1,84 @@
+"""What dead processes left behind becomes commits; called by commands that write."""
+
+from __future__ import annotations
+
+import os
+import time
+from typing import TYPE_CHECKING
+
+import orjson
+
+from ledgit.errors import LedgitError
+from ledgit.store.finalizing import finalize
+from ledgit.store.live import active_ids, summarize
+from ledgit.store.lock import DEAD, liveness
+
+if TYPE_CHECKING:
+    from ledgit.git import Repo
+    from ledgit.store.folder import Folder
+
+__all__ = ["Recovered", "recover"]
+
+#: Seconds after which a folder that never got a start record is taken for a dead one's.
+_UNBORN_AGE = 60.0
+
+
+class Recovered:
+    """What :func:`recover` did: run ids with their commits, and what it had to leave."""
+
+    def __init__(self) -> None:
+        self.commits: dict[str, str] = {}
+        self.failed: dict[str, str] = {}
+
+
+def recover(repo: Repo, folder: Folder, *, force: tuple[str, ...] = ()) -> Recovered:
+    """Finalize every journal whose writer is dead.
+
+    A run is only touched when the kernel says that nobody holds its lock. Runs of another
+    host, or on a file system without locks, and detached runs are left alone unless named.
+
+    Args:
+        repo: The repository.
+        folder: Ledgit's folder.
+        force: Ids of runs to finalize although the kernel can't know whether they live.
+    """
+    done = Recovered()
+    for run_id in active_ids(folder):
+        directory = folder.active_dir(run_id)
+        if run_id not in force and not _dead(directory):
+            continue
+        try:
+            commit = finalize(repo, folder, run_id)
+        except (LedgitError, OSError) as error:
+            done.failed[run_id] = str(error)
+            continue
+        if commit is not None:
+            done.commits[run_id] = commit
+    _sweep(folder)
+    folder.empty_trash()
+    return done
+
+
+def _dead(directory: str) -> bool:
+    state, summary = summarize(directory)
+    if state is None or state.status == "RUNNING":
+        return False
+    start = orjson.loads(summary)["start"]
+    return liveness(directory, str(start.get("host", "")), str(start.get("boot", ""))) == DEAD
+
+
+def _sweep(folder: Folder) -> None:
+    """Remove folders of runs that were killed before they had a first record."""
+    try:
+        names = os.listdir(folder.active)
+    except OSError:
+        return
+    for name in names:
+        path = os.path.join(folder.active, name)
+        if name.startswith(".new-"):
+            try:
+                old = time.time() - os.stat(path).st_mtime > _UNBORN_AGE
+            except FileNotFoundError:
+                continue
+            if old and liveness(path, "", "") == DEAD:
+                folder.discard(path)
