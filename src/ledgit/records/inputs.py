@@ -1,0 +1,63 @@
+"""inputs.yaml: the data sets that a run used."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+
+from ledgit.records.documents import dump_document, load_document
+from ledgit.records.fields import Fields
+
+__all__ = ["InputRecord", "decode_inputs", "encode_inputs"]
+
+
+@dataclass(frozen=True, slots=True)
+class InputRecord:
+    """A data set as MLflow describes one; *source*, *schema* and *profile* are JSON or plain text.
+
+    Attributes:
+        name: what people call it.
+        digest: a hash of its content; two records with the same name and digest are one data set.
+        context: what it was used for: ``training``, ``validation`` …
+    """
+
+    name: str
+    digest: str = ""
+    source_type: str = ""
+    source: str = ""
+    schema: str = ""
+    profile: str = ""
+    context: str = ""
+    tags: Mapping[str, str] = field(default_factory=dict)
+
+
+def encode_inputs(records: Iterable[InputRecord]) -> bytes:
+    """Return inputs.yaml, in the order given."""
+    listed = []
+    for record in records:
+        item: dict[str, object] = {
+            key: value
+            for key in ("name", "digest", "source_type", "source", "schema", "profile", "context")
+            if (value := getattr(record, key)) or key == "name"
+        }
+        if record.tags:
+            item["tags"] = {key: record.tags[key] for key in sorted(record.tags)}
+        listed.append(item)
+    return dump_document({"inputs": listed})
+
+
+def decode_inputs(data: bytes, where: str = "inputs.yaml") -> list[InputRecord]:
+    """Return the data sets. Raises RecordError if it does not decode."""
+    return [
+        InputRecord(
+            name=item.text("name"),
+            digest=item.text("digest", ""),
+            source_type=item.text("source_type", ""),
+            source=item.text("source", ""),
+            schema=item.text("schema", ""),
+            profile=item.text("profile", ""),
+            context=item.text("context", ""),
+            tags=item.text_map("tags"),
+        )
+        for item in Fields(load_document(data, where), where).sections("inputs")
+    ]

@@ -1,0 +1,174 @@
+"""A run whole: all that one run commit holds below ``.ledgit/run/``."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field, replace
+from math import isnan
+
+from ledgit.errors import RecordError
+from ledgit.records.artifacts import ArtifactRecord, decode_artifacts, encode_artifacts
+from ledgit.records.clock import Clocks, decode_clocks, encode_clocks
+from ledgit.records.documents import dump_document
+from ledgit.records.entry import Entry
+from ledgit.records.environment import Environment, decode_environment, encode_environment, requirements_txt
+from ledgit.records.flat import dump_flat, load_flat
+from ledgit.records.history import Points, decode_history, encode_history
+from ledgit.records.inputs import InputRecord, decode_inputs, encode_inputs
+from ledgit.records.names import history_files
+from ledgit.records.run import RunInfo, decode_run, encode_run
+from ledgit.records.scalars import Scalar
+from ledgit.records.state import RunState, join
+
+__all__ = ["REDUCED_POINTS", "RUN_FOLDER", "RunRecord", "decode_record", "make_entry", "make_state", "run_files"]
+
+RUN_FOLDER = ".ledgit/run"
+REDUCED_POINTS = 1000
+"""Points a metric that stay in the tree when the full histories went to DVC."""
+
+
+@dataclass(slots=True)
+class RunRecord:
+    """Everything that one run commit holds but the artifacts' content.
+
+    Attributes:
+        metrics: latest values; `decode_record` takes them from metrics.yaml.
+        environment: None if none was recorded.
+    """
+
+    info: RunInfo
+    params: dict[str, Scalar] = field(default_factory=dict)
+    metrics: dict[str, float] = field(default_factory=dict)
+    histories: dict[str, Points] = field(default_factory=dict)
+    tags: dict[str, str] = field(default_factory=dict)
+    inputs: list[InputRecord] = field(default_factory=list)
+    environment: Environment | None = None
+    artifacts: list[ArtifactRecord] = field(default_factory=list)
+    clocks: Clocks = field(default_factory=Clocks)
+
+
+def run_files(record: RunRecord, entry: bytes, reduced: bool = False) -> dict[str, bytes]:
+    """Return the files below ``.ledgit/run/`` by relative path; *entry* is the line for entry.json.
+
+    The artifacts' contents are not among them. With *reduced*, histories are cut to 1,000 points
+    a metric and run.yaml says so.
+    """
+    info = replace(record.info, reduced=True) if reduced else record.info
+    files = {
+        "run.yaml": encode_run(info),
+        "params.yaml": dump_flat(record.params),
+        "metrics.yaml": dump_flat(record.metrics),
+        "tags.yaml": dump_flat(record.tags),
+    }
+    names = history_files(sorted(record.histories))
+    for name, file in names.items():
+        points = record.histories[name]
+        files[f"history/{file}"] = encode_history(name, points.reduced(REDUCED_POINTS) if reduced else points)
+    if record.inputs:
+        files["inputs.yaml"] = encode_inputs(record.inputs)
+    if record.environment is not None:
+        files["environment.yaml"] = encode_environment(record.environment)
+        files["requirements.txt"] = requirements_txt(record.environment)
+    if record.artifacts:
+        files["artifacts.yaml"] = encode_artifacts(record.artifacts)
+    files["dvc.yaml"] = _dvc_yaml(names)
+    files["clock.json"] = encode_clocks(record.clocks)
+    files["entry.json"] = entry
+    return files
+
+
+def _dvc_yaml(histories: Mapping[str, str]) -> bytes:
+    """Return the dvc.yaml by which DVC's own ``metrics|params|plots diff`` read the run."""
+    document: dict[str, object] = {"params": ["params.yaml"], "metrics": ["metrics.yaml"]}
+    if histories:
+        document["plots"] = [{f"history/{file}": {"x": "step", "y": name}} for name, file in histories.items()]
+    return dump_document(document)
+
+
+def decode_record(files: Mapping[str, bytes]) -> RunRecord:
+    """Return the record of the files below ``.ledgit/run/``; all but run.yaml may be missing.
+
+    Raises:
+        RecordError: run.yaml is missing, or a file does not decode.
+    """
+    if "run.yaml" not in files:
+        raise RecordError(RUN_FOLDER, "has no run.yaml")
+    histories: dict[str, Points] = {}
+    for path in sorted(files):
+        if path.startswith("history/") and path.endswith(".tsv"):
+            name, points = decode_history(files[path], path)
+            if name in histories:
+                raise RecordError(path, f"is a second history of {name!r}")
+            histories[name] = points
+    return RunRecord(
+        info=decode_run(files["run.yaml"]),
+        params=load_flat(files.get("params.yaml", b""), "params.yaml"),
+        metrics=_metrics(files.get("metrics.yaml", b"")),
+        histories=histories,
+        tags=_tags(files.get("tags.yaml", b"")),
+        inputs=decode_inputs(files["inputs.yaml"]) if "inputs.yaml" in files else [],
+        environment=decode_environment(files["environment.yaml"]) if "environment.yaml" in files else None,
+        artifacts=decode_artifacts(files["artifacts.yaml"]) if "artifacts.yaml" in files else [],
+        clocks=decode_clocks(files["clock.json"]) if "clock.json" in files else Clocks(),
+    )
+
+
+def _metrics(data: bytes) -> dict[str, float]:
+    metrics = {}
+    for name, value in load_flat(data, "metrics.yaml").items():
+        if isinstance(value, bool) or not isinstance(value, (int, float)):
+            raise RecordError("metrics.yaml", f"the value of {name!r} is {repr(value)[:40]}, expected a number")
+        try:
+            metrics[name] = float(value)
+        except OverflowError:
+            raise RecordError("metrics.yaml", f"the value of {name!r} is too large for a float") from None
+    return metrics
+
+
+def _tags(data: bytes) -> dict[str, str]:
+    tags = {}
+    for name, value in load_flat(data, "tags.yaml").items():
+        tags[name] = value if isinstance(value, str) else "" if value is None else str(value)
+    return tags
+
+
+def make_entry(record: RunRecord, past: Iterable[str] = ()) -> Entry:
+    """Return the entry of *record*, uncut; *past* are the run's commits below, oldest first.
+
+    `encode_entry` cuts it to a line.
+    """
+    info, clocks = record.info, record.clocks
+    ranges = {}
+    for name, points in record.histories.items():
+        if len(points) > 1 and name in record.metrics:
+            low, high = points.minmax()
+            latest = record.metrics[name]
+            if not isnan(low) and (low, high) != (latest, latest):
+                ranges[name] = (low, high)
+    return Entry(
+        id=info.id,
+        start=info.start,
+        name=info.name,
+        experiment=info.experiment,
+        status=info.status,
+        end=info.end,
+        user=info.user,
+        parent_run=info.parent_run,
+        deleted=info.deleted,
+        code=info.code.ref,
+        params=dict(record.params),
+        metrics=dict(record.metrics),
+        ranges=ranges,
+        tags=dict(record.tags),
+        clock=clocks.default,
+        state={key: clock for key, clock in clocks.keys.items() if clock != clocks.default},
+        past=tuple(past),
+    )
+
+
+def make_state(record: RunRecord, heads: Iterable[str] = (), commit: str | None = None) -> RunState:
+    """Return the state of *record* alone, uncut: of an active run, or with the *heads* it was joined from."""
+    state = join([make_entry(record)])
+    state.heads = tuple(heads)
+    state.commit = commit
+    return state

@@ -1,0 +1,309 @@
+"""run.yaml: what a run is, who made it, when, from which code."""
+
+from __future__ import annotations
+
+import os
+import re
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, TypeGuard
+
+from ledgit.errors import InvalidValue, NewerFormat, RecordError
+from ledgit.records.documents import dump_document, load_document
+from ledgit.records.fields import Fields
+
+__all__ = [
+    "DEFAULT_EXPERIMENT",
+    "FAILED",
+    "FINISHED",
+    "KILLED",
+    "RUNNING",
+    "SCHEDULED",
+    "STATUSES",
+    "CodeInfo",
+    "CodeRef",
+    "RunInfo",
+    "decode_run",
+    "encode_run",
+    "from_iso",
+    "is_run_id",
+    "is_time",
+    "iso",
+    "new_run_id",
+    "random_name",
+]
+
+RUNNING = "RUNNING"
+SCHEDULED = "SCHEDULED"
+FINISHED = "FINISHED"
+FAILED = "FAILED"
+KILLED = "KILLED"
+STATUSES = (RUNNING, SCHEDULED, FINISHED, FAILED, KILLED)
+
+DEFAULT_EXPERIMENT = "Default"
+SCHEMA = 1
+
+_RUN_ID = re.compile(r"[a-zA-Z0-9][a-zA-Z0-9_-]{0,255}")
+_ISO = re.compile(r"(\d{4})-(\d\d)-(\d\d)T(\d\d):(\d\d):(\d\d)(?:\.(\d{1,9}))?Z", re.ASCII)
+_LAST_MS = 253_402_300_799_999  # 9999-12-31T23:59:59.999Z
+_FIRST_MS = -62_135_596_800_000  # 0001-01-01T00:00:00Z
+
+
+@dataclass(frozen=True, slots=True)
+class CodeRef:
+    """Which code, as lists and queries need it: ids are None in an empty or bare repository."""
+
+    commit: str | None = None
+    tree: str | None = None
+    branch: str | None = None
+    dirty: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class CodeInfo:
+    """The code a run was made from.
+
+    Attributes:
+        commit: the commit that was checked out.
+        tree: root tree of the snapshot: the code as it was, with uncommitted changes.
+        branch: short name of the branch; None when detached.
+        upstream: the branch's upstream, as ``origin/main``.
+        dirty: the snapshot differs from the commit.
+        patch_id: cumulative patch-id since the merge base.
+        subtrees: tree ids of the declared code paths.
+        left_out: (path, bytes, reason) of files that the snapshot has not.
+        submodules: by path, their ``commit`` and whether they are ``dirty``.
+        state: what Git was in the middle of: ``rebase``, ``merge``, ``bisect``; mostly empty.
+    """
+
+    commit: str | None = None
+    tree: str | None = None
+    branch: str | None = None
+    upstream: str | None = None
+    dirty: bool = False
+    patch_id: str | None = None
+    subtrees: Mapping[str, str] = field(default_factory=dict)
+    left_out: tuple[tuple[str, int, str], ...] = ()
+    submodules: Mapping[str, Mapping[str, str | bool | None]] = field(default_factory=dict)
+    state: str = ""
+
+    @property
+    def ref(self) -> CodeRef:
+        """The part that entries carry."""
+        return CodeRef(self.commit, self.tree, self.branch, self.dirty)
+
+
+@dataclass(frozen=True, slots=True)
+class RunInfo:
+    """A run without its values. Times are ms since the epoch, UTC; ``end`` is None while it runs.
+
+    Attributes:
+        id: 32 hex digits for ours; imported runs keep theirs.
+        command: the command line, redacted.
+        entry_point: the project's entry point or the script.
+        parent_run: id of the run this one is nested in.
+        source: what was run (a file, a notebook, a project's address).
+        source_type: ``LOCAL``, ``NOTEBOOK``, ``PROJECT`` or ``JOB``.
+        reduced: the histories in the tree are a reduction; the full ones are in DVC.
+        schema: the format of run.yaml.
+    """
+
+    id: str
+    name: str = ""
+    experiment: str = DEFAULT_EXPERIMENT
+    status: str = RUNNING
+    start: int = 0
+    end: int | None = None
+    user: str = ""
+    host: str = ""
+    command: tuple[str, ...] = ()
+    entry_point: str = ""
+    parent_run: str | None = None
+    source: str = ""
+    source_type: str = "LOCAL"
+    deleted: bool = False
+    reduced: bool = False
+    schema: int = SCHEMA
+    code: CodeInfo = field(default_factory=CodeInfo)
+
+
+def is_run_id(value: object) -> TypeGuard[str]:
+    """Say whether *value* is a run id as MLflow allows them: safe as a part of a ref and a path."""
+    return isinstance(value, str) and _RUN_ID.fullmatch(value) is not None
+
+
+def is_time(value: object) -> TypeGuard[int]:
+    """Say whether *value* is an integer of ms in the years 1 to 9999."""
+    return type(value) is int and _FIRST_MS <= value <= _LAST_MS
+
+
+def new_run_id() -> str:
+    """Return a new random run id, 32 hex digits."""
+    return os.urandom(16).hex()
+
+
+def random_name(seed: str) -> str:
+    """Return a readable name like ``calm-owl-417``, always the same for the same *seed* (the run id)."""
+    from zlib import crc32
+
+    from ledgit.records.words import ADJECTIVES, NOUNS
+
+    # Two independent numbers: one crc has too few bits for all three words.
+    first, second = crc32(seed.encode()), crc32(seed[::-1].encode() + b"name")
+    adjective = ADJECTIVES[first % len(ADJECTIVES)]
+    noun = NOUNS[(first >> 16) % len(NOUNS)]
+    return f"{adjective}-{noun}-{second % 900 + 100}"
+
+
+def iso(ms: int) -> str:
+    """Return *ms* since the epoch as ``2026-11-23T06:00:00.123Z``.
+
+    Raises:
+        InvalidValue: outside the years 1 to 9999.
+    """
+    if not _FIRST_MS <= ms <= _LAST_MS:
+        raise InvalidValue("a time", ms, "milliseconds since 1970, in the years 1 to 9999")
+    seconds, rest = divmod(ms, 1000)
+    moment = time.gmtime(seconds)
+    return (
+        f"{moment.tm_year:04d}-{moment.tm_mon:02d}-{moment.tm_mday:02d}"
+        f"T{moment.tm_hour:02d}:{moment.tm_min:02d}:{moment.tm_sec:02d}.{rest:03d}Z"
+    )
+
+
+def from_iso(text: str) -> int:
+    """Return the ms since the epoch of an ISO 8601 time; one without a zone is UTC.
+
+    Raises:
+        RecordError: *text* is no time.
+    """
+    match = _ISO.fullmatch(text)
+    if match is None:
+        return _from_any_iso(text)
+    year, month, day, hour, minute, second = map(int, match.groups()[:6])
+    ms = int((match.group(7) or "0").ljust(3, "0")[:3])
+    result = (((_days(year, month, day) * 24 + hour) * 60 + minute) * 60 + second) * 1000 + ms
+    if not _FIRST_MS <= result <= _LAST_MS or iso(result)[:19] != text[:19]:  # month 13, hour 25 …
+        raise RecordError("time", f"{text[:40]!r} is no date and time")
+    return result
+
+
+def _days(year: int, month: int, day: int) -> int:
+    """Days since 1970-01-01 of the Gregorian calendar (calendar.timegm would import datetime)."""
+    year -= month <= 2
+    era, of_era = divmod(year, 400)
+    of_year = (153 * (month + (-3 if month > 2 else 9)) + 2) // 5 + day - 1
+    return era * 146_097 + of_era * 365 + of_era // 4 - of_era // 100 + of_year - 719_468
+
+
+def _from_any_iso(text: str) -> int:
+    from datetime import UTC, datetime
+
+    try:
+        moment = datetime.fromisoformat(text)
+        if moment.tzinfo is None:
+            moment = moment.replace(tzinfo=UTC)
+        delta = moment - datetime(1970, 1, 1, tzinfo=UTC)
+    except (ValueError, OverflowError):
+        raise RecordError("time", f"{text[:40]!r} is no date and time") from None
+    return (delta.days * 86_400 + delta.seconds) * 1000 + delta.microseconds // 1000
+
+
+def encode_run(info: RunInfo) -> bytes:
+    """Return run.yaml; what is empty is left out."""
+    code = info.code
+    document: dict[str, Any] = {
+        "id": info.id,
+        "name": info.name,
+        "experiment": info.experiment,
+        "status": info.status,
+        "start": iso(info.start),
+        "end": None if info.end is None else iso(info.end),
+        "user": info.user,
+        "host": info.host,
+        "command": info.command,
+        "entry_point": info.entry_point,
+        "parent_run": info.parent_run,
+        "source": info.source,
+        "source_type": info.source_type,
+        "deleted": info.deleted,
+        "reduced": info.reduced,
+        "code": _filled(
+            {
+                "commit": code.commit,
+                "tree": code.tree,
+                "branch": code.branch,
+                "upstream": code.upstream,
+                "dirty": code.dirty,
+                "patch_id": code.patch_id,
+                "state": code.state,
+                "subtrees": {path: code.subtrees[path] for path in sorted(code.subtrees)},
+                "submodules": [{"path": path, **_filled(code.submodules[path])} for path in sorted(code.submodules)],
+                "left_out": [{"path": path, "size": size, "reason": reason} for path, size, reason in code.left_out],
+            }
+        ),
+        "schema": info.schema,
+    }
+    return dump_document(_filled(document))
+
+
+def _filled(values: Mapping[str, Any]) -> dict[str, Any]:
+    return {key: value for key, value in values.items() if value not in (None, "", (), [], {}, False)}
+
+
+def decode_run(data: bytes, where: str = "run.yaml") -> RunInfo:
+    """Return the run that run.yaml describes; what is missing has its default, what is unknown is ignored.
+
+    Raises:
+        RecordError: it does not decode, or has no valid id.
+        NewerFormat: it was written by a newer Ledgit.
+    """
+    top = Fields(load_document(data, where), where)
+    schema = top.integer("schema", SCHEMA)
+    if schema > SCHEMA:
+        raise NewerFormat(where, schema, SCHEMA)
+    run_id = top.text("id")
+    if not is_run_id(run_id):
+        raise RecordError(where, f"the id {run_id[:40]!r} is no run id")
+    status = top.text("status", FINISHED)
+    if status not in STATUSES:
+        raise RecordError(where, f"the status {status[:20]!r} is none of {', '.join(STATUSES)}")
+    code = top.section("code")
+    end = top.optional_text("end")
+    return RunInfo(
+        id=run_id,
+        name=top.text("name", ""),
+        experiment=top.text("experiment", DEFAULT_EXPERIMENT),
+        status=status,
+        start=from_iso(top.text("start", "1970-01-01T00:00:00Z")),
+        end=None if end is None else from_iso(end),
+        user=top.text("user", ""),
+        host=top.text("host", ""),
+        command=top.texts("command"),
+        entry_point=top.text("entry_point", ""),
+        parent_run=top.optional_text("parent_run"),
+        source=top.text("source", ""),
+        source_type=top.text("source_type", "LOCAL"),
+        deleted=top.flag("deleted"),
+        reduced=top.flag("reduced"),
+        schema=schema,
+        code=CodeInfo(
+            commit=code.optional_text("commit"),
+            tree=code.optional_text("tree"),
+            branch=code.optional_text("branch"),
+            upstream=code.optional_text("upstream"),
+            dirty=code.flag("dirty"),
+            patch_id=code.optional_text("patch_id"),
+            subtrees=code.text_map("subtrees"),
+            left_out=tuple(
+                (item.text("path"), item.integer("size", 0), item.text("reason", ""))
+                for item in code.sections("left_out")
+            ),
+            submodules={
+                item.text("path"): {"commit": item.optional_text("commit"), "dirty": item.flag("dirty")}
+                for item in code.sections("submodules")
+            },
+            state=code.text("state", ""),
+        ),
+    )
