@@ -71,6 +71,7 @@ if TYPE_CHECKING:
     from ledgit.records.run import decode_run as decode_run
     from ledgit.records.run import encode_run as encode_run
     from ledgit.records.run import from_iso as from_iso
+    from ledgit.records.run import is_commit_id as is_commit_id
     from ledgit.records.run import is_run_id as is_run_id
     from ledgit.records.run import is_time as is_time
     from ledgit.records.run import iso as iso
@@ -102,7 +103,7 @@ _WHERE = {
     "record": "RUN_FOLDER RunRecord decode_record make_entry make_state run_files",
     "redact": "is_secret_name redact_command",
     "run": "DEFAULT_EXPERIMENT FAILED FINISHED KILLED RUNNING SCHEDULED STATUSES CodeInfo CodeRef RunInfo"
-    " decode_run encode_run from_iso is_run_id is_time iso new_run_id random_name",
+    " decode_run encode_run from_iso is_commit_id is_run_id is_time iso new_run_id random_name",
     "scalars": "Scalar clean_text dump_scalar from_json load_scalar to_json to_metric to_scalar",
     "state": "RunState join union_entries",
 }

@@ -10,11 +10,11 @@ from ledgit.errors import RecordError
 from ledgit.records.artifacts import ArtifactRecord, decode_artifacts, encode_artifacts
 from ledgit.records.clock import Clocks, decode_clocks, encode_clocks
 from ledgit.records.documents import dump_document
-from ledgit.records.entry import Entry
 from ledgit.records.environment import Environment, decode_environment, encode_environment, requirements_txt
 from ledgit.records.flat import dump_flat, load_flat
 from ledgit.records.history import Points, decode_history, encode_history
 from ledgit.records.inputs import InputRecord, decode_inputs, encode_inputs
+from ledgit.records.line import Entry
 from ledgit.records.names import history_files
 from ledgit.records.run import RunInfo, decode_run, encode_run
 from ledgit.records.scalars import Scalar

@@ -27,6 +27,7 @@ __all__ = [
     "decode_run",
     "encode_run",
     "from_iso",
+    "is_commit_id",
     "is_run_id",
     "is_time",
     "iso",
@@ -45,6 +46,7 @@ DEFAULT_EXPERIMENT = "Default"
 SCHEMA = 1
 
 _RUN_ID = re.compile(r"[a-zA-Z0-9][a-zA-Z0-9_-]{0,255}")
+_OID = re.compile("[0-9a-f]{40}|[0-9a-f]{64}")
 _ISO = re.compile(r"(\d{4})-(\d\d)-(\d\d)T(\d\d):(\d\d):(\d\d)(?:\.(\d{1,9}))?Z", re.ASCII)
 _LAST_MS = 253_402_300_799_999  # 9999-12-31T23:59:59.999Z
 _FIRST_MS = -62_135_596_800_000  # 0001-01-01T00:00:00Z
@@ -131,6 +133,11 @@ class RunInfo:
 def is_run_id(value: object) -> TypeGuard[str]:
     """Say whether *value* is a run id as MLflow allows them: safe as a part of a ref and a path."""
     return isinstance(value, str) and _RUN_ID.fullmatch(value) is not None
+
+
+def is_commit_id(value: object) -> TypeGuard[str]:
+    """Say whether *value* is a whole SHA-1 or SHA-256 object id."""
+    return isinstance(value, str) and _OID.fullmatch(value) is not None
 
 
 def is_time(value: object) -> TypeGuard[int]:

@@ -9,7 +9,7 @@ from typing import Any
 
 from ledgit.errors import RecordError
 from ledgit.records.clock import Clock, Clocks
-from ledgit.records.entry import Entry, encode_entry, value_bytes
+from ledgit.records.line import Entry, encode_entry, value_bytes
 from ledgit.records.run import DEFAULT_EXPERIMENT, FINISHED, CodeRef
 from ledgit.records.scalars import Scalar
 

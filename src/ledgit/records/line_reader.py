@@ -1,0 +1,168 @@
+"""Reading the ledger's lines, which anybody may have written."""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+from ledgit.errors import NewerFormat, RecordError
+from ledgit.records.clock import Clock
+from ledgit.records.line import VERSION, Entry
+from ledgit.records.run import DEFAULT_EXPERIMENT, FINISHED, STATUSES, CodeRef, is_commit_id, is_run_id, is_time
+from ledgit.records.scalars import from_json
+
+__all__ = ["decode_entry"]
+
+_MAX_FOREIGN = 65_536
+_HEX = re.compile("[0-9a-f]{16,64}")
+_FIELDS = "id head v start name experiment status end user parent_run deleted code clock state past left purged"
+_KNOWN = frozenset(_FIELDS.split()) | {"metrics", "params", "tags", "ranges"}
+
+
+def decode_entry(line: bytes, where: str = "ledger") -> Entry:
+    """Return the entry of one line, or of entry.json; ``raw`` keeps the bytes.
+
+    Raises:
+        RecordError: it does not decode.
+        NewerFormat: it needs a newer Ledgit.
+    """
+    from orjson import JSONDecodeError, loads
+
+    line = line.rstrip(b"\n")
+    if len(line) > _MAX_FOREIGN:
+        raise RecordError(where, f"has a line of {len(line)} bytes")
+    try:
+        data = loads(line)
+    except JSONDecodeError as error:
+        raise RecordError(where, f"has a line that is no JSON: {error}") from None
+    if type(data) is not dict:
+        raise RecordError(where, "has a line that is no JSON object")
+    run_id = data.get("id")
+    start = data.get("start")
+    if not is_run_id(run_id) or not is_time(start):
+        raise RecordError(where, "has a line without a valid id and start")
+    try:
+        version = data.get("v", VERSION)
+        if type(version) is not int:
+            raise _Bad("v")
+        if version > VERSION:
+            raise NewerFormat(where, version, VERSION)
+        if data.get("purged"):
+            return Entry(run_id, start, purged=True, raw=line)
+        return _entry(run_id, start, version, data, line)
+    except _Bad as bad:
+        raise RecordError(where, f"run {run_id[:8]} has an impossible {bad.args[0]}") from None
+    except RecordError as error:
+        if isinstance(error, NewerFormat):
+            raise
+        raise RecordError(where, f"run {run_id[:8]} has an impossible value: {error.reason}") from None
+
+
+class _Bad(Exception):
+    """A field with an impossible value; the argument is its name."""
+
+
+def _entry(run_id: str, start: int, version: int, data: dict[str, Any], raw: bytes) -> Entry:
+    code = _mapping(data, "code")
+    state: dict[str, Clock] = {}
+    cut: dict[str, str] = {}
+    for key, item in _mapping(data, "state").items():
+        state[key] = _clock(item, "state")
+        if len(item) > 2:
+            cut[key] = _typed(item[2], str, "state")
+    head = data.get("head", "")
+    if type(head) is not str or (head and not is_commit_id(head)):
+        raise _Bad("head")
+    past = data.get("past", [])
+    if type(past) is not list or not all(type(oid) is str and _HEX.fullmatch(oid) for oid in past):
+        raise _Bad("past")
+    if past and not is_commit_id(past[0]):
+        raise _Bad("past")
+    status = data.get("status", FINISHED)
+    if status not in STATUSES:
+        raise _Bad("status")
+    end = data.get("end")
+    if end is not None and not is_time(end):
+        raise _Bad("end")
+    parent = data.get("parent_run")
+    if parent is not None and not is_run_id(parent):
+        raise _Bad("parent_run")
+    ranges = {}
+    for key, pair in _mapping(data, "ranges").items():
+        if type(pair) is not list or len(pair) != 2:
+            raise _Bad("ranges")
+        ranges[key] = (_number(pair[0], "ranges"), _number(pair[1], "ranges"))
+    return Entry(
+        id=run_id,
+        start=start,
+        v=version,
+        head=head,
+        name=_typed(data.get("name", ""), str, "name"),
+        experiment=_typed(data.get("experiment", DEFAULT_EXPERIMENT), str, "experiment"),
+        status=status,
+        end=end,
+        user=_typed(data.get("user", ""), str, "user"),
+        parent_run=parent,
+        deleted=_typed(data.get("deleted", False), bool, "deleted"),
+        code=CodeRef(
+            commit=_oid(code.get("commit")),
+            tree=_oid(code.get("tree")),
+            branch=None if code.get("branch") is None else _typed(code["branch"], str, "code"),
+            dirty=_typed(code.get("dirty", False), bool, "code"),
+        ),
+        params={
+            key: from_json(value) if type(value) in (dict, list) else value
+            for key, value in _mapping(data, "params").items()
+        },
+        metrics={
+            key: value if type(value) is float else _number(value, "metrics")
+            for key, value in _mapping(data, "metrics").items()
+        },
+        ranges=ranges,
+        tags={key: _typed(value, str, "tags") for key, value in _mapping(data, "tags").items()},
+        clock=_clock(data.get("clock", [0, ""]), "clock"),
+        state=state,
+        cut=cut,
+        past=tuple(past),
+        left={key: _typed(value, int, "left") for key, value in _mapping(data, "left").items()},
+        extra={key: value for key, value in data.items() if key not in _KNOWN},
+        raw=raw,
+    )
+
+
+def _typed(value: Any, kind: type, name: str) -> Any:
+    if type(value) is not kind:
+        raise _Bad(name)
+    return value
+
+
+def _mapping(data: dict[str, Any], name: str) -> dict[str, Any]:
+    value = data.get(name)
+    if value is None:
+        return {}
+    if type(value) is not dict:
+        raise _Bad(name)
+    return value
+
+
+def _clock(item: Any, name: str) -> Clock:
+    if type(item) is not list or len(item) not in (2, 3) or type(item[0]) is not int or type(item[1]) is not str:
+        raise _Bad(name)
+    return item[0], item[1]
+
+
+def _number(value: Any, name: str) -> float:
+    if type(value) is int:
+        return float(value)
+    number = from_json(value)
+    if type(number) is not float:
+        raise _Bad(name)
+    return number
+
+
+def _oid(value: Any) -> str | None:
+    if value is None:
+        return None
+    if not is_commit_id(value):
+        raise _Bad("code")
+    return value
