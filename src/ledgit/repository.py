@@ -12,6 +12,7 @@
 from __future__ import annotations
 
 import difflib
+import io
 import os
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
@@ -33,9 +34,9 @@ from ledgit.store import Folder, Index, experiment_id, run_ref
 
 if TYPE_CHECKING:
     from ledgit.records.artifacts import ArtifactRecord
-    from ledgit.records.entry import RunState
     from ledgit.records.history import Points
     from ledgit.records.record import RunRecord
+    from ledgit.records.state import RunState
     from ledgit.store import ActiveRun, Edit, ExperimentRecord, Recovered, RunStart
 
 __all__ = ["Experiment", "LogEntry", "Repository", "Run", "RunSet", "open_repository"]
@@ -74,6 +75,9 @@ def open_repository(path: str | os.PathLike[str] | None = None) -> Repository:
         UnsupportedRepository: Its format is one that Ledgit can't use.
     """
     return Repository(Repo.discover(None if path is None else os.fspath(path)))
+
+
+open = open_repository  # noqa: A001 - the public face says ledgit.open()
 
 
 class Repository:
@@ -198,7 +202,8 @@ class Repository:
             except FileNotFoundError:
                 raise RunNotFound(state.id) from None
             return points.sorted_unique() if points is not None else None
-        from ledgit.records.history import decode_history, history_files
+        from ledgit.records.history import decode_history
+        from ledgit.records.names import history_files
         from ledgit.store.columns import read_points
 
         name = history_files(state.metrics).get(metric)
@@ -217,7 +222,7 @@ class Repository:
         """
         if not state.heads:
             try:
-                with open(record.file or "", "rb") as file:
+                with io.open(record.file or "", "rb") as file:  # noqa: UP020 - our own open() is another
                     return file.read()
             except FileNotFoundError:
                 raise ArtifactNotFound(record.path) from None

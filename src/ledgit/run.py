@@ -13,10 +13,11 @@ if TYPE_CHECKING:
     from ledgit.compare import RunView
     from ledgit.records.artifacts import ArtifactRecord
     from ledgit.records.clock import Clocks
-    from ledgit.records.entry import CodeRef, RunState
     from ledgit.records.history import Points
     from ledgit.records.record import RunRecord
+    from ledgit.records.run import CodeRef
     from ledgit.records.scalars import Scalar
+    from ledgit.records.state import RunState
     from ledgit.repository import Repository
     from ledgit.views import RunData, RunInfo
 

@@ -48,7 +48,13 @@ class ViewType:
             InvalidValue: It is neither.
         """
         names = {1: "active", 2: "deleted", 3: "all", None: "active"}
-        words = {"active": "active", "deleted": "deleted", "all": "all", "active_only": "active", "deleted_only": "deleted"}
+        words = {
+            "active": "active",
+            "deleted": "deleted",
+            "all": "all",
+            "active_only": "active",
+            "deleted_only": "deleted",
+        }
         found = words.get(view.lower()) if isinstance(view, str) else names.get(view)
         if found is None:
             from ledgit.errors import InvalidValue
@@ -88,7 +94,7 @@ class _Entity:
     """Iteration as MLflow's entities have it: pairs of attribute and value."""
 
     def __iter__(self) -> Iterator[tuple[str, Any]]:
-        return iter(asdict(self).items())  # type: ignore[call-overload, no-any-return]
+        return iter(asdict(self).items())  # type: ignore[call-overload]
 
     def to_dictionary(self) -> dict[str, Any]:
         """Return the fields as a dictionary."""
@@ -150,7 +156,8 @@ def run_info(run: RunLike, experiment_id: str | None = None) -> RunInfo:
     if experiment_id is None:
         from ledgit.store import experiment_id as id_of
 
-        experiment_id = id_of(getattr(run, "state", run).experiment)
+        state: Any = getattr(run, "state", run)
+        experiment_id = id_of(state.experiment)
     return RunInfo(
         run_id=run.id,
         run_name=run.name,

@@ -11,7 +11,7 @@ import time
 import weakref
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, BinaryIO
 from zlib import crc32
 
 from ledgit.errors import InvalidValue, ParamConflict, RunNotFound, RunStateError, StorageError
@@ -319,9 +319,7 @@ class ActiveRun:
         for key, value, step, when in metrics:
             if key not in self._keys:
                 self._check_metric_key(key)
-            records.append(
-                encode_metric(key, to_metric(value), _step(step), stamp if when is None else _step(when))
-            )
+            records.append(encode_metric(key, to_metric(value), _step(step), stamp if when is None else _step(when)))
         with self._guard:
             if params:
                 fresh = self._fresh_params(params)
@@ -389,6 +387,20 @@ class ActiveRun:
         path = check_artifact_path(path)
         self._stage(path, lambda target: stage_bytes(data, target))
 
+    def open_artifact(self, path: str) -> BinaryIO:
+        """Open the artifact *path* for writing while the run goes on (an output log, say).
+
+        What was written counts even when the process is killed before it closes the file.
+        """
+        path = check_artifact_path(path)
+        file = self._next_file()
+        try:
+            stream = open(os.path.join(self.directory, file), "xb", buffering=0)
+        except OSError as error:
+            raise StorageError(f"artifact {path}", error.strerror or str(error)) from error
+        self._append(encode("file", {"at": now_ms(), "path": path, "file": file, "size": -1}))
+        return stream
+
     def artifact_files(self) -> dict[str, str]:
         """Return the artifacts logged so far: path → the staged file's location."""
         found = {}
@@ -430,9 +442,7 @@ class ActiveRun:
             # A joined process says how it ended only if the run has no owner any more.
             kind = "end" if self._creator else "left"
             at = now_ms()
-            self._append(
-                encode(kind, {"at": at, "status": status, "end": at if end_time is None else int(end_time)})
-            )
+            self._append(encode(kind, {"at": at, "status": status, "end": at if end_time is None else int(end_time)}))
         self.status = status
         return self._close(finalizing=owner)
 
@@ -463,7 +473,7 @@ class ActiveRun:
                 from ledgit.store.finalizing import finalize_locked
 
                 self.commit = finalize_locked(self.repo, self.folder, self.id)
-        except Exception as error:  # noqa: BLE001 - training must not die of Git; the journal is safe
+        except Exception as error:
             self.problems.append(f"run {self.id[:8]} is kept as a journal and will be finalized later: {error}")
         finally:
             self._lock.release()
@@ -556,11 +566,14 @@ class ActiveRun:
         self._keys.add(key)
 
     def _stage(self, path: str, copy: Any) -> None:
-        with self._guard:
-            self._staged += 1
-            file = f"file-{os.getpid()}-{self._staged}-{os.urandom(3).hex()}"
+        file = self._next_file()
         size = copy(os.path.join(self.directory, file))
         self._append(encode("file", {"at": now_ms(), "path": path, "file": file, "size": size}))
+
+    def _next_file(self) -> str:
+        with self._guard:
+            self._staged += 1
+            return f"file-{os.getpid()}-{self._staged}-{os.urandom(3).hex()}"
 
     def _collect_facts(self) -> None:
         from ledgit.store.collect import collect

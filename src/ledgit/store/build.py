@@ -165,14 +165,14 @@ def _code(facts: dict[str, Any]) -> CodeInfo:
 
 
 def _environment(event: dict[str, Any] | None) -> Environment | None:
-    return None if event is None else Environment(**event["env"])
+    if event is None:
+        return None
+    return Environment(**{**event["env"], "gpus": tuple(event["env"]["gpus"])})
 
 
 def staged_files(state: JournalState, directory: str) -> dict[str, str]:
     """Return artifact path → staged file; the last one logged under a path wins."""
-    return {
-        item["path"]: os.path.join(directory, item["file"]) for kind, item in state.events if kind == "file"
-    }
+    return {item["path"]: os.path.join(directory, item["file"]) for kind, item in state.events if kind == "file"}
 
 
 def message(built: Built, *, resumed: bool) -> str:

@@ -7,17 +7,14 @@ from typing import TYPE_CHECKING
 
 from ledgit.errors import RunNotFound
 from ledgit.records.entry import Entry, decode_entry, with_head
-from ledgit.records.record import RunRecord, decode_record
+from ledgit.records.record import RUN_FOLDER, RunRecord, decode_record
 
 if TYPE_CHECKING:
     from ledgit.git import Objects, Repo
 
 __all__ = ["RUN_FOLDER", "Head", "active_ref", "read_head", "run_ref", "sessions"]
 
-#: Where a run's files stand in the tree of its commit.
-RUN_FOLDER = ".ledgit/run"
-
-_SESSION = b"Ledgit-Session: "
+_SESSION = "Ledgit-Session: "
 
 
 def run_ref(run_id: str) -> str:
@@ -70,9 +67,8 @@ def read_head(repo: Repo, run_id: str) -> Head:
 
 def sessions(objects: Objects, commits: list[str]) -> set[str]:
     """Return the journal sessions that *commits* were made from (their message trailers)."""
-    found = set()
+    found: set[str] = set()
     for oid in commits:
-        message = objects.commit(oid).message
-        data = message if isinstance(message, bytes) else message.encode()
-        found.update(line[len(_SESSION) :].decode() for line in data.splitlines() if line.startswith(_SESSION))
+        lines = objects.commit(oid).message.splitlines()
+        found.update(line.removeprefix(_SESSION) for line in lines if line.startswith(_SESSION))
     return found

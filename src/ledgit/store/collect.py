@@ -5,12 +5,12 @@ from __future__ import annotations
 import threading
 from typing import TYPE_CHECKING, Any
 
-from ledgit.errors import LedgitError
+from ledgit.errors import ConfigError, LedgitError
 from ledgit.store.facts import environment_facts
 from ledgit.store.journal import encode
 
 if TYPE_CHECKING:
-    from ledgit.git import Snapshot
+    from ledgit.git import Config, Snapshot, SnapshotOptions
     from ledgit.store.active import ActiveRun
 
 __all__ = ["collect"]
@@ -31,18 +31,18 @@ def collect(run: ActiveRun, stop: threading.Event) -> None:
         _facts(run, stop)
     except (LedgitError, OSError) as error:
         run.note_problem(f"the code could not be recorded: {error}")
-    except Exception as error:  # noqa: BLE001 - this thread must not print a traceback into training
+    except Exception as error:
         run.note_problem(f"the code could not be recorded: {type(error).__name__}: {error} ({now_ms()})")
 
 
 def _facts(run: ActiveRun, stop: threading.Event) -> None:
-    from ledgit.git import SnapshotOptions, identity, protect, take_snapshot
+    from ledgit.git import identity, protect, take_snapshot
     from ledgit.store.active import now_ms
 
     repo = run.repo
     run._append(encode("env", {"at": now_ms(), "env": environment_facts(repo.work_tree)}))
     config = repo.config()
-    options = SnapshotOptions.from_config(config, scratch=run.directory)
+    options = _options(config)
     mode = config.get("ledgit.identity") or "full"
     name, email = identity(repo, mode)
     facts: dict[str, Any] = {
@@ -58,8 +58,27 @@ def _facts(run: ActiveRun, stop: threading.Event) -> None:
     run._append(encode("code", {"at": now_ms(), **facts}))
     if snapshot is not None and snapshot.tree and not stop.wait(_PROTECT_AFTER):
         ref = f"refs/ledgit/active/{run.id}"
-        protect(repo, ref, snapshot, f"snapshot: {run.name}\n", name, email, run.start // 1000)
+        protect(repo, ref, snapshot, f"Work tree of the active run {run.name}", run.start // 1000)
         run._append(encode("protected", {"at": now_ms(), "ref": ref}))
+
+
+def _options(config: Config) -> SnapshotOptions:
+    from ledgit.git import SnapshotOptions
+
+    mode = config.get("ledgit.snapshot") or "full"
+    if mode not in ("full", "tracked", "none"):
+        raise ConfigError("ledgit.snapshot", mode, "full, tracked or none")
+    defaults = SnapshotOptions()
+    return SnapshotOptions(
+        mode=mode,  # type: ignore[arg-type]  # checked above
+        max_file=config.get_int("ledgit.snapshotMaxFile", defaults.max_file),
+        max_total=config.get_int("ledgit.snapshotMaxTotal", defaults.max_total),
+    )
+
+
+def _printable(path: str) -> str:
+    """Journals and YAML hold Unicode: bytes of a path that are none are shown as escapes."""
+    return path.encode("utf-8", "surrogateescape").decode("utf-8", "backslashreplace")
 
 
 def _code(snapshot: Snapshot) -> dict[str, Any]:
@@ -70,6 +89,8 @@ def _code(snapshot: Snapshot) -> dict[str, Any]:
         "upstream": snapshot.upstream,
         "dirty": snapshot.dirty,
         "operation": snapshot.operation,
-        "submodules": snapshot.submodules,
-        "left_out": [list(item) for item in snapshot.left_out],
+        "submodules": {
+            _printable(item.path): {"dirty": item.modified or item.untracked} for item in snapshot.submodules
+        },
+        "left_out": [[_printable(item.path), item.size, item.reason] for item in snapshot.left_out],
     }

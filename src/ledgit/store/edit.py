@@ -7,14 +7,14 @@ from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 from ledgit.errors import InvalidValue, RefMoved, RunNotFound
-from ledgit.records.clock import Clock, Clocks, encode_clocks
+from ledgit.records.clock import Clock, encode_clocks
 from ledgit.records.entry import encode_entry
 from ledgit.records.flat import dump_flat
 from ledgit.records.names import check_key
 from ledgit.records.record import make_entry
 from ledgit.records.run import encode_run
-from ledgit.store.experiments import check_experiment
 from ledgit.store.chain import RUN_FOLDER, read_commit, run_ref
+from ledgit.store.experiments import check_experiment
 
 if TYPE_CHECKING:
     from ledgit.git import Repo

@@ -93,13 +93,14 @@ def environment_facts(work_tree: str | None) -> dict[str, Any]:
     return {
         "python": ".".join(map(str, sys.version_info[:3])),
         "implementation": sys.implementation.name,
-        "platform": "-".join((system.sysname, system.release, system.machine)),
+        "platform": f"{system.sysname} {system.release}",
+        "machine": system.machine,
         "cpus": os.cpu_count() or 0,
         "packages": packages(),
-        "lock_file": lock_file,
-        "lock_hash": lock_hash,
+        "lock_file": lock_file or None,
+        "lock_hash": lock_hash or None,
         "gpus": gpus,
-        "driver": driver,
+        "driver": driver or None,
     }
 
 

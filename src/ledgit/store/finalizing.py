@@ -30,7 +30,7 @@ from ledgit.store.journal import JournalState, read_parts
 from ledgit.store.lock import RunLock
 
 if TYPE_CHECKING:
-    from ledgit.git import Objects, ObjectSet, Repo
+    from ledgit.git import Objects, ObjectSet, Pack, Repo
     from ledgit.store.folder import Folder
 
 __all__ = ["finalize", "finalize_locked"]
@@ -107,7 +107,7 @@ def _clean_up(repo: Repo, folder: Folder, run_id: str, state: JournalState) -> N
 
 def _write_commit(
     repo: Repo, folder: Folder, objects: Objects, state: JournalState, directory: str, base: Head | None
-) -> tuple[str, object]:
+) -> tuple[str, Pack]:
     from ledgit.git import ObjectSet, graft
 
     built = build_record(state, base.record if base else None)
@@ -143,9 +143,7 @@ def _subtree(fresh: ObjectSet, files: dict[str, bytes]) -> str:
     return build(fresh, files)
 
 
-def _artifacts(
-    folder: Folder, built: Built, staged: dict[str, str], base: Head | None
-) -> dict[str, bytes]:
+def _artifacts(folder: Folder, built: Built, staged: dict[str, str], base: Head | None) -> dict[str, bytes]:
     """Put small artifacts into the tree, large ones into the cache; fill ``record.artifacts``.
 
     Returns:

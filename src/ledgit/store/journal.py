@@ -71,9 +71,7 @@ def part_names(directory: str) -> list[str]:
     return sorted(name for name in os.listdir(directory) if name.endswith(PART_SUFFIX))
 
 
-def parse_lines(
-    data: bytes, histories: dict[str, Points]
-) -> tuple[list[tuple[int, str, dict[str, Any]]], int, int]:
+def parse_lines(data: bytes, histories: dict[str, Points]) -> tuple[list[tuple[int, str, dict[str, Any]]], int, int]:
     """Parse the records in *data*; metric points go into *histories*.
 
     Returns:
@@ -100,8 +98,7 @@ def parse_lines(
                 points = histories[key] = Points()
             stamp = int(time)
             points.append(int(step), stamp, float(value))
-            if stamp > last:
-                last = stamp
+            last = max(last, stamp)
             continue
         kind, _, text = payload.partition(b"\t")
         item = orjson.loads(text)

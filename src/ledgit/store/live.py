@@ -13,14 +13,16 @@ from typing import Any
 import orjson
 
 from ledgit.records.clock import Clocks
-from ledgit.records.entry import CodeRef, RunState
 from ledgit.records.history import Points
+from ledgit.records.run import CodeRef
 from ledgit.records.scalars import from_json
+from ledgit.records.state import RunState
 from ledgit.store.folder import Folder
-from ledgit.store.journal import part_names, parse_lines
+from ledgit.store.journal import parse_lines, part_names
 from ledgit.store.lock import DEAD, LOST, REMOTE, liveness
 
 __all__ = ["active_ids", "live_runs", "summarize"]
+
 
 def active_ids(folder: Folder) -> list[str]:
     """Return the ids of the runs that have a journal, alive or dead."""
@@ -162,7 +164,7 @@ def _state(directory: str, fold: dict[str, Any]) -> RunState | None:
         code=CodeRef(
             commit=code.get("commit"),
             tree=code.get("tree"),
-            branch=code.get("branch") or "",
+            branch=code.get("branch"),
             dirty=bool(code.get("dirty")),
         ),
         params={key: from_json(value) for key, value in fold["params"].items()},
@@ -177,4 +179,3 @@ def _state(directory: str, fold: dict[str, Any]) -> RunState | None:
         left={},
         lost=lost,
     )
-

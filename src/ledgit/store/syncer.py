@@ -55,5 +55,5 @@ def _loop() -> None:
             if not _members:
                 _wake.wait()
         time.sleep(INTERVAL)
-        for member in list(_members):
+        for member in tuple(_members):  # ending runs take themselves out meanwhile
             member.tick()

@@ -1,0 +1,87 @@
+"""What ``ledgit init`` prepares, and what ``ledgit doctor`` looks for."""
+
+from __future__ import annotations
+
+import os
+from typing import TYPE_CHECKING
+
+from ledgit.errors import StorageError, UsageError
+
+if TYPE_CHECKING:
+    from ledgit.git import Repo
+
+__all__ = ["CONFIG", "EXCLUDED", "prepare", "prepared", "write_config"]
+
+#: Refs that ``git log --decorate`` shall not show: one a run would drown the branches.
+EXCLUDED = "refs/ledgit/*"
+CONFIG = ".ledgit/config.yaml"
+_SKELETON = """\
+# Ledgit's settings for this repository; commit this file. All of it is optional.
+
+# Which way a metric is better, where its name does not say so.
+# metrics:
+#   churn: {direction: minimize}
+#   "val_*": {direction: maximize}
+
+# What 'ledgit check' lets pass.
+# gates:
+#   - {metric: accuracy, threshold: 0.01}
+"""
+
+
+def prepare(repo: Repo) -> list[str]:
+    """Do what is left to do and return a line for each thing done.
+
+    Only the common ``info/attributes`` and this repository's own configuration are written.
+
+    Raises:
+        StorageError, GitFailed: They can't be.
+    """
+    from ledgit.git import ensure_attributes, run_git
+
+    done = []
+    if ensure_attributes(repo.common_dir):
+        done.append("info/attributes: run histories are not diffed, artifacts not converted")
+    if not decoration_excluded(repo):
+        run_git(repo, "config", "--local", "--add", "log.excludeDecoration", EXCLUDED)
+        done.append(f"log.excludeDecoration: {EXCLUDED}")
+    return done
+
+
+def prepared(repo: Repo) -> bool:
+    """Whether `prepare` has nothing left to do."""
+    path = os.path.join(repo.common_dir, "info", "attributes")
+    try:
+        with open(path, encoding="utf-8", errors="replace") as file:
+            return ".ledgit/run/" in file.read() and decoration_excluded(repo)
+    except OSError:
+        return False
+
+
+def decoration_excluded(repo: Repo) -> bool:
+    """Whether ``git log`` leaves Ledgit's refs out of its decorations."""
+    from ledgit.git import try_git
+
+    _, out, _ = try_git(repo, "config", "--get-all", "log.excludeDecoration")
+    return EXCLUDED in out.decode(errors="replace").splitlines()
+
+
+def write_config(repo: Repo) -> list[str]:
+    """Write a commented ``.ledgit/config.yaml`` into the work tree if there is none.
+
+    Raises:
+        UsageError: A bare repository has no work tree.
+        StorageError: It can't be written.
+    """
+    if repo.work_tree is None:
+        raise UsageError("a bare repository has no work tree to write .ledgit/config.yaml into")
+    path = os.path.join(repo.work_tree, CONFIG)
+    try:
+        os.makedirs(os.path.dirname(path), exist_ok=True)
+        with open(path, "x", encoding="utf-8") as file:
+            file.write(_SKELETON)
+    except FileExistsError:
+        return []
+    except OSError as error:
+        raise StorageError(path, error.strerror or str(error)) from error
+    return [f"{CONFIG}: a commented skeleton, to edit and commit"]
