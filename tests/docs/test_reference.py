@@ -85,7 +85,7 @@ def test_every_git_setting_that_is_read_is_documented() -> None:
         and node.func.attr in {"get", "get_bool", "get_int"}
         and node.args
         and isinstance(node.args[0], ast.Constant)
-        and str(node.args[0].value).startswith("ledgit.")
+        and re.fullmatch(r"ledgit\.[a-zA-Z]+", str(node.args[0].value))
     }
 
     assert "ledgit.identity" in settings
