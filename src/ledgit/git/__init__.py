@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
     from ledgit.git.attributes import ensure_attributes
     from ledgit.git.command import git_environment, git_version, run_git, start_git, try_git
-    from ledgit.git.links import CodeFacts, Link, merge_base, reachable, resolve_links
+    from ledgit.git.links import CodeFacts, Link, find_base, merge_base, patch_id, reachable, resolve_links
     from ledgit.git.objects import (
         EXECUTABLE,
         FILE,
@@ -29,14 +29,15 @@ if TYPE_CHECKING:
         read_loose,
     )
     from ledgit.git.pack import ObjectSet, Pack, release_leftovers
+    from ledgit.git.packmerge import gc_is_running, merge_packs
     from ledgit.git.refs import RefUpdate, list_refs, read_ref, stamp, update_refs
     from ledgit.git.repo import Config, Repo, identity
     from ledgit.git.snapshot import LeftOut, Snapshot, SnapshotOptions, Submodule, protect, take_snapshot
-    from ledgit.git.snapshot import patch_id as patch_id
     from ledgit.git.trees import build, check_name, check_path, edit_tree, encode_tree, graft, without
-    from ledgit.git.worktree import apply_tree, code_tree_without_run, create_branch
+    from ledgit.git.worktree import Applied, apply_tree, code_tree_without_run, create_branch
 
 __all__ = [
+    "Applied",
     "EXECUTABLE",
     "FILE",
     "GITLINK",
@@ -67,12 +68,15 @@ __all__ = [
     "edit_tree",
     "encode_tree",
     "ensure_attributes",
+    "find_base",
     "git_environment",
     "git_version",
     "graft",
     "identity",
     "list_refs",
+    "gc_is_running",
     "merge_base",
+    "merge_packs",
     "parse_commit",
     "parse_tree",
     "patch_id",
@@ -94,15 +98,16 @@ __all__ = [
 _MODULES = {
     "attributes": "ensure_attributes",
     "command": "git_environment git_version run_git start_git try_git",
-    "links": "CodeFacts Link merge_base reachable resolve_links",
+    "links": "CodeFacts Link find_base merge_base patch_id reachable resolve_links",
     "objects": "EXECUTABLE FILE GITLINK SYMLINK TREE BatchReader Commit Objects Signature TreeEntry"
     " parse_commit parse_tree read_loose",
     "pack": "ObjectSet Pack release_leftovers",
+    "packmerge": "gc_is_running merge_packs",
     "refs": "RefUpdate list_refs read_ref stamp update_refs",
     "repo": "Config Repo identity",
-    "snapshot": "LeftOut Snapshot SnapshotOptions Submodule patch_id protect take_snapshot",
+    "snapshot": "LeftOut Snapshot SnapshotOptions Submodule protect take_snapshot",
     "trees": "build check_name check_path edit_tree encode_tree graft without",
-    "worktree": "apply_tree code_tree_without_run create_branch",
+    "worktree": "Applied apply_tree code_tree_without_run create_branch",
 }
 
 

@@ -18,6 +18,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
     from subprocess import Popen
+    from typing import IO
 
     from ledgit.git.repo import Repo
 
@@ -111,7 +112,7 @@ def start_git(
     *args: str,
     env: Mapping[str, str] | None = None,
     cwd: str | None = None,
-    stdin: bool = True,
+    stdin: bool | IO[bytes] = True,
     isolate: bool = False,
 ) -> Popen[bytes]:
     """Start ``git ARGS`` with pipes on all its streams, for talking to it while it runs.
@@ -121,7 +122,7 @@ def start_git(
         args: The arguments after ``git``.
         env: Variables to set on top of :func:`git_environment`.
         cwd: Folder to run in; by default the top of the work tree.
-        stdin: Whether the command gets a pipe to read from; otherwise it reads nothing.
+        stdin: A stream the command reads from, or whether it gets a pipe; otherwise it reads nothing.
         isolate: Run in a process group of its own, so that Ctrl-C at a terminal doesn't reach it.
 
     Raises:
@@ -131,10 +132,11 @@ def start_git(
 
     if cwd is None and repo is not None:
         cwd = repo.work_tree or repo.git_dir
+    source = stdin if not isinstance(stdin, bool) else subprocess.PIPE if stdin else subprocess.DEVNULL
     try:
         return subprocess.Popen(
             ["git", *args],
-            stdin=subprocess.PIPE if stdin else subprocess.DEVNULL,
+            stdin=source,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
             cwd=cwd,

@@ -109,6 +109,14 @@ class Objects:
         self._odb: Any = None
         self._error: Callable[[BaseException, str], LedgitError] | None = None
 
+    @classmethod
+    def of(cls, repo: Repo) -> Objects:
+        """Return the reader that everybody in this process shares for *repo*: its packs stay open."""
+        found = _shared.get(repo.objects_dir)
+        if found is None:
+            found = _shared[repo.objects_dir] = cls(repo)
+        return found
+
     def __enter__(self) -> Objects:
         return self
 
@@ -227,6 +235,7 @@ class Objects:
         return self._odb
 
 
+_shared: dict[str, Objects] = {}
 _KINDS = {1: "commit", 2: "tree", 3: "blob", 4: "tag"}
 
 

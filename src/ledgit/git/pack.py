@@ -108,7 +108,7 @@ class ObjectSet:
         folder = os.path.join(repo.objects_dir, "pack")
         body, index = self._encode()
         name = f"pack-{body[-1][-20:].hex()}"
-        return _store(folder, name, body, index, keep=keep, durable=durable)
+        return store_pack(folder, name, body, index, keep=keep, durable=durable)
 
     def _encode(self) -> tuple[list[bytes], bytes]:
         """Return the pack in pieces and its index."""
@@ -126,7 +126,7 @@ class ObjectSet:
         trailer = digest.digest()
         pieces.append(trailer)
         rows.sort()
-        return pieces, _encode_index(rows, trailer)
+        return pieces, encode_index(rows, trailer)
 
 
 class Pack:
@@ -193,7 +193,7 @@ def release_leftovers(repo: Repo, older_than: float = 3600.0) -> int:
     return removed
 
 
-def _store(folder: str, name: str, body: list[bytes], index: bytes, *, keep: bool, durable: bool) -> Pack:
+def store_pack(folder: str, name: str, body: list[bytes], index: bytes, *, keep: bool, durable: bool) -> Pack:
     final = os.path.join(folder, name)
     if os.path.exists(final + ".idx") and os.path.exists(final + ".pack"):
         # The same run finalized again after a crash. Its .keep may be there or released; a kept
@@ -307,7 +307,7 @@ def _entry_head(kind: int, size: int) -> bytes:
     return bytes(head)
 
 
-def _encode_index(rows: list[tuple[bytes, int, int]], trailer: bytes, limit: int = 1 << 31) -> bytes:
+def encode_index(rows: list[tuple[bytes, int, int]], trailer: bytes, limit: int = 1 << 31) -> bytes:
     """Index version 2 for (id, CRC, offset) *rows* in order; offsets from *limit* on take 8 bytes."""
     counts = [0] * 256
     for oid, _, _ in rows:

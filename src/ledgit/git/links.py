@@ -1,0 +1,230 @@
+"""Which run belongs to which commit.
+
+A run remembers the commit and trees it ran with. Rebasing, amending and squash-merging replace
+that commit, so a run belongs to a commit of a branch by the first of these that holds: it is
+the same commit; it has the same tree; the declared code paths have the same subtrees; the
+changes since the branch left its base are the same (patch-id). Looked up when read: nothing is
+rewritten, and which one held is part of the answer.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Literal, NamedTuple
+
+from ledgit.errors import GitFailed, NotFound
+from ledgit.git.command import run_git, start_git, try_git
+from ledgit.git.repo import Repo
+
+__all__ = ["CodeFacts", "Link", "find_base", "merge_base", "patch_id", "reachable", "resolve_links"]
+
+EMPTY_TREE = "4b825dc642cb6eb9a060e54bf8d69288fbee4904"
+_DIFF = (
+    "diff-tree",
+    "-p",
+    "-r",
+    "-U3",
+    "--full-index",
+    "--no-ext-diff",
+    "--no-textconv",
+    "--no-renames",
+    "--no-color",
+    "--ignore-submodules=none",
+)
+_CODE_ONLY = ("--", ".", ":(exclude).ledgit/run")
+_CHUNK = 100  # requests a process gets at once: less than a pipe holds, so nobody waits for ever
+
+
+class CodeFacts(NamedTuple):
+    """What a run knows about its code; the fields of :class:`ledgit.git.Snapshot`.
+
+    Attributes:
+        commit: The commit that was checked out.
+        tree: The work tree's tree.
+        subtrees: Declared code path → tree id.
+        patch_id: Of the changes between the merge base and *tree*.
+    """
+
+    commit: str | None = None
+    tree: str | None = None
+    subtrees: Mapping[str, str] = {}
+    patch_id: str | None = None
+
+
+class Link(NamedTuple):
+    """The commit a run belongs to, and what they have in common."""
+
+    commit: str
+    by: Literal["commit", "tree", "subtree", "patch-id"]
+
+
+class _CommitTree(NamedTuple):
+    commit: str
+    tree: str
+
+
+def reachable(repo: Repo, rev: str) -> set[str]:
+    """Return the ids of the commits that *rev* (a revision, or a range ``A..B``) contains.
+
+    Raises:
+        NotFound: There is no such revision.
+    """
+    return {row.commit for row in _history(repo, rev)}
+
+
+def merge_base(repo: Repo, one: str, other: str) -> str | None:
+    """Return the commit where two histories part, or ``None`` when they have nothing in common."""
+    code, out, _ = try_git(repo, "merge-base", "--end-of-options", one, other)
+    return out.decode("ascii").split("\n")[0] if code == 0 else None
+
+
+def find_base(repo: Repo) -> str | None:
+    """Return the commit of the branch that others start from: the remote's default, else main or master."""
+    for name in ("refs/remotes/origin/HEAD", "refs/remotes/origin/main", "refs/remotes/origin/master"):
+        code, out, _ = try_git(repo, "rev-parse", "--verify", "--quiet", f"{name}^{{commit}}")
+        if code == 0:
+            return out.decode("ascii").strip()
+    for name in ("refs/heads/main", "refs/heads/master"):
+        code, out, _ = try_git(repo, "rev-parse", "--verify", "--quiet", f"{name}^{{commit}}")
+        if code == 0:
+            return out.decode("ascii").strip()
+    return None
+
+
+def patch_id(repo: Repo, base: str | None, tree: str) -> str | None:
+    """Return an id of the change from *base* to *tree* that doesn't depend on where it is made.
+
+    Args:
+        repo: Where both are.
+        base: A commit or tree; ``None`` for the empty tree.
+        tree: A commit or tree. Run files in it don't count.
+
+    Returns:
+        40 hex digits, or ``None`` when nothing differs.
+
+    Raises:
+        GitFailed: One of them isn't here.
+    """
+    found = _patch_ids(repo, [], (base or EMPTY_TREE, tree))
+    return found[0][0] if found else None
+
+
+def resolve_links(
+    repo: Repo, rev: str, wanted: Mapping[str, CodeFacts], *, base: str | None = None, limit: int = 1000
+) -> dict[str, Link]:
+    """Say which commit of *rev* each run belongs to.
+
+    Args:
+        repo: Where.
+        rev: A revision or a range ``A..B``.
+        wanted: Run id → what it knows about its code.
+        base: Where *rev*'s branch started from, for cumulative patch-ids; default: :func:`find_base`.
+        limit: How many of the newest commits are compared by subtree and by patch-id, which
+            costs a look at each (0.1-1 ms).
+
+    Returns:
+        Run id → link, for the runs that belong. Of several commits that match, the oldest:
+        the one that brought the code in.
+
+    Raises:
+        NotFound: There is no such revision.
+    """
+    history = _history(repo, rev)
+    commits = {row.commit for row in history}
+    trees = {row.tree: row.commit for row in history}  # newest first: the oldest stays
+    links: dict[str, Link] = {}
+    for run, facts in wanted.items():
+        if facts.commit in commits:
+            assert facts.commit is not None
+            links[run] = Link(facts.commit, "commit")
+        elif facts.tree in trees and facts.tree != EMPTY_TREE:
+            assert facts.tree is not None
+            links[run] = Link(trees[facts.tree], "tree")
+    by_subtree = {run: facts for run, facts in wanted.items() if run not in links and facts.subtrees}
+    if by_subtree:
+        links |= _by_subtree(repo, history[:limit], by_subtree)
+    by_patch = {run: facts.patch_id for run, facts in wanted.items() if run not in links and facts.patch_id}
+    if by_patch:
+        changes = _changes(repo, history[:limit], base)
+        links |= {run: Link(changes[patch], "patch-id") for run, patch in by_patch.items() if patch in changes}
+    return links
+
+
+def _history(repo: Repo, rev: str) -> list[_CommitTree]:
+    """The commits of *rev* with their trees, newest first."""
+    args = ("log", "--format=%H %T", "--no-show-signature", "--no-color", "--topo-order", "--end-of-options", rev, "--")
+    try:
+        out = run_git(repo, *args)
+    except GitFailed as err:
+        if "unknown revision" in err.stderr or "bad revision" in err.stderr or "ambiguous" in err.stderr:
+            raise NotFound(rev) from err
+        raise
+    return [_CommitTree(line[:40], line[41:81]) for line in out.decode("ascii").splitlines()]
+
+
+def _by_subtree(repo: Repo, history: Sequence[_CommitTree], wanted: Mapping[str, CodeFacts]) -> dict[str, Link]:
+    paths = sorted({path for facts in wanted.values() for path in facts.subtrees if "\n" not in path})
+    request = "".join(f"{row.tree}:{path.strip('/')}\n" for row in history for path in paths)
+    data = request.encode("utf-8", "surrogateescape")
+    lines = iter(
+        run_git(repo, "cat-file", "--batch-check=%(objectname)", stdin=data).decode("utf-8", "replace").splitlines()
+    )
+    have = [(row, {path: next(lines, "") for path in paths}) for row in history]
+    links: dict[str, Link] = {}
+    for run, facts in wanted.items():
+        for row, subtrees in reversed(have):
+            if all(subtrees.get(path) == oid for path, oid in facts.subtrees.items()):
+                links[run] = Link(row.commit, "subtree")
+                break
+    return links
+
+
+def _changes(repo: Repo, newest: Sequence[_CommitTree], base: str | None) -> dict[str, str]:
+    """Patch-id → commit: of each commit by itself (a squash merge), and of all since the base (a rebase)."""
+    # Newest first: of several commits with the same patch the oldest stays.
+    found = dict(_patch_ids(repo, [row.commit for row in newest]))
+    base = base or find_base(repo)
+    start = merge_base(repo, newest[0].commit, base) if base and newest else None
+    if start is not None:
+        known = set(newest)
+        since = [row for row in _history(repo, f"{start}..{newest[0].commit}") if row in known]
+        start_tree = run_git(repo, "rev-parse", f"{start}^{{tree}}").decode("ascii").strip()
+        by_tree = {row.tree: row.commit for row in since}
+        # Asked for backwards: git patch-id names a patch by the first of the two ids.
+        for patch, tree in _patch_ids(repo, [f"{row.tree} {start_tree}" for row in since]):
+            found[patch] = by_tree[tree]
+    return found
+
+
+def _patch_ids(repo: Repo, requests: Iterable[str], pair: tuple[str, str] | None = None) -> list[tuple[str, str]]:
+    """(patch-id, object) of commits (``<id>``) or of two trees (``<new> <old>``), or of one *pair* (old, new)."""
+    if pair is not None:
+        return _pipeline(repo, (*pair, *_CODE_ONLY), None)
+    requests = list(requests)
+    found: list[tuple[str, str]] = []
+    backwards = ("-R", "--src-prefix=b/", "--dst-prefix=a/") if requests and " " in requests[0] else ("--root",)
+    for at in range(0, len(requests), _CHUNK):
+        data = "".join(f"{request}\n" for request in requests[at : at + _CHUNK]).encode("ascii")
+        found += _pipeline(repo, (*backwards, "--stdin", *_CODE_ONLY), data)
+    return found
+
+
+def _pipeline(repo: Repo, args: tuple[str, ...], data: bytes | None) -> list[tuple[str, str]]:
+    """``git diff-tree | git patch-id``, without the diff passing through Python."""
+    diff = start_git(repo, *_DIFF, *args, stdin=data is not None)
+    with diff:
+        assert diff.stdout is not None
+        assert diff.stderr is not None
+        digest = start_git(repo, "patch-id", "--stable", stdin=diff.stdout)
+        diff.stdout.close()
+        if diff.stdin is not None:
+            diff.stdin.write(data or b"")
+            diff.stdin.close()
+        out, err = digest.communicate()
+        said = diff.stderr.read()
+    if diff.returncode != 0:
+        raise GitFailed(_DIFF[:1], diff.returncode, said.decode("utf-8", "replace"))
+    if digest.returncode != 0:
+        raise GitFailed(("patch-id",), digest.returncode, err.decode("utf-8", "replace"))
+    rows = [line.split(" ") for line in out.decode("ascii").splitlines()]
+    return [(row[0], row[1]) for row in rows]

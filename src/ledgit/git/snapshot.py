@@ -1,0 +1,289 @@
+"""Record the work tree as a tree object while the user's index, refs and files stay as they are.
+
+What changed comes from ``git status`` (21 ms for 10,000 files, where ``ls-files -m -o -d`` takes
+25 and doesn't see what is staged); the changes are put into a *copy* of the index by
+``git update-index``, and ``git write-tree`` makes the tree. Git itself does it because only Git
+honours clean filters (LFS, git-crypt), line-end attributes and sparse checkouts. A clean work
+tree costs the one ``git status``.
+
+Decided here:
+
+- *Sparse checkouts*: entries that aren't checked out (skip-worktree) stay as committed, and so do
+  files that a user marked by ``update-index --skip-worktree``.
+- ``assume-unchanged`` is a promise that doesn't hold when somebody uses it to hide a local change;
+  the run read the file as it is, so such files are looked at.
+- ``GIT_INDEX_FILE`` is not looked at: with any index the result is the work tree.
+- ``core.fsmonitor`` is off, for it would start a daemon or a hook of the user's.
+- Objects are synced to disk (Git 2.36 and newer; older ones don't offer it in one go).
+"""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass, field, replace
+from typing import Literal
+
+from ledgit.errors import GitFailed, RepositoryError
+from ledgit.git.changes import DURABLE, QUIET, RUN_FOLDER, LeftOut, closed_folders, in_run_folder, select, write_tree
+from ledgit.git.command import run_git, start_git, try_git
+from ledgit.git.indexfile import IndexFacts, index_facts, read_index
+from ledgit.git.objects import read_loose
+from ledgit.git.refs import RefUpdate, read_ref, update_refs
+from ledgit.git.repo import Repo
+from ledgit.git.status import parse_status
+
+__all__ = ["LeftOut", "Snapshot", "SnapshotOptions", "Submodule", "protect", "take_snapshot"]
+
+EMPTY_TREE = "4b825dc642cb6eb9a060e54bf8d69288fbee4904"
+_ATTEMPTS = 3
+
+
+@dataclass(frozen=True, slots=True)
+class SnapshotOptions:
+    """What a snapshot takes in.
+
+    Attributes:
+        mode: ``full``: tracked and untracked files; ``tracked``: tracked ones only; ``none``: no
+            tree at all, only which commit was checked out.
+        max_file: Largest untracked, or changed and unfiltered, file in bytes.
+        max_total: Most bytes of untracked files together; the smallest are taken first.
+        scratch: Folder for the copy of the index; default: Ledgit's own in the Git directory.
+        code_paths: Folders or files whose tree ids are wanted in :attr:`Snapshot.subtrees`.
+    """
+
+    mode: Literal["full", "tracked", "none"] = "full"
+    max_file: int = 10 << 20
+    max_total: int = 100 << 20
+    scratch: str | None = None
+    code_paths: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Submodule:
+    """A submodule that differs from what is committed.
+
+    Attributes:
+        path: Below the top of the work tree.
+        moved: Another commit is checked out in it; the snapshot names that one.
+        modified: Tracked files in it have changes, which no snapshot holds.
+        untracked: There are untracked files in it, which no snapshot holds.
+    """
+
+    path: str
+    moved: bool
+    modified: bool
+    untracked: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Snapshot:
+    """The code a run started from.
+
+    Attributes:
+        commit: The commit that was checked out, ``None`` before the first one.
+        head_tree: Its tree.
+        tree: The work tree's tree; the same as *head_tree* when nothing was changed. ``None``
+            with mode ``none``.
+        branch: Short name, ``None`` when HEAD is detached; in a rebase the one being rebased.
+        upstream: Short name of the branch's upstream, such as ``origin/main``.
+        dirty: Whether files (untracked ones too, in mode ``full``) or submodules differ from *commit*.
+        operation: ``rebase``, ``merge``, … in the middle of which it was taken, else ``""``.
+        left_out: What isn't in *tree* as it was.
+        submodules: Those that differ from what is committed.
+        subtrees: Path → tree or blob id, for :attr:`SnapshotOptions.code_paths`.
+        patch_id: Filled in by who needs it, from :func:`ledgit.git.patch_id`.
+    """
+
+    commit: str | None
+    head_tree: str | None
+    tree: str | None
+    branch: str | None = None
+    upstream: str | None = None
+    dirty: bool = False
+    operation: str = ""
+    left_out: tuple[LeftOut, ...] = ()
+    submodules: tuple[Submodule, ...] = ()
+    subtrees: dict[str, str] = field(default_factory=dict)
+    patch_id: str | None = None
+
+
+def take_snapshot(repo: Repo, options: SnapshotOptions | None = None) -> Snapshot:
+    """Record the work tree of *repo*; only objects are added to the repository.
+
+    Raises:
+        GitFailed: Git can't read the index or the work tree.
+        RepositoryError: The repository is changed faster than it can be read.
+    """
+    options = options or SnapshotOptions()
+    if repo.work_tree is None:
+        return _without_work_tree(repo, options)
+    for _ in range(_ATTEMPTS):
+        snapshot = _attempt(repo, options)
+        if snapshot is not None:
+            return snapshot
+    raise RepositoryError(f"the index of {repo.work_tree} keeps changing; wait for the other git command to end")
+
+
+def _attempt(repo: Repo, options: SnapshotOptions) -> Snapshot | None:
+    """One try; ``None`` when the index changed underneath."""
+    index_path = os.path.join(repo.git_dir, "index")
+    untracked = "all" if options.mode == "full" else "no"
+    command = start_git(
+        repo,
+        *QUIET,
+        "status",
+        "--porcelain=v2",
+        "--branch",
+        "-z",
+        f"--untracked-files={untracked}",
+        "--no-renames",
+        "--ignore-submodules=none",
+        "--no-ahead-behind",
+        stdin=False,
+        isolate=True,
+    )
+    with command:
+        try:
+            index = read_index(index_path)
+            facts = index_facts(index.data) or _facts_from_git(repo)
+            out, err = command.communicate()
+        except BaseException:
+            command.kill()
+            raise
+    if command.returncode != 0:
+        raise GitFailed(("status",), command.returncode, err.decode("utf-8", "replace"))
+    status = parse_status(out)
+    head_tree = _tree_of(repo, status.commit)
+    operation = repo.operation
+    snapshot = Snapshot(
+        commit=status.commit,
+        head_tree=head_tree,
+        tree=None,
+        branch=status.branch or (_rebased_branch(repo) if operation == "rebase" else None),
+        upstream=status.upstream,
+        operation=operation,
+        dirty=status.changed(RUN_FOLDER),
+        submodules=tuple(
+            Submodule(_text(path), flags[1:2] == "C", flags[2:3] == "M", flags[3:4] == "U")
+            for path, flags in status.submodules
+        ),
+    )
+    if options.mode == "none":
+        return snapshot
+    left_out = [LeftOut(folder, 0, "a folder that can't be read") for folder in closed_folders(err)]
+    tree = head_tree or EMPTY_TREE
+    if not (status.clean and status.commit) or facts.flagged or facts.run_files:
+        changes, refused = select(repo, status, options.max_file, options.max_total)
+        left_out += refused
+        tree, refused = write_tree(repo, index, facts, changes, options.scratch)
+        left_out += refused
+    if read_index(index_path, data=False).times != index.times:
+        return None
+    hidden = bool(facts.flagged) and not snapshot.dirty and not facts.run_files and tree != head_tree
+    return replace(
+        snapshot,
+        tree=tree,
+        dirty=snapshot.dirty or hidden,
+        left_out=tuple(sorted(left_out, key=lambda item: item.path)),
+        subtrees=_subtrees(repo, tree, options.code_paths),
+    )
+
+
+def _without_work_tree(repo: Repo, options: SnapshotOptions) -> Snapshot:
+    """A bare repository: the run belongs to HEAD as committed."""
+    code, out, _ = try_git(repo, "rev-parse", "--verify", "--quiet", "HEAD^{commit}", "HEAD^{tree}")
+    _, name, _ = try_git(repo, "symbolic-ref", "--quiet", "--short", "HEAD")
+    ids = out.decode("ascii").split() if code == 0 else []
+    commit, tree = (ids[0], ids[1]) if len(ids) == 2 else (None, None)
+    if commit is None:
+        code, out, _ = try_git(repo, "rev-parse", "--verify", "--quiet", "HEAD^{commit}")
+        if code == 0:
+            commit = out.decode("ascii").strip()
+            tree = _tree_of(repo, commit)
+    return Snapshot(
+        commit=commit,
+        head_tree=tree,
+        tree=None if options.mode == "none" else tree or EMPTY_TREE,
+        branch=_text(name.strip()) or None,
+        subtrees=_subtrees(repo, tree, options.code_paths) if tree else {},
+    )
+
+
+def _facts_from_git(repo: Repo) -> IndexFacts:
+    """The same as ``index_facts`` for an index that we don't take apart (large, split, version 4)."""
+    out = run_git(repo, *QUIET, "ls-files", "-v", "-z", isolate=True)
+    flagged: tuple[bytes, ...] = ()
+    run_files: tuple[bytes, ...] = ()
+    if b"\0h " in b"\0" + out or b"\0m " in out or b"\0k " in out:
+        flagged = tuple(line[2:] for line in out.split(b"\0") if line[:1] in (b"h", b"m", b"k"))
+    if b" " + RUN_FOLDER in out:
+        run_files = tuple(line[2:] for line in out.split(b"\0") if in_run_folder(line[2:]))
+    return IndexFacts(flagged, run_files)
+
+
+def _tree_of(repo: Repo, commit: str | None) -> str | None:
+    if commit is None:
+        return None
+    loose = read_loose(repo, commit)
+    if loose is not None and loose[1].startswith(b"tree "):
+        return loose[1][5:45].decode("ascii")
+    return run_git(repo, "rev-parse", "--verify", f"{commit}^{{tree}}", isolate=True).decode("ascii").strip()
+
+
+def _rebased_branch(repo: Repo) -> str | None:
+    for folder in ("rebase-merge", "rebase-apply"):
+        try:
+            with open(os.path.join(repo.git_dir, folder, "head-name"), "rb") as file:
+                name = _text(file.read().strip())
+        except OSError:
+            continue
+        if name.startswith("refs/heads/"):
+            return name.removeprefix("refs/heads/")
+    return None
+
+
+def _subtrees(repo: Repo, tree: str, paths: tuple[str, ...]) -> dict[str, str]:
+    found = {}
+    for path in paths:
+        code, out, _ = try_git(repo, "rev-parse", "--verify", "--quiet", f"{tree}:{path.strip('/')}", isolate=True)
+        if code == 0:
+            found[path] = out.decode("ascii").strip()
+    return found
+
+
+def protect(repo: Repo, ref: str, snapshot: Snapshot, message: str = "", when: int = 0) -> str | None:
+    """Point *ref* (``refs/ledgit/active/<id>``) at the snapshot, so that no ``git gc`` takes it.
+
+    Args:
+        repo: Where the snapshot was taken.
+        ref: Full name; what it pointed at before is replaced.
+        snapshot: What to keep. An unchanged work tree needs no commit of its own.
+        message: For the commit, which nobody but Git usually sees.
+        when: Its date in seconds since the epoch: repeated, it is the same commit.
+
+    Returns:
+        The commit that *ref* points at, ``None`` when there is nothing to keep.
+
+    Raises:
+        StorageError: The disk is full or failing.
+        GitFailed: Git can't write the commit.
+    """
+    if snapshot.tree is None or (snapshot.commit is None and snapshot.tree == EMPTY_TREE):
+        return None
+    oid = snapshot.commit
+    if oid is None or snapshot.tree != snapshot.head_tree:
+        date = f"@{when} +0000"
+        env: dict[str, str] = {}
+        for role in ("AUTHOR", "COMMITTER"):
+            env |= {f"GIT_{role}_NAME": "ledgit", f"GIT_{role}_EMAIL": "", f"GIT_{role}_DATE": date}
+        parents = ("-p", snapshot.commit) if snapshot.commit else ()
+        args = (*DURABLE, "commit-tree", snapshot.tree, *parents, "-F", "-")
+        text = (message or "Work tree of an active run").encode("utf-8", "surrogateescape") + b"\n"
+        oid = run_git(repo, *args, stdin=text, env=env, isolate=True).decode("ascii").strip()
+    if read_ref(repo, ref) != oid:
+        update_refs(repo, [RefUpdate(ref, oid, RefUpdate.ANY)])
+    return oid
+
+
+def _text(path: bytes) -> str:
+    return path.decode("utf-8", "surrogateescape")
