@@ -459,15 +459,11 @@ class ActiveRun:
     def _close(self, *, finalizing: bool) -> str | None:
         self.ended = True
         syncer.unregister(self)
-        try:
-            self._writer.sync()
-        except OSError as error:
-            self.problems.append(f"the journal could not be synced: {error.strerror}")
+        self._writer.flush()
         if self._writer.waiting or self._writer.lost:
             amount = self._writer.waiting + self._writer.lost
             self.problems.append(f"{amount} bytes of the journal could not be written: the disk is full")
             finalizing = False
-        self._writer.close()
         try:
             if finalizing and self._lock.exclusive(attempts=5):
                 from ledgit.store.finalizing import finalize_locked
@@ -476,8 +472,18 @@ class ActiveRun:
         except Exception as error:
             self.problems.append(f"run {self.id[:8]} is kept as a journal and will be finalized later: {error}")
         finally:
+            # A durable commit makes the journal's own sync superfluous; without one it is what counts.
+            if self.commit is None:
+                self._sync_journal()
+            self._writer.close()
             self._lock.release()
         return self.commit
+
+    def _sync_journal(self) -> None:
+        try:
+            self._writer.sync()
+        except OSError as error:
+            self.problems.append(f"the journal could not be synced: {error.strerror}")
 
     # ------------------------------------------------------------------ inside
 

@@ -28,6 +28,7 @@ from ledgit.store.build import Built, build_record, message, staged_files
 from ledgit.store.chain import RUN_FOLDER, Head, active_ref, read_commit, run_ref, sessions
 from ledgit.store.journal import JournalState, read_parts
 from ledgit.store.lock import RunLock
+from ledgit.store.packs import note_pack
 
 if TYPE_CHECKING:
     from ledgit.git import Objects, ObjectSet, Pack, Repo
@@ -71,7 +72,7 @@ def finalize_locked(repo: Repo, folder: Folder, run_id: str) -> str:
         raise RunStateError(f"{directory} holds no start of a run; look at it and remove it by hand")
     if start["id"] != run_id:
         raise RecordError(directory, f"its journal belongs to run {start['id']}")
-    objects = Objects(repo)
+    objects = Objects.of(repo)
     ref = run_ref(run_id)
     current = read_ref(repo, ref)
     base: Head | None = None
@@ -90,6 +91,7 @@ def finalize_locked(repo: Repo, folder: Folder, run_id: str) -> str:
         pack.release()
     checkpoint("keep")
     _clean_up(repo, folder, run_id, state)
+    note_pack(repo, folder, os.path.basename(pack.path))
     checkpoint("journal")
     return commit
 
