@@ -51,6 +51,7 @@ __all__ = [
     "InvalidName",
     "InvalidValue",
     "LedgitError",
+    "LedgitWarning",
     "MissingDependency",
     "NewerFormat",
     "NotARepository",
@@ -74,6 +75,10 @@ class LedgitError(Exception):
     """Base of every error this package raises on purpose."""
 
     exit_code = 1
+
+
+class LedgitWarning(UserWarning):
+    """Something went wrong that a training need not die of; it is recorded and said once."""
 
 
 class UsageError(LedgitError):

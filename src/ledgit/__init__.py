@@ -1,0 +1,192 @@
+"""Ledgit: experiment tracking whose database is the Git repository you already have.
+
+The functions here have MLflow's names and meanings, so a training script only changes its
+import::
+
+    import ledgit as mlflow
+
+    mlflow.set_experiment("my_experiment")
+    mlflow.log_param("learning_rate", 0.1)
+    mlflow.log_metric("accuracy", 0.95)
+    mlflow.log_artifact("data.csv")
+
+Below them is the object model: :func:`ledgit.open` gives a :class:`~ledgit.repository.Repository`,
+its ``runs`` a set of :class:`~ledgit.repository.Run`.
+
+Nothing is imported before it is used: ``import ledgit`` costs a millisecond, and a name is
+looked up once; from then on it is a plain module attribute.
+"""
+
+from __future__ import annotations
+
+import sys
+
+TYPE_CHECKING = False  # typing.TYPE_CHECKING without importing typing (3 ms)
+if TYPE_CHECKING:
+    from typing import Any
+
+    from ledgit._version import __version__
+    from ledgit.errors import LedgitError, LedgitWarning
+    from ledgit.repository import Experiment, Repository, Run, RunSet
+    from ledgit.repository import open_repository as open  # noqa: A004, PLC0414 (a face name that star imports leave out)
+    from ledgit.tracking import (
+        ActiveRun,
+        Image,
+        active_run,
+        autolog,
+        create_experiment,
+        delete_experiment,
+        delete_experiment_tag,
+        delete_run,
+        delete_tag,
+        disable_system_metrics_logging,
+        enable_system_metrics_logging,
+        end_run,
+        flush_artifact_async_logging,
+        flush_async_logging,
+        get_artifact_uri,
+        get_experiment,
+        get_experiment_by_name,
+        get_parent_run,
+        get_run,
+        get_tracking_uri,
+        is_tracking_uri_set,
+        last_active_run,
+        load_ipython_extension,
+        load_table,
+        log_artifact,
+        log_artifacts,
+        log_batch,
+        log_dict,
+        log_figure,
+        log_image,
+        log_input,
+        log_inputs,
+        log_metric,
+        log_metrics,
+        log_param,
+        log_params,
+        log_stream,
+        log_table,
+        log_text,
+        rename_experiment,
+        restore_experiment,
+        restore_run,
+        search_experiments,
+        search_runs,
+        set_experiment,
+        set_experiment_tag,
+        set_experiment_tags,
+        set_system_metrics_node_id,
+        set_system_metrics_samples_before_logging,
+        set_system_metrics_sampling_interval,
+        set_tag,
+        set_tags,
+        set_tracking_uri,
+        start_run,
+        unload_ipython_extension,
+    )
+    from ledgit.views import ViewType
+
+__all__ = [
+    "ActiveRun",
+    "Experiment",
+    "Image",
+    "LedgitError",
+    "LedgitWarning",
+    "Repository",
+    "Run",
+    "RunSet",
+    "ViewType",
+    "__version__",
+    "active_run",
+    "autolog",
+    "create_experiment",
+    "delete_experiment",
+    "delete_experiment_tag",
+    "delete_run",
+    "delete_tag",
+    "disable_system_metrics_logging",
+    "enable_system_metrics_logging",
+    "end_run",
+    "flush_artifact_async_logging",
+    "flush_async_logging",
+    "get_artifact_uri",
+    "get_experiment",
+    "get_experiment_by_name",
+    "get_parent_run",
+    "get_run",
+    "get_tracking_uri",
+    "is_tracking_uri_set",
+    "last_active_run",
+    "load_ipython_extension",
+    "load_table",
+    "log_artifact",
+    "log_artifacts",
+    "log_batch",
+    "log_dict",
+    "log_figure",
+    "log_image",
+    "log_input",
+    "log_inputs",
+    "log_metric",
+    "log_metrics",
+    "log_param",
+    "log_params",
+    "log_stream",
+    "log_table",
+    "log_text",
+    "rename_experiment",
+    "restore_experiment",
+    "restore_run",
+    "search_experiments",
+    "search_runs",
+    "set_experiment",
+    "set_experiment_tag",
+    "set_experiment_tags",
+    "set_system_metrics_node_id",
+    "set_system_metrics_samples_before_logging",
+    "set_system_metrics_sampling_interval",
+    "set_tag",
+    "set_tags",
+    "set_tracking_uri",
+    "start_run",
+    "unload_ipython_extension",
+]
+
+_ELSEWHERE = {
+    "Experiment": "ledgit.repository",
+    "LedgitError": "ledgit.errors",
+    "LedgitWarning": "ledgit.errors",
+    "Repository": "ledgit.repository",
+    "Run": "ledgit.repository",
+    "RunSet": "ledgit.repository",
+    "ViewType": "ledgit.views",
+    "__version__": "ledgit._version",
+    "open": "ledgit.repository",
+}
+# mlflow.data, mlflow.sklearn, ... are modules there; here they are found the same way.
+_MODULES = frozenset(
+    {"artifacts", "data", "errors", "keras", "lightgbm", "lightning", "pytorch", "sklearn", "transformers", "xgboost"}
+)
+# ledgit.open, like tarfile.open, is no name for a star import.
+_NAMES = frozenset([*__all__, "open"])
+
+
+def __getattr__(name: str) -> Any:
+    from importlib import import_module
+
+    value: Any
+    if name in _MODULES:
+        value = import_module(f"ledgit.{name}")
+    elif name in _NAMES:
+        home = import_module(_ELSEWHERE.get(name, "ledgit.tracking"))
+        value = getattr(home, "open_repository" if name == "open" else name)
+    else:
+        raise AttributeError(f"module 'ledgit' has no attribute {name!r}", name=name, obj=sys.modules[__name__])
+    globals()[name] = value  # the next look-up is a plain attribute, as fast as any
+    return value
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *_NAMES, *_MODULES})

@@ -1,0 +1,5 @@
+"""``mlflow.keras`` by the same name: autologging for keras."""
+
+from ledgit.tracking.autologging.keras import autolog
+
+__all__ = ["autolog"]

@@ -1,0 +1,90 @@
+"""Autologging: ``fit`` and ``train`` of the machine-learning libraries log themselves.
+
+One module a library; each replaces a few methods while it is switched on, and puts them back
+when it is switched off. Nothing that goes wrong in here reaches the training: it is said once
+as a LedgitWarning. Where a run is active it is logged into; else one is started for the
+training and ended after it. Names of params and metrics are MLflow's.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from ledgit.errors import InvalidValue
+
+__all__ = ["autolog"]
+
+#: Library to import → the module here that knows it.
+LIBRARIES = {
+    "sklearn": "sklearn",
+    "xgboost": "xgboost",
+    "lightgbm": "lightgbm",
+    "lightning": "lightning",
+    "pytorch_lightning": "lightning",
+    "keras": "keras",
+    "transformers": "transformers",
+}
+
+
+def autolog(
+    log_input_examples: bool = False,  # noqa: ARG001, FBT001, FBT002 - MLflow's signature
+    log_model_signatures: bool = True,  # noqa: ARG001, FBT001, FBT002
+    log_models: bool = True,  # noqa: ARG001, FBT001, FBT002
+    log_datasets: bool = True,  # noqa: FBT001, FBT002
+    log_traces: bool = True,  # noqa: ARG001, FBT001, FBT002
+    disable: bool = False,  # noqa: FBT001, FBT002
+    exclusive: bool = False,  # noqa: FBT001, FBT002
+    disable_for_unsupported_versions: bool = False,  # noqa: ARG001, FBT001, FBT002
+    silent: bool = False,  # noqa: FBT001, FBT002
+    extra_tags: Mapping[str, str] | None = None,
+    exclude_flavors: Sequence[str] | None = None,
+) -> None:
+    """Switch autologging on (or off) for every library it knows: those imported, and those to come.
+
+    scikit-learn, XGBoost, LightGBM, PyTorch Lightning, Keras and Transformers.
+
+    Args:
+        log_input_examples: Accepted for MLflow's sake.
+        log_model_signatures: Accepted for MLflow's sake.
+        log_models: Accepted for MLflow's sake; models are not logged yet.
+        log_datasets: Record the training data's name, digest and shape.
+        log_traces: Accepted for MLflow's sake.
+        disable: Switch it off, and put the libraries' own methods back.
+        exclusive: Leave runs alone that the script started itself.
+        disable_for_unsupported_versions: Accepted for MLflow's sake.
+        silent: Do not warn when something could not be logged.
+        extra_tags: Tags for the runs that autologging starts.
+        exclude_flavors: Libraries to leave alone.
+
+    Raises:
+        InvalidValue: *exclude_flavors* names a library that is not known.
+    """
+    from ledgit.tracking.autologging import importing
+
+    excluded = {"lightning" if name in {"pytorch", "pytorch_lightning"} else name for name in exclude_flavors or ()}
+    if unknown := excluded - set(LIBRARIES.values()):
+        raise InvalidValue("exclude_flavors", sorted(unknown), f"some of {', '.join(sorted(set(LIBRARIES.values())))}")
+    options: dict[str, Any] = {
+        "log_datasets": log_datasets,
+        "exclusive": exclusive,
+        "silent": silent,
+        "extra_tags": extra_tags,
+    }
+    for library, module in LIBRARIES.items():
+        if module in excluded:
+            continue
+        if disable:
+            importing.forget(library)
+            _switch(module, disable=True)
+        elif library in sys.modules:
+            _switch(module, **options)
+        else:
+            importing.when_imported(library, lambda module=module: _switch(module, **options))  # type: ignore[misc]
+
+
+def _switch(module: str, **options: Any) -> None:
+    from importlib import import_module
+
+    import_module(f"ledgit.tracking.autologging.{module}").autolog(**options)

@@ -1,0 +1,149 @@
+"""What every library's module needs: replacing methods, and the run that a training logs into."""
+
+from __future__ import annotations
+
+import functools
+import threading
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+from ledgit.tracking import runs, session
+
+if TYPE_CHECKING:
+    from ledgit.store import ActiveRun as StoreRun
+
+__all__ = ["Options", "Patches", "Training", "numbers", "safely", "training"]
+
+AUTOLOGGING_TAG = "mlflow.autologging"
+_MISSING = object()
+
+
+@dataclass(frozen=True)
+class Options:
+    """What a library's ``autolog`` was called with, as far as all have it in common."""
+
+    library: str
+    log_datasets: bool = True
+    exclusive: bool = False
+    silent: bool = False
+    extra_tags: Mapping[str, str] | None = None
+
+
+@dataclass
+class Patches:
+    """The replaced methods of one library; :meth:`restore` puts the originals back."""
+
+    undo: list[tuple[Any, str, Any]] = field(default_factory=list)
+
+    def wrap(self, owner: Any, name: str, around: Callable[..., Any]) -> None:
+        """Replace ``owner.name`` by a function that calls ``around(original, *args, **kwargs)``.
+
+        *owner* is a class or module. The new function has the old one's name, signature and
+        documentation.
+        """
+        original = getattr(owner, name)
+
+        @functools.wraps(original)
+        def replaced(*args: Any, **kwargs: Any) -> Any:
+            return around(original, *args, **kwargs)
+
+        self.put(owner, name, replaced)
+
+    def put(self, owner: Any, name: str, value: Any) -> None:
+        """Set ``owner.name`` to *value*, to be put back later."""
+        self.undo.append((owner, name, vars(owner).get(name, _MISSING)))
+        setattr(owner, name, value)
+
+    def restore(self) -> None:
+        """Put everything back, newest first."""
+        while self.undo:
+            owner, name, original = self.undo.pop()
+            if original is _MISSING:
+                delattr(owner, name)
+            else:
+                setattr(owner, name, original)
+
+
+class _Inside(threading.local):
+    """Whether this thread is inside a training that is being logged: only the outermost one is."""
+
+    depth = 0
+
+
+_inside = _Inside()
+
+
+@dataclass
+class Training:
+    """One logged training: the run it goes into.
+
+    Attributes:
+        run: Where to log.
+        library: The library's name, for the messages.
+        own: Whether the run was started for this training.
+    """
+
+    run: StoreRun
+    options: Options
+    own: bool
+
+
+@contextmanager
+def training(options: Options) -> Iterator[Training | None]:
+    """Give the run that a training logs into, for the time it takes.
+
+    None inside another training (a grid search fits many models; that is one training), and
+    where the script's own run is to be left alone. A run started here ends with the block,
+    FAILED if an exception leaves it.
+    """
+    active = runs.active_run()
+    if _inside.depth or (active is not None and options.exclusive):
+        yield None
+        return
+    run = active
+    if run is None:
+        with safely(options, "starting a run"):
+            run = runs.start_run(tags={AUTOLOGGING_TAG: options.library, **(options.extra_tags or {})})
+    if run is None:
+        yield None
+        return
+    _inside.depth += 1
+    status = "FAILED"
+    try:
+        yield Training(run.store, options, own=run is not active)
+        status = "FINISHED"
+    finally:
+        _inside.depth -= 1
+        if run is not active:
+            run.end(status)
+
+
+@contextmanager
+def safely(options: Options, what: str) -> Iterator[None]:
+    """Let nothing that goes wrong while logging reach the training; it is said once."""
+    try:
+        yield
+    except Exception as error:  # noqa: BLE001 - whatever it is, the training goes on
+        if not options.silent:
+            session.report(error, f"autologging {options.library}, {what}")
+
+
+def numbers(values: Mapping[str, Any]) -> dict[str, float]:
+    """Return those of *values* that are single numbers, as floats."""
+    from ledgit.errors import InvalidValue
+    from ledgit.records.scalars import to_metric
+
+    found = {}
+    for key, value in values.items():
+        try:
+            found[str(key)] = to_metric(value)
+        except InvalidValue:
+            continue
+    return found
+
+
+def points(values: Mapping[str, float], step: int) -> list[tuple[str, float, int, None]]:
+    """Return *values* as points of ``log_batch``."""
+    return [(key, value, step, None) for key, value in values.items()]
