@@ -30,14 +30,14 @@ from ledgit.git import Objects, Repo
 from ledgit.query import Query
 from ledgit.run import LogEntry, Run
 from ledgit.runset import RunSet
-from ledgit.store import Folder, Index, experiment_id, run_ref
+from ledgit.store import Folder, experiment_id, run_ref
 
 if TYPE_CHECKING:
     from ledgit.records.artifacts import ArtifactRecord
     from ledgit.records.history import Points
     from ledgit.records.record import RunRecord
     from ledgit.records.state import RunState
-    from ledgit.store import ActiveRun, Edit, ExperimentRecord, Recovered, RunStart
+    from ledgit.store import ActiveRun, Edit, ExperimentRecord, Index, Recovered, RunStart
 
 __all__ = ["Experiment", "LogEntry", "Repository", "Run", "RunSet", "open_repository"]
 
@@ -102,6 +102,8 @@ class Repository:
     def index(self) -> Index:
         """The index, opened with the first question."""
         if self._index is None:
+            from ledgit.store import Index  # with SQLite: what only logs does without
+
             self._index = Index(self.repo, self.folder)
         return self._index
 
