@@ -11,13 +11,22 @@ import os
 import shutil
 from typing import BinaryIO
 
-from ledgit.errors import ArtifactNotFound, StorageError
+from ledgit.errors import ArtifactNotFound, StorageError, UnsafePath
+
+_HEX = frozenset("0123456789abcdef")
 
 __all__ = ["cache_path", "digest_file", "open_cached", "put_file"]
 
 
 def cache_path(cache: str, md5: str) -> str:
-    """Return where the content with this MD5 (32 hex digits) stands in *cache*."""
+    """Return where the content with this MD5 (32 hex digits, ``.dir`` for a folder's list) stands in *cache*.
+
+    Raises:
+        UnsafePath: It is something else; pointers come from repositories that nobody checked.
+    """
+    digits = md5.removesuffix(".dir")
+    if len(digits) != 32 or not set(digits) <= _HEX:
+        raise UnsafePath("an artifact's digest", f"{md5[:40]!r} is no MD5 in hex digits")
     return os.path.join(cache, "files", "md5", md5[:2], md5[2:])
 
 

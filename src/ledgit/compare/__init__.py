@@ -4,7 +4,7 @@ from ledgit.compare.diff import SECTIONS, ArtifactRow, MetricRow, Row, RunDiff, 
 from ledgit.compare.direction import Direction, direction
 from ledgit.compare.reduce import reduce_points
 from ledgit.compare.sparkline import sparkline
-from ledgit.compare.view import MISSING, ArtifactFacts, Cell, Missing, RunView, Value
+from ledgit.compare.view import MISSING, ArtifactFacts, Cell, Missing, RunView, Value, view_of
 
 __all__ = [
     "MISSING",
@@ -23,4 +23,5 @@ __all__ = [
     "direction",
     "reduce_points",
     "sparkline",
+    "view_of",
 ]

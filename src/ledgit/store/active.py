@@ -401,6 +401,11 @@ class ActiveRun:
         self._append(encode("file", {"at": now_ms(), "path": path, "file": file, "size": -1}))
         return stream
 
+    @property
+    def detached(self) -> bool:
+        """Whether the run stays open between processes (``ledgit record --start``)."""
+        return bool(self._start_record.get("detached"))
+
     def artifact_files(self) -> dict[str, str]:
         """Return the artifacts logged so far: path → the staged file's location."""
         found = {}

@@ -1,0 +1,66 @@
+"""``ledgit apply``: a run's files or params into the work tree."""
+
+from __future__ import annotations
+
+import argparse
+
+from ledgit.cli import context, parsing, render, terminal
+from ledgit.cli.text import clean
+from ledgit.errors import UsageError
+
+HELP = """\
+Put a run's code, or its params, into the work tree. Files with uncommitted changes are never overwritten:
+the command stops and lists them. HEAD and the index stay as they are, so 'git diff' shows what came.
+"""
+EPILOG = """
+ledgit apply calm-owl                            all files as they were
+ledgit apply calm-owl train.py src/              only these
+ledgit apply calm-owl --params params.yaml       its params into a YAML or JSON file
+"""
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declare the options."""
+    parsing.add_run(parser)
+    paths = parser.add_argument("paths", metavar="PATH", nargs="*", help="files and folders (default: all of the code)")
+    parsing.complete(paths, "file")
+    what = parser.add_mutually_exclusive_group()
+    what.add_argument("--code", action="store_true", help="the code (the default)")
+    what.add_argument("--params", action="store_true", help="the params, into PATH (default: params.yaml)")
+    parser.add_argument("--force", action="store_true", help="overwrite uncommitted changes")
+    parsing.add_formats(parser)
+
+
+def run(args: argparse.Namespace) -> int:
+    """Write the files, and say which."""
+    repository = context.repository(writing=True)
+    found = repository.run(args.ref)
+    if args.params:
+        from ledgit.store.checkout import write_params
+
+        if len(args.paths) > 1:
+            raise UsageError("--params writes into one file")
+        path = args.paths[0] if args.paths else "params.yaml"
+        written, deleted, left = write_params(repository.repo, path, found.params, force=args.force), [], []
+        what = f"params in {path}"
+    else:
+        from ledgit.git import apply_tree
+        from ledgit.store.checkout import check_paths, needs_commit
+
+        commit = needs_commit(found.id, found.commit)
+        paths = check_paths(repository.repo, commit, args.paths) if args.paths else None
+        done = apply_tree(repository.repo, commit, paths, force=args.force)
+        written, deleted, left = list(done.written), list(done.deleted), list(done.submodules)
+        what = "files"
+    if args.format == "json":
+        terminal.write(render.json_text({"written": written, "deleted": deleted, "left_alone": left}))
+        return 0
+    if not written and not deleted:
+        terminal.write(f"nothing to do: the {what} are those of {clean(found.name)}\n")
+    for name in written:
+        terminal.write(f"wrote {clean(name)}\n")
+    for name in deleted:
+        terminal.write(f"deleted {clean(name)}\n")
+    for name in left:
+        terminal.note(f"ledgit: submodule {clean(name)} is at another commit and was left alone")
+    return 0

@@ -1,0 +1,114 @@
+"""``ledgit diff``: what differs between runs."""
+
+from __future__ import annotations
+
+import argparse
+from typing import TYPE_CHECKING
+
+from ledgit.cli import context, parsing, render, terminal
+from ledgit.cli.difftext import DiffText
+from ledgit.cli.text import Style, clean
+
+if TYPE_CHECKING:
+    from ledgit.repository import Repository, Run
+    from ledgit.store.checkout import FileChange
+
+HELP = """\
+Show what differs between runs: params, metrics with their histories, tags, data, artifacts, environment and
+code, committed or not. The first run is the one compared with. With one RUN, that is the newest run of the
+code it was made from, else the run before it in its experiment.
+"""
+EPILOG = """
+ledgit diff calm-owl brave-fox
+ledgit diff calm-owl                             against what it was made from
+ledgit diff calm-owl brave-fox -p                with the code's changes line by line
+ledgit diff $(ledgit ls -n 4 --json | jq -r '.[].id')
+"""
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declare the options."""
+    parsing.add_run(parser, nargs="+", dest="refs")
+    parser.add_argument("--all", action="store_true", help="also what is the same")
+    parser.add_argument("-p", "--patch", action="store_true", help="the code's changes line by line")
+    parser.add_argument("--exit-code", action="store_true", help="exit with 1 if the runs differ")
+    parsing.add_formats(parser, "md")
+
+
+def run(args: argparse.Namespace) -> int:
+    """Print the comparison."""
+    from ledgit.cli.baseline import baseline
+    from ledgit.compare import diff_runs, view_of
+
+    repository = context.repository()
+    runs = [repository.run(ref) for ref in args.refs]
+    why = ""
+    if len(runs) == 1:
+        other, why = baseline(repository, runs[0])
+        runs.insert(0, other)
+    views = [view_of(found.record(), found.name, found.tags) for found in runs]
+    whole = diff_runs(views, context.directions(repository))
+    shown = whole if args.all else whole.changed()
+    changes = _code(repository, runs)
+    if args.format == "json":
+        patch = _patch(repository, runs) if args.patch else None
+        document = {**shown.to_dict(), "files": [_file(change) for change in changes]}
+        terminal.write(render.json_text(document if patch is None else {**document, "patch": patch}))
+    else:
+        style = Style(terminal.use_color() and args.format == "text")
+        page = DiffText(shown, runs, changes, style, limit=terminal.table_width())
+        if args.format == "md":
+            terminal.write(page.markdown())
+        else:
+            lines = page.lines(why)
+            if args.patch:
+                lines += _painted(_patch(repository, runs), style)
+            terminal.write("\n".join(lines) + "\n", page=True)
+    return 1 if args.exit_code and whole.differs else 0
+
+
+def _ends(runs: list[Run]) -> tuple[str | None, str | None]:
+    """Return the first and the last run's code: its commit, or the snapshot of an active run."""
+    return runs[0].commit or runs[0].code.tree, runs[-1].commit or runs[-1].code.tree
+
+
+def _code(repository: Repository, runs: list[Run]) -> list[FileChange]:
+    from ledgit.store.checkout import code_changes, has_tree
+
+    old, new = _ends(runs)
+    if old is None or new is None or runs[0].code.tree == runs[-1].code.tree:
+        return []
+    if not has_tree(repository.repo, old) or not has_tree(repository.repo, new):
+        terminal.note("ledgit: the code of one of the runs is not in this clone, so it is not compared")
+        return []
+    return code_changes(repository.repo, old, new)
+
+
+def _patch(repository: Repository, runs: list[Run]) -> str:
+    from ledgit.store.checkout import code_patch, has_tree
+
+    old, new = _ends(runs)
+    if old is None or new is None or not has_tree(repository.repo, old) or not has_tree(repository.repo, new):
+        return ""
+    return code_patch(repository.repo, old, new)
+
+
+def _file(change: FileChange) -> dict[str, object]:
+    return {"path": change.path, "old_path": change.old_path, "added": change.added, "removed": change.removed}
+
+
+def _painted(patch: str, style: Style) -> list[str]:
+    """Return a patch as harmless lines in Git's colours; tabs stay."""
+    lines = [""] if patch else []
+    for line in patch.splitlines():
+        safe = "\t".join(clean(part) for part in line.split("\t"))
+        if line.startswith(("+++", "---", "diff ", "index ")):
+            safe = style.bold(safe)
+        elif line.startswith("+"):
+            safe = style.green(safe)
+        elif line.startswith("-"):
+            safe = style.red(safe)
+        elif line.startswith("@@"):
+            safe = style.cyan(safe)
+        lines.append(safe)
+    return lines

@@ -1,0 +1,261 @@
+"""``ledgit show``: one run."""
+
+from __future__ import annotations
+
+import argparse
+import math
+import time
+from typing import TYPE_CHECKING
+
+from ledgit.cli import context, parsing, render, terminal, text
+from ledgit.compare import direction, sparkline
+from ledgit.errors import LedgitError, RunNotFound
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+
+    from ledgit.records.record import RunRecord
+    from ledgit.repository import Run
+
+HELP = """\
+Show one run: params, metrics with their histories, tags, note, code, data, environment and artifacts.
+Without RUN, the newest one.
+"""
+EPILOG = """
+ledgit show                                      the newest run
+ledgit show calm-owl
+ledgit show calm-owl --packages                  with everything that was installed
+ledgit show calm-owl --json | jq .metrics
+"""
+NOTE_TAG = "mlflow.note.content"
+SPARK = 24
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declare the options."""
+    parsing.add_run(parser, nargs="?")
+    parser.add_argument("--packages", action="store_true", help="list the installed packages")
+    parser.add_argument("--left-out", action="store_true", help="list the files that the code snapshot left out")
+    parsing.add_formats(parser)
+
+
+def run(args: argparse.Namespace) -> int:
+    """Print the run."""
+    repository = context.repository()
+    found = repository.run(args.ref) if args.ref else repository.runs.first()
+    if found is None:
+        raise RunNotFound("the newest run")
+    record = found.record()
+    if args.format == "json":
+        terminal.write(render.json_text(as_dict(found, record)))
+        return 0
+    style = text.Style(terminal.use_color())
+    terminal.write(
+        "\n".join(_Page(found, record, context.directions(repository), style, args).lines()) + "\n", page=True
+    )
+    return 0
+
+
+def as_dict(found: Run, record: RunRecord) -> dict[str, object]:
+    """Return the run for JSON: the keys of a list, and what only one run shows."""
+    from ledgit.records import Environment
+
+    info, environment = record.info, record.environment or Environment()
+    shown = found.to_dict()
+    shown["code"] = {
+        **shown["code"],
+        "upstream": info.code.upstream,
+        "patch_id": info.code.patch_id,
+        "left_out": [{"path": path, "size": size, "reason": reason} for path, size, reason in info.code.left_out],
+    }
+    return {
+        **shown,
+        "heads": list(found.heads),
+        "deleted": found.deleted,
+        "command": list(info.command),
+        "entry_point": info.entry_point,
+        "host": info.host,
+        "inputs": [
+            {"name": item.name, "digest": item.digest, "source": item.source, "context": item.context}
+            for item in record.inputs
+        ],
+        "artifacts": [
+            {"path": item.path, "size": item.size, "digest": item.digest, "stored": item.stored}
+            for item in record.artifacts
+        ],
+        "environment": {
+            "python": environment.python,
+            "platform": environment.platform,
+            "gpus": list(environment.gpus),
+            "packages": dict(environment.packages),
+        },
+        "conflicts": {key: str(value) for key, value in found.conflicts.items()},
+    }
+
+
+class _Page:
+    """The text of one run, section by section; an empty section is left out."""
+
+    def __init__(
+        self, found: Run, record: RunRecord, directions: dict[str, str], style: text.Style, args: argparse.Namespace
+    ) -> None:
+        self.run, self.record, self.directions, self.style, self.args = found, record, directions, style, args
+        self.limit = terminal.table_width()
+
+    def lines(self) -> list[str]:
+        """Return every line."""
+        sections = [
+            ("", self._facts()),
+            ("note", self._note()),
+            ("params", self._pairs(self.run.params)),
+            ("metrics", self._metrics()),
+            ("tags", self._pairs({key: value for key, value in self.run.tags.items() if key != NOTE_TAG})),
+            ("inputs", self._inputs()),
+            ("artifacts", self._artifacts()),
+            ("conflicts", [text.clean(f"{key}: {value}") for key, value in self.run.conflicts.items()]),
+            ("left out of the code", self._left_out() if self.args.left_out else []),
+            ("packages", self._packages()),
+        ]
+        lines = [f"{self.style.bold(text.clean(self.run.name))}  {self.style.yellow(self.run.id)}"]
+        for title, body in sections:
+            if body:
+                lines += ["", self.style.bold(title)] if title else []
+                lines += ["  " + line for line in body]
+        return lines
+
+    def _facts(self) -> list[str]:
+        found, info, style = self.run, self.record.info, self.style
+        took = text.duration(found.end - found.start) if found.end is not None else ""
+        status = "LOST (no sign of life)" if found.lost else found.status
+        facts = [
+            ("experiment", text.clean(found.experiment)),
+            ("status", style.status(found.status)(status) + (style.red("  deleted") if found.deleted else "")),
+            ("started", f"{text.moment(found.start)} ({text.age(found.start, time.time())})"),
+            ("took", took),
+            ("by", text.clean(" on ".join(part for part in (found.user, info.host) if part))),
+            ("command", text.clean(" ".join(_quoted(info.command)))),
+            ("code", self._code()),
+            ("commit", style.yellow((found.commit or "")[:12])),
+            ("edited", self._edited()),
+            ("nested in", style.yellow((found.parent_run or "")[:8])),
+            ("ran on", self._environment()),
+            ("problem", style.red(text.clean(found.problem))),
+        ]
+        return [f"{name:<10}  {value}" for name, value in facts if value]
+
+    def _code(self) -> str:
+        code = self.record.info.code
+        if not code.commit and not code.tree:
+            return ""
+        where = " @ ".join(part for part in (text.clean(code.branch or ""), (code.commit or "")[:12]) if part)
+        extra = [self.style.cyan("with uncommitted changes")] if code.dirty else []
+        if code.state:
+            extra.append(f"in the middle of a {text.clean(code.state)}")
+        if code.left_out:
+            total = text.size(sum(size for _, size, _ in code.left_out))
+            extra.append(f"{len(code.left_out)} files left out ({total}, --left-out lists them)")
+        return ", ".join([where or "no commit yet", *extra])
+
+    def _edited(self) -> str:
+        found = self.run
+        if len(found.heads) > 1:
+            heads = ", ".join(head[:12] for head in found.heads)
+            return f"on several machines ({heads}); the next edit joins them"
+        return self.style.yellow((found.head or "")[:12]) if found.head != found.commit else ""
+
+    def _environment(self) -> str:
+        environment = self.record.environment
+        if environment is None:
+            return ""
+        parts = [f"Python {environment.python}" if environment.python else "", environment.platform]
+        parts += [", ".join(environment.gpus)]
+        if environment.packages:
+            parts.append(f"{len(environment.packages)} packages (--packages lists them)")
+        return text.clean(", ".join(part for part in parts if part))
+
+    def _packages(self) -> list[str]:
+        environment = self.record.environment
+        return self._pairs(environment.packages) if environment is not None and self.args.packages else []
+
+    def _note(self) -> list[str]:
+        note = str(self.run.tags.get(NOTE_TAG, ""))
+        return text.clean_lines(note) if note else []
+
+    def _pairs(self, values: object) -> list[str]:
+        items = dict(values)  # type: ignore[call-overload]
+        rows = [[text.clean(key), text.scalar(items[key], 17)] for key in sorted(items)]
+        return self._table([render.Column("name"), render.Column("value", least=8)], rows)
+
+    def _metrics(self) -> list[str]:
+        columns = [
+            render.Column("name"),
+            render.Column("value", right=True),
+            render.Column("history"),
+            render.Column("points", least=4),
+        ]
+        rows = [
+            [text.clean(key), text.number(self.run.metrics[key], 6), *self._history(key)]
+            for key in sorted(self.run.metrics)
+        ]
+        return self._table(columns, rows)
+
+    def _history(self, key: str) -> tuple[str, str]:
+        """Return a metric's history as a line, and what to say about it."""
+        try:
+            values = self.run.history(key).values
+        except LedgitError as error:
+            return "", text.clean(f"history not here: {error}")
+        if len(values) < 2:
+            return "", ""
+        return sparkline(values, SPARK), f"{len(values)} points{_best(values, direction(key, self.directions))}"
+
+    def _inputs(self) -> list[str]:
+        rows = [
+            [text.clean(item.name), text.clean(item.digest)[:16], text.clean(item.context), text.clean(item.source)]
+            for item in self.record.inputs
+        ]
+        return self._table([render.Column(name, least=6) for name in ("name", "digest", "context", "source")], rows)
+
+    def _artifacts(self) -> list[str]:
+        rows = [
+            [
+                text.clean(item.path),
+                text.size(item.size),
+                text.clean(item.digest)[:16],
+                "" if item.stored == "git" else item.stored,
+            ]
+            for item in self.record.artifacts
+        ]
+        return self._table(
+            [
+                render.Column("path", least=12),
+                render.Column("size", right=True),
+                render.Column("digest"),
+                render.Column("in"),
+            ],
+            rows,
+        )
+
+    def _left_out(self) -> list[str]:
+        rows = [
+            [text.clean(path), text.size(size), text.clean(why)] for path, size, why in self.record.info.code.left_out
+        ]
+        return self._table([render.Column("path"), render.Column("size", right=True), render.Column("why")], rows)
+
+    def _table(self, columns: list[render.Column], rows: list[list[str]]) -> list[str]:
+        limit = None if self.limit is None else self.limit - 2
+        return render.table(columns, rows, style=self.style, limit=limit, header=False)[0] if rows else []
+
+
+def _quoted(words: Iterable[str]) -> list[str]:
+    from shlex import quote
+
+    return [quote(word) for word in words]
+
+
+def _best(values: Sequence[float], way: str | None) -> str:
+    """Return the best value of a history where it is known which way is better."""
+    known = [value for value in values if not math.isnan(value)]
+    if way is None or not known:
+        return ""
+    return f", best {text.number(max(known) if way == 'maximize' else min(known))}"

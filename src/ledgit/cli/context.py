@@ -1,0 +1,139 @@
+"""The repository a command works on. Commands read the environment only through here."""
+
+from __future__ import annotations
+
+import os
+from typing import TYPE_CHECKING
+
+from ledgit.errors import UsageError
+
+if TYPE_CHECKING:
+    from ledgit.repository import Repository
+
+RUN_VARIABLES = ("LEDGIT_RUN_ID", "MLFLOW_RUN_ID")
+
+
+def repository(*, writing: bool = False) -> Repository:
+    """Open the repository around the working directory, or the one ``LEDGIT_REPO`` names.
+
+    Args:
+        writing: The command changes something: runs that dead processes left are finalized first.
+
+    Raises:
+        NotARepository: There is none.
+    """
+    from ledgit.repository import open_repository
+
+    named = os.environ.get("LEDGIT_REPO")
+    if named:
+        from ledgit.tracking.session import path_of
+
+        named = path_of(named)
+    found = open_repository(named or None)
+    if writing:
+        recover(found)
+    return found
+
+
+def recover(found: Repository) -> list[str]:
+    """Finalize what dead processes left, say so, and return the ids of the runs."""
+    from ledgit.cli import terminal
+
+    recovered = found.recover()
+    ids = list(recovered.commits)
+    if ids:
+        more = f" and {len(ids) - 5} more" if len(ids) > 5 else ""
+        terminal.note(
+            f"ledgit: finalized what killed processes left: {', '.join(run_id[:8] for run_id in ids[:5])}{more}"
+        )
+    for run_id, why in recovered.failed.items():
+        terminal.note(f"ledgit: run {run_id[:8]} could not be finalized and stays as it is: {why}")
+    return ids
+
+
+def current_run() -> str | None:
+    """Return the id of the run this process was started in by ``ledgit run``, if any."""
+    return next((os.environ[name] for name in RUN_VARIABLES if os.environ.get(name)), None)
+
+
+def edit(text: str, name: str) -> str:
+    """Let the person edit *text* in their editor, as ``git commit`` does, and return the result.
+
+    Raises:
+        UsageError: Nobody can be asked, or the editor failed.
+    """
+    import shlex
+    import subprocess
+    import tempfile
+
+    from ledgit.cli.terminal import interactive
+
+    editor = os.environ.get("GIT_EDITOR") or os.environ.get("VISUAL") or os.environ.get("EDITOR")
+    if not editor:
+        if not interactive():
+            raise UsageError("standard input is no terminal, so no editor can be opened; give the text with -m")
+        editor = "vi"
+    with tempfile.TemporaryDirectory(prefix="ledgit-") as folder:
+        path = os.path.join(folder, name)
+        with open(path, "w", encoding="utf-8") as file:
+            file.write(text)
+        try:
+            code = subprocess.run([*shlex.split(editor), path], check=False).returncode
+        except OSError as error:
+            raise UsageError(
+                f"the editor {editor!r} can't be started: {error.strerror}; give the text with -m"
+            ) from None
+        if code:
+            raise UsageError(f"the editor {editor!r} ended with {code}; nothing was changed")
+        with open(path, encoding="utf-8") as file:
+            return file.read()
+
+
+def experiment() -> str | None:
+    """Return the experiment that the environment names for new runs."""
+    return os.environ.get("LEDGIT_EXPERIMENT_NAME") or os.environ.get("MLFLOW_EXPERIMENT_NAME")
+
+
+def child_environment(run_id: str, repository_path: str) -> dict[str, str]:
+    """Return the environment of a tracked command: ours, and which run it is.
+
+    ``MLFLOW_RUN_ID`` is set only where MLflow itself would look in Ledgit: a script that logs to
+    an MLflow store of its own would fail to find the run there.
+    """
+    found = {**os.environ, "LEDGIT_RUN_ID": run_id, "LEDGIT_REPO": repository_path}
+    found.pop("MLFLOW_RUN_ID", None)
+    if os.environ.get("MLFLOW_TRACKING_URI", "").startswith("ledgit"):
+        found["MLFLOW_RUN_ID"] = run_id
+    return found
+
+
+def directions(found: Repository) -> dict[str, str]:
+    """Return which way metrics are better, as ``.ledgit/config.yaml`` in the work tree says.
+
+    Raises:
+        ConfigError: It says something else than maximize, minimize or none.
+        RecordError: It does not decode.
+    """
+    from ledgit.errors import ConfigError
+
+    where = ".ledgit/config.yaml"
+    if found.repo.work_tree is None:
+        return {}
+    try:
+        with open(os.path.join(found.repo.work_tree, where), "rb") as file:
+            data = file.read(1 << 20)
+    except OSError:
+        return {}
+    from ledgit.records import load_document
+
+    document = load_document(data, where)
+    metrics = document.get("metrics") if isinstance(document, dict) else None
+    chosen = {}
+    for name, settings in (metrics or {}).items() if isinstance(metrics, dict) else ():
+        way = settings.get("direction") if isinstance(settings, dict) else settings
+        if way is None:
+            continue
+        if str(way) not in ("maximize", "minimize", "none"):
+            raise ConfigError(f"metrics.{name}.direction in {where}", str(way), "maximize, minimize or none")
+        chosen[str(name)] = str(way)
+    return chosen

@@ -1,0 +1,134 @@
+"""Argument parsers in one style, and the options that several commands share."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections.abc import Sequence
+from types import ModuleType
+from typing import NoReturn
+
+from ledgit.cli.table import EXIT_CODES, SUMMARIES, module_name
+from ledgit.errors import UsageError
+
+
+class _Formatter(argparse.RawDescriptionHelpFormatter):
+    def __init__(self, prog: str) -> None:
+        # A width of our own: argparse would import shutil for it (4 ms).
+        from ledgit.cli.terminal import columns
+
+        super().__init__(prog, max_help_position=30, width=min(columns(), 100))
+
+
+class Parser(argparse.ArgumentParser):
+    """An argument parser whose errors are `UsageError`, so one place prints them."""
+
+    def error(self, message: str) -> NoReturn:
+        """Raise instead of printing the usage."""
+        raise UsageError(f"{self.prog.removeprefix('ledgit ')}: {message}; see '{self.prog} --help'")
+
+
+def load(command: str) -> ModuleType:
+    """Import the module of *command*."""
+    name = module_name(command)
+    __import__(name)
+    return sys.modules[name]
+
+
+def build(command: str, prog: str = "ledgit") -> Parser:
+    """Return the parser of one command, with the module's ``run`` as its default."""
+    module = load(command)
+    parser = Parser(
+        prog=f"{prog} {command}",
+        description=module.HELP.strip(),
+        epilog=_epilog(module),
+        formatter_class=_Formatter,
+        allow_abbrev=False,
+    )
+    module.add_arguments(parser)
+    parser.set_defaults(run=module.run)
+    return parser
+
+
+def build_all() -> Parser:
+    """Return one parser with every command below it: for shell completion and reference pages."""
+    root = Parser(prog="ledgit", formatter_class=_Formatter, allow_abbrev=False, epilog=EXIT_CODES)
+    root.add_argument("-C", dest="directory", metavar="PATH", help="work as if started in PATH")
+    root.add_argument("--color", choices=("auto", "always", "never"), help="when to use colours")
+    root.add_argument("--no-pager", action="store_true", help="never start a pager")
+    root.add_argument("--version", action="store_true", help="print the version")
+    children = root.add_subparsers(metavar="COMMAND", dest="command", parser_class=Parser)
+    for command, line in SUMMARIES.items():
+        module = load(command)
+        child = children.add_parser(
+            command,
+            help=line,
+            description=module.HELP.strip(),
+            epilog=_epilog(module),
+            formatter_class=_Formatter,
+            allow_abbrev=False,
+        )
+        module.add_arguments(child)
+    return root
+
+
+def _epilog(module: ModuleType) -> str:
+    return "examples:\n" + "\n".join(f"  {line}" for line in module.EPILOG.strip("\n").splitlines())
+
+
+def complete(action: argparse.Action, kind: str) -> None:
+    """Mark what an argument names (``file``, ``directory``, ``run``, ``experiment``) for completion."""
+    action.complete = kind  # type: ignore[attr-defined]
+
+
+def add_run(parser: argparse.ArgumentParser, *, nargs: str | None = None, dest: str = "ref") -> None:
+    """Add the positional argument that names a run, or several with *nargs*."""
+    what = "name, id or its first digits, or a Git revision"
+    many = nargs in ("+", "*")
+    action = parser.add_argument(
+        dest, metavar="RUN", nargs=nargs, help=f"runs: {what} of each" if many else f"run: {what}"
+    )
+    complete(action, "run")
+
+
+def add_formats(parser: argparse.ArgumentParser, *formats: str) -> None:
+    """Add ``--json`` and the other *formats* (``csv``, ``md``), one of which can be asked for."""
+    group = parser.add_mutually_exclusive_group()
+    words = {"json": "print JSON", "csv": "print comma-separated values", "md": "print a Markdown table"}
+    for name in ("json", *formats):
+        group.add_argument(
+            f"--{name}", dest="format", action="store_const", const=name, default="text", help=words[name]
+        )
+
+
+def pairs(given: Sequence[str], what: str) -> dict[str, str]:
+    """Split ``key=value`` arguments; a value may hold further ``=``.
+
+    Raises:
+        UsageError: One of them has no ``=`` or no key.
+    """
+    found: dict[str, str] = {}
+    for pair in given:
+        key, equals, value = pair.partition("=")
+        if not equals or not key:
+            raise UsageError(f"{what} {pair!r} is not of the form key=value")
+        found[key] = value
+    return found
+
+
+def typed(text: str) -> str | int | float | bool:
+    """Read a value typed in a shell: a number or boolean where it is spelled as one, else text.
+
+    ``007`` and ``1_000`` stay text: a number that would be printed differently is no number here.
+    """
+    if text in ("true", "True", "false", "False"):
+        return text in ("true", "True")
+    digits = text.removeprefix("-")
+    if digits.isascii() and digits.isdigit():
+        return int(text) if str(int(text)) == text else text
+    if text and text.isascii() and "_" not in text and text.strip() == text:
+        try:
+            return float(text)
+        except ValueError:
+            pass
+    return text

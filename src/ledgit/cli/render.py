@@ -1,0 +1,167 @@
+"""Values into text, JSON, CSV and Markdown: the one place that knows how output looks."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterable, Mapping, Sequence
+
+from ledgit.cli import text
+
+Paint = Callable[[str], str]
+GAP = "  "
+
+
+class Column:
+    """One column of a text table.
+
+    Attributes:
+        title: Heading.
+        right: Whether cells are right-aligned, as numbers are.
+        least: How narrow the column may be cut (columns); 0 never cuts it.
+    """
+
+    __slots__ = ("least", "right", "title")
+
+    def __init__(self, title: str, *, right: bool = False, least: int = 0) -> None:
+        self.title, self.right, self.least = title, right, least
+
+
+class Painted(str):
+    """A cell with a colour, put on after the widths were measured."""
+
+    __slots__ = ("paint",)
+    paint: Paint
+
+    def __new__(cls, value: str, paint: Paint) -> Painted:
+        """Return *value* to be painted by *paint*."""
+        cell = super().__new__(cls, value)
+        cell.paint = paint
+        return cell
+
+
+def table(
+    columns: Sequence[Column],
+    rows: Sequence[Sequence[str]],
+    *,
+    style: text.Style,
+    limit: int | None = None,
+    header: bool = True,
+) -> tuple[list[str], int]:
+    """Lay out a table.
+
+    Args:
+        columns: Headings, the most important first.
+        rows: Cells already made harmless by `text.clean`.
+        style: Colours.
+        limit: Columns of the terminal; the table first cuts what may be cut, then leaves out
+            columns from the right. None for no limit.
+        header: Whether to print the headings.
+
+    Returns:
+        The lines, and how many of the columns are shown.
+    """
+    widths = [
+        max(text.width(column.title) if header else 0, max((text.width(row[place]) for row in rows), default=0))
+        for place, column in enumerate(columns)
+    ]
+    shown = len(columns) if limit is None else _squeeze(columns, widths, limit)
+    lines = []
+    if header and shown:
+        titles = [
+            text.pad(text.fit(column.title, wide), wide, right=column.right)
+            for column, wide in zip(columns[:shown], widths, strict=False)
+        ]
+        lines.append(style.bold(GAP.join(titles).rstrip()))
+    for row in rows:
+        cells = []
+        for place in range(shown):
+            cell, wide = row[place], widths[place]
+            fitted = text.fit(cell, wide)
+            gap = " " * (wide - text.width(fitted))
+            if isinstance(cell, Painted):
+                fitted = cell.paint(fitted)
+            cells.append(gap + fitted if columns[place].right else fitted + gap)
+        lines.append(GAP.join(cells).rstrip())
+    return lines, shown
+
+
+def _squeeze(columns: Sequence[Column], widths: list[int], limit: int) -> int:
+    """Narrow *widths* in place until they fit *limit*; return how many columns are left."""
+    shown = len(columns)
+    while shown > 1:
+        least = sum(_least(columns[place], widths[place]) for place in range(shown)) + len(GAP) * (shown - 1)
+        if least <= limit:
+            break
+        shown -= 1
+    surplus = sum(widths[:shown]) + len(GAP) * (shown - 1) - limit
+    while surplus > 0:
+        wide = max(range(shown), key=lambda place: widths[place] - _least(columns[place], widths[place]))
+        if widths[wide] <= _least(columns[wide], widths[wide]):
+            break
+        widths[wide] -= 1
+        surplus -= 1
+    return shown
+
+
+def _least(column: Column, wide: int) -> int:
+    return min(column.least, wide) if column.least else wide
+
+
+def json_text(value: object) -> str:
+    """Return *value* as indented JSON with a final newline; NaN and infinities are tagged.
+
+    JSON has no NaN: it is written ``{"~float": "nan"}``, as everywhere in Ledgit's files.
+    """
+    import json
+
+    return json.dumps(_plain(value), indent=2, ensure_ascii=False, allow_nan=False) + "\n"
+
+
+def _plain(value: object) -> object:
+    if isinstance(value, float):
+        return value if math.isfinite(value) else {"~float": str(value)}
+    if isinstance(value, Mapping):
+        return {_unicode(str(key)): _plain(item) for key, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [_plain(item) for item in value]
+    return _unicode(value) if isinstance(value, str) else value
+
+
+def _unicode(value: str) -> str:
+    """Return *value* without lone surrogates (bytes of a path that were no UTF-8)."""
+    return value if value.isascii() else value.encode("utf-8", "backslashreplace").decode()
+
+
+def csv_text(titles: Sequence[str], rows: Iterable[Sequence[object]]) -> str:
+    """Return rows as CSV (RFC 4180 quoting, Unix line ends); an absent value is empty."""
+    import csv
+    import io
+
+    out = io.StringIO()
+    writer = csv.writer(out, lineterminator="\n")
+    writer.writerow(titles)
+    for row in rows:
+        writer.writerow(["" if cell is None else _unicode(str(cell)) for cell in row])
+    return out.getvalue()
+
+
+def markdown_table(titles: Sequence[str], rows: Iterable[Sequence[str]], right: Sequence[bool] = ()) -> str:
+    """Return a Markdown table; every cell is escaped, so that no name can become markup."""
+    aligned = list(right) or [False] * len(titles)
+    lines = [
+        "| " + " | ".join(markdown(title) for title in titles) + " |",
+        "|" + "|".join(" ---: " if to_right else " --- " for to_right in aligned) + "|",
+    ]
+    lines += ["| " + " | ".join(markdown(cell) for cell in row) + " |" for row in rows]
+    return "\n".join(lines) + "\n"
+
+
+_MARKUP = {char: "\\" + char for char in "\\`*_{}[]()|~!"} | {
+    # As character references: a backslash does not stop hosts from linking issues and notifying people.
+    "<": "&lt;", ">": "&gt;", "&": "&amp;", "@": "&#64;", "#": "&#35;", ":": "&#58;",
+}  # fmt: skip
+
+
+def markdown(value: str) -> str:
+    """Escape *value* for Markdown: no markup, no HTML, no link, no mention, on one line."""
+    return "".join(_MARKUP.get(char, char) for char in text.clean(value))

@@ -1,0 +1,105 @@
+"""Every command with its line in ``ledgit --help``, so that help imports none of them."""
+
+from __future__ import annotations
+
+# (group, ((command, line), …)); the module is the command's name, ``import_`` for ``import``.
+GROUPS = (
+    (
+        "start",
+        (
+            ("init", "prepare this repository (optional: logging works without)"),
+            ("demo", "train real models in a scratch repository and look at their runs"),
+            ("doctor", "check the repository, and say how to mend what is wrong"),
+        ),
+    ),
+    (
+        "log runs",
+        (
+            ("run", "track any command: code, environment, output, exit code"),
+            ("record", "log params, metrics, tags and files from a shell"),
+        ),
+    ),
+    (
+        "look",
+        (
+            ("ls", "list, filter and sort runs"),
+            ("show", "show one run"),
+            ("diff", "show what differs between runs"),
+            ("log", "show who changed a run, and when"),
+            ("rev", "print a run's commit, for plain Git"),
+        ),
+    ),
+    (
+        "edit",
+        (
+            ("tag", "set or delete tags"),
+            ("note", "write a run's note"),
+            ("rm", "mark runs as deleted"),
+            ("restore", "bring deleted runs back"),
+        ),
+    ),
+    (
+        "use a run's code",
+        (
+            ("apply", "put a run's files or params into the work tree"),
+            ("branch", "make a branch of a run's code"),
+        ),
+    ),
+    (
+        "move runs",
+        (
+            ("export", "write runs as files"),
+            ("import", "read exported runs"),
+        ),
+    ),
+    (
+        "more",
+        (
+            ("completion", "print the completion script for a shell"),
+            ("version", "print the versions of Ledgit and what it uses"),
+        ),
+    ),
+)
+SUMMARIES = {name: line for _, commands in GROUPS for name, line in commands}
+
+EXIT_CODES = """\
+exit codes:
+  0 done   1 failed   2 wrong usage   3 not found or ambiguous   4 forbidden by what is there
+  5 Git or the repository can't   6 unreadable data   7 disk   8 missing library   130 interrupted
+  'ledgit run' exits as its command does; 'ledgit diff --exit-code' with 1 if runs differ
+"""
+
+
+def overview() -> str:
+    """Return the text of ``ledgit --help``."""
+    lines = [
+        "usage: ledgit [-C PATH] [--color WHEN] [--no-pager] COMMAND …",
+        "",
+        "Experiment tracking in the Git repository you already have. A run is a commit.",
+    ]
+    for group, commands in GROUPS:
+        lines += ["", f"{group}:"]
+        lines += [f"  {name:<11} {line}" for name, line in commands]
+    lines += [
+        "",
+        "options:",
+        "  -C PATH        work as if started in PATH",
+        "  --color WHEN   auto (default), always or never; NO_COLOR is honoured",
+        "  --no-pager     never start a pager",
+        "  --version      print the version",
+        "  -h, --help     this text; 'ledgit COMMAND --help' has the options and examples",
+        "",
+        "examples:",
+        "  ledgit run -- python train.py            track a command",
+        "  ledgit ls 'metrics.accuracy > 0.9'       runs that are good",
+        "  ledgit diff calm-owl                     what changed since the run before",
+        "  git show $(ledgit rev calm-owl)          a run is a commit",
+        "",
+        EXIT_CODES.rstrip("\n"),
+    ]
+    return "\n".join(lines) + "\n"
+
+
+def module_name(command: str) -> str:
+    """Return the module of *command* below ``ledgit.cli.commands``."""
+    return "ledgit.cli.commands." + (command + "_" if command == "import" else command)

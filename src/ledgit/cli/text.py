@@ -1,0 +1,171 @@
+"""Words for people: harmless names, widths, numbers, times, colours."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+
+# What is not printable but harmless: no-break space, and the joiners inside emoji and Indic words.
+_HARMLESS = "\u00a0\u200c\u200d"
+
+
+def clean(text: str) -> str:
+    r"""Return *text* with everything that could steer a terminal spelled out, on one line.
+
+    Control and escape characters, line breaks, direction overrides and bytes that were no UTF-8
+    become ``\x1b``, ``\n``, ``\u202e``, ``\xff``; what prints stays as it is.
+    """
+    if text.isprintable():
+        return text
+    return "".join(char if char.isprintable() or char in _HARMLESS else _escaped(char) for char in text)
+
+
+def clean_lines(text: str) -> list[str]:
+    """Return the lines of *text*, each made harmless; a tab counts as four spaces."""
+    return [clean(line.replace("\t", "    ").rstrip("\r")) for line in text.split("\n")]
+
+
+def _escaped(char: str) -> str:
+    code = ord(char)
+    if 0xDC80 <= code <= 0xDCFF:
+        return f"\\x{code - 0xDC00:02x}"
+    named = {"\n": "\\n", "\r": "\\r", "\t": "\\t"}.get(char)
+    return named or (f"\\x{code:02x}" if code < 0x100 else f"\\u{code:04x}" if code < 0x10000 else f"\\U{code:08x}")
+
+
+def width(text: str) -> int:
+    """Return how many terminal columns *text* takes."""
+    if text.isascii():
+        return len(text)
+    from unicodedata import category, east_asian_width
+
+    return sum(
+        0 if category(char) in ("Mn", "Me", "Cf") else 2 if east_asian_width(char) in "WF" else 1 for char in text
+    )
+
+
+def fit(text: str, limit: int) -> str:
+    """Cut *text* to *limit* columns, ending in ``…`` where something was cut."""
+    if width(text) <= limit:
+        return text
+    if limit < 1:
+        return ""
+    kept, used = "", 0
+    for char in text:
+        used += width(char)
+        if used > limit - 1:
+            break
+        kept += char
+    return kept + "…"
+
+
+def pad(text: str, columns: int, *, right: bool = False) -> str:
+    """Fill *text* with spaces up to *columns*; on its left if *right*-aligned."""
+    gap = " " * max(columns - width(text), 0)
+    return gap + text if right else text + gap
+
+
+class Style:
+    """Colours, or none. ``style.red("x")`` is plain ``x`` without them."""
+
+    def __init__(self, color: bool) -> None:
+        self.color = color
+
+    def _wrap(self, code: str, text: str) -> str:
+        return f"\x1b[{code}m{text}\x1b[0m" if self.color and text else text
+
+    def bold(self, text: str) -> str:
+        """Headings and names."""
+        return self._wrap("1", text)
+
+    def dim(self, text: str) -> str:
+        """What is read last."""
+        return self._wrap("2", text)
+
+    def red(self, text: str) -> str:
+        """Worse, failed, removed."""
+        return self._wrap("31", text)
+
+    def green(self, text: str) -> str:
+        """Better, finished, added."""
+        return self._wrap("32", text)
+
+    def yellow(self, text: str) -> str:
+        """Ids and commits, as Git has them."""
+        return self._wrap("33", text)
+
+    def cyan(self, text: str) -> str:
+        """Running, branches."""
+        return self._wrap("36", text)
+
+    def status(self, status: str) -> Callable[[str], str]:
+        """Return the colour of a run's status."""
+        return {"FINISHED": self.green, "FAILED": self.red, "KILLED": self.red, "RUNNING": self.cyan}.get(
+            status, self.dim
+        )
+
+
+def number(value: float, digits: int = 5) -> str:
+    """Format a metric or param: whole numbers whole, others to *digits* significant digits."""
+    if isinstance(value, int) or (value == value and abs(value) < 1e15 and value == int(value)):  # noqa: PLR0124
+        return str(int(value)) if not isinstance(value, bool) else str(value)
+    return f"{value:.{digits}g}"
+
+
+def scalar(value: object, digits: int = 5) -> str:
+    """Format any param, metric or tag value on one harmless line."""
+    if isinstance(value, float):
+        return number(value, digits)
+    return "" if value is None else clean(str(value))
+
+
+def apart(values: list[float], digits: int = 5) -> list[str]:
+    """Format numbers so that different ones look different: with more digits where it takes them."""
+    for places in range(digits, 18):
+        shown = [number(value, places) for value in values]
+        if len(set(shown)) == len({repr(value) for value in values}):
+            break
+    return shown
+
+
+def size(count: int) -> str:
+    """Format a number of bytes."""
+    if count < 1024:
+        return f"{count} B"
+    power = min((count.bit_length() - 1) // 10, 4)
+    return f"{count / 1024**power:.1f} {('KiB', 'MiB', 'GiB', 'TiB')[power - 1]}"
+
+
+def age(start: int | None, now: float) -> str:
+    """Format how long ago *start* (ms) was; *now* in seconds. After 30 days, the date (UTC)."""
+    if start is None:
+        return ""
+    seconds = int(now - start / 1000)
+    if seconds < 0:
+        return moment(start)[:16].replace("T", " ")
+    for limit, unit, letter in ((60, 1, "s"), (3600, 60, "min"), (172_800, 3600, "h"), (2_592_000, 86_400, "d")):
+        if seconds < limit:
+            return f"{seconds // unit} {letter} ago"
+    return moment(start)[:10]
+
+
+def moment(when: int | None) -> str:
+    """Format a time in ms as ``2026-11-23T06:00:00Z``."""
+    return "" if when is None else time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(when // 1000))
+
+
+def duration(milliseconds: int | None) -> str:
+    """Format a span of time, two units at most."""
+    if milliseconds is None or milliseconds < 0:
+        return ""
+    if milliseconds < 1000:
+        return f"{milliseconds} ms"
+    seconds = milliseconds / 1000
+    if seconds < 60:
+        return f"{seconds:.1f} s"
+    whole = int(seconds)
+    for unit, letter, below, lower in ((86_400, "d", 3600, "h"), (3600, "h", 60, "min"), (60, "min", 1, "s")):
+        if whole >= unit:
+            rest = whole % unit // below
+            return f"{whole // unit} {letter} {rest} {lower}" if rest else f"{whole // unit} {letter}"
+    return ""

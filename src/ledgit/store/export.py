@@ -1,0 +1,390 @@
+"""Runs as plain files, written and read again; ids are kept, so reading twice changes nothing.
+
+An export is a folder, or a tar file of one, with a folder for each run::
+
+    <run id>/
+      export.json       format, commit and head it was made from, author, commit message
+      run.yaml params.yaml metrics.yaml tags.yaml history/ …   as in the run's commit
+      artifacts/        every artifact's content; one that is not in the clone stays a .dvc pointer
+
+Code is named by its ids and does not travel along.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING, Any
+
+from ledgit.errors import (
+    ArtifactNotFound,
+    NewerFormat,
+    RecordError,
+    RunStateError,
+    StorageError,
+    UnsafePath,
+    UsageError,
+)
+from ledgit.records.artifacts import DVC, GIT, ArtifactRecord, dvc_pointer
+from ledgit.records.entry import encode_entry
+from ledgit.records.names import path_problem
+from ledgit.records.record import RunRecord, decode_record, make_entry, run_files
+from ledgit.store.chain import RUN_FOLDER, read_commit, run_ref
+
+if TYPE_CHECKING:
+    from ledgit.git import Objects, Repo
+    from ledgit.store.folder import Folder
+
+__all__ = ["Exported", "Imported", "export_runs", "import_runs"]
+
+FORMAT = 1
+_ABOUT = "export.json"
+_LARGEST_RECORD = 256 << 20
+
+
+@dataclass(slots=True)
+class Exported:
+    """What was written: run ids, and artifacts whose content is not in this clone."""
+
+    ids: list[str] = field(default_factory=list)
+    missing: list[str] = field(default_factory=list)
+
+
+@dataclass(slots=True)
+class Imported:
+    """What was read: ids of new runs, and of those that were here already."""
+
+    ids: list[str] = field(default_factory=list)
+    known: list[str] = field(default_factory=list)
+
+
+def export_runs(repo: Repo, folder: Folder, heads: Mapping[str, str | None], target: str) -> Exported:
+    """Write runs as files.
+
+    Args:
+        repo: The repository.
+        folder: Ledgit's folder, for artifacts in the cache.
+        heads: Run id → head.
+        target: A folder (made if need be), or a file whose name ends in ``.tar``, ``.tar.gz`` or ``.tgz``.
+
+    Raises:
+        RunStateError: A run is active and has no commit yet.
+        UsageError: The tar file is there already.
+        StorageError: The target can't be written.
+    """
+    from ledgit.git import Objects
+
+    for run_id, head in heads.items():
+        if head is None:
+            raise RunStateError(f"run {run_id[:8]} is active; it can be exported when it has ended")
+    objects = Objects(repo)
+    done = Exported()
+    try:
+        with _folder_for(target) as place:
+            for run_id, head in heads.items():
+                assert head is not None
+                _export_one(objects, folder, head, os.path.join(place, run_id), done)
+                done.ids.append(run_id)
+    except OSError as error:
+        raise StorageError(target, error.strerror or str(error)) from error
+    return done
+
+
+def _export_one(objects: Objects, folder: Folder, oid: str, place: str, done: Exported) -> None:
+    head = read_commit(objects, oid)
+    first = objects.commit(head.entry.past[0] if head.entry.past else oid)
+    name, email, _, _ = first.author
+    about = {
+        "format": FORMAT,
+        "id": head.record.info.id,
+        "commit": head.entry.past[0] if head.entry.past else oid,
+        "head": oid,
+        "author": {"name": name, "email": email},
+        "message": first.message,
+    }
+    import json
+
+    files = {path: data for path, data in head.files.items() if not path.startswith("artifacts/")}
+    files[_ABOUT] = (json.dumps(about, indent=2, ensure_ascii=False) + "\n").encode("utf-8", "backslashreplace")
+    for path, data in files.items():
+        _write(os.path.join(place, path), data)
+    for artifact in head.record.artifacts:
+        stored = f"artifacts/{artifact.tree_path}"
+        if artifact.stored == GIT:
+            if stored in head.files:
+                _write(os.path.join(place, stored), head.files[stored])
+            else:
+                done.missing.append(f"{artifact.path} of {head.record.info.name}")
+            continue
+        try:
+            _copy_cached(folder, artifact, os.path.join(place, "artifacts", artifact.file or artifact.path))
+        except (ArtifactNotFound, FileNotFoundError):
+            _write(os.path.join(place, stored), head.files.get(stored, b""))
+            done.missing.append(f"{artifact.path} of {head.record.info.name}")
+
+
+def _copy_cached(folder: Folder, artifact: ArtifactRecord, target: str) -> None:
+    import shutil
+
+    from ledgit.artifacts import open_cached
+
+    with open_cached(folder.cache, artifact.digest.removeprefix("md5:")) as source:
+        os.makedirs(os.path.dirname(target), exist_ok=True)
+        with open(target, "wb") as file:
+            shutil.copyfileobj(source, file, 1 << 20)
+
+
+def _write(path: str, data: bytes) -> None:
+    os.makedirs(os.path.dirname(path), exist_ok=True)
+    with open(path, "wb") as file:
+        file.write(data)
+
+
+def _is_tar(path: str) -> bool:
+    return path.endswith((".tar", ".tar.gz", ".tgz"))
+
+
+@contextmanager
+def _folder_for(target: str) -> Iterator[str]:
+    """Give a folder to write into; for a tar file a temporary one that is packed at the end."""
+    if not _is_tar(target):
+        os.makedirs(target, exist_ok=True)
+        yield target
+        return
+    if os.path.lexists(target):
+        raise UsageError(f"{target} is there already; choose another name")
+    import tarfile
+    import tempfile
+
+    with tempfile.TemporaryDirectory(prefix="ledgit-", dir=os.path.dirname(os.path.abspath(target))) as scratch:
+        inside = os.path.join(scratch, "runs")
+        os.mkdir(inside)
+        yield inside
+        packed = os.path.join(scratch, "packed")
+        # Who packed it and when is nobody's business: the same runs give the same file.
+        with tarfile.open(packed, "w:gz" if target.endswith("gz") else "w") as tar:
+            for name in sorted(os.listdir(inside)):
+                tar.add(os.path.join(inside, name), name, filter=_anonymous)
+        os.replace(packed, target)
+
+
+def _anonymous(member: Any) -> Any:
+    member.uid = member.gid = 0
+    member.uname = member.gname = ""
+    member.mtime = 0
+    member.mode = 0o755 if member.isdir() else 0o644
+    return member
+
+
+# ---------------------------------------------------------------------- reading
+
+
+def import_runs(repo: Repo, folder: Folder, source: str, known: Sequence[str] = ()) -> Imported:
+    """Read runs from an export; one that is here already stays as it is.
+
+    A run's commit gets the code commit as its parent where that is in this repository, and its
+    author and dates as they were.
+
+    Args:
+        repo: The repository.
+        folder: Ledgit's folder.
+        source: A folder or tar file made by `export_runs`, or one run's folder in it.
+        known: Ids of the runs that are here.
+
+    Raises:
+        UsageError: It holds no run.
+        RecordError, UnsafePath: A file is not what it must be; nothing of that run is stored.
+    """
+    done = Imported()
+    with _opened(source) as place:
+        found = _runs_in(place)
+        if not found:
+            raise UsageError(f"{source} holds no exported run (a folder with a run.yaml)")
+        runs = [_Read(path) for path in found]  # all are read before the first is stored
+        for run in runs:
+            run_id = run.record.info.id
+            if run_id in known or run_id in done.ids:
+                done.known.append(run_id)
+                continue
+            _store(repo, folder, run)
+            done.ids.append(run_id)
+    return done
+
+
+@contextmanager
+def _opened(source: str) -> Iterator[str]:
+    if not _is_tar(source):
+        if not os.path.isdir(source):
+            raise UsageError(f"{source} is no folder and no .tar, .tar.gz or .tgz file")
+        yield source
+        return
+    import tarfile
+    import tempfile
+
+    with tempfile.TemporaryDirectory(prefix="ledgit-") as scratch:
+        try:
+            with tarfile.open(source) as tar:
+                _unpack(tar, scratch)
+        except FileNotFoundError:
+            raise UsageError(f"there is no file {source}") from None
+        except (tarfile.TarError, EOFError, OSError) as error:
+            raise RecordError(source, f"can't be unpacked: {error}") from None
+        yield scratch
+
+
+def _unpack(tar: Any, scratch: str) -> None:
+    """Unpack regular files only, each below *scratch*: no links, devices or ``..``."""
+    import shutil
+
+    for member in tar:
+        if member.isdir():
+            continue
+        if not member.isreg():
+            raise UnsafePath(member.name, "is no regular file")
+        target = os.path.join(scratch, *_safe_parts(member.name))
+        os.makedirs(os.path.dirname(target), exist_ok=True)
+        content = tar.extractfile(member)
+        with open(target, "xb") as file:
+            shutil.copyfileobj(content, file, 1 << 20)
+
+
+def _safe_parts(name: str) -> list[str]:
+    parts = [part for part in name.split("/") if part not in ("", ".")]
+    if name.startswith("/") or ".." in parts or not parts or "\0" in name:
+        raise UnsafePath(name, "would leave the folder it is unpacked to")
+    return parts
+
+
+def _runs_in(place: str) -> list[str]:
+    if os.path.isfile(os.path.join(place, "run.yaml")):
+        return [place]
+    folders = [os.path.join(place, name) for name in sorted(os.listdir(place))]
+    return [path for path in folders if os.path.isfile(os.path.join(path, "run.yaml"))]
+
+
+class _Read:
+    """One exported run: its record, and where its artifacts' contents are."""
+
+    def __init__(self, place: str) -> None:
+        self.place = place
+        files = dict(_record_files(place))
+        self.about = _about(files.pop(_ABOUT, b"{}"), place)
+        self.record: RunRecord = decode_record(files)
+        self.contents = {artifact.path: self._content(artifact) for artifact in self.record.artifacts}
+
+    def _content(self, artifact: ArtifactRecord) -> str | None:
+        """Return the file with an artifact's content; None where only its pointer is here."""
+        name = artifact.file or artifact.path
+        problem = path_problem(name)
+        if problem:
+            raise UnsafePath(name, problem)
+        path = os.path.join(self.place, "artifacts", *_safe_parts(name))
+        inside = os.path.realpath(os.path.join(self.place, "artifacts"))
+        if os.path.islink(path) or not os.path.realpath(path).startswith(inside + os.sep):
+            raise UnsafePath(name, "is a link")
+        if os.path.isfile(path):
+            return path
+        if artifact.stored == DVC:
+            return None
+        raise RecordError(f"{self.place}/artifacts", f"lacks {name}")
+
+
+def _record_files(place: str) -> Iterator[tuple[str, bytes]]:
+    for here, folders, names in os.walk(place):
+        folders.sort()
+        inside = os.path.relpath(here, place).replace(os.sep, "/")
+        if inside == "artifacts":
+            folders.clear()
+            continue
+        for name in names:
+            path = os.path.join(here, name)
+            shown = name if inside == "." else f"{inside}/{name}"
+            if os.path.islink(path) or not os.path.isfile(path):
+                raise UnsafePath(shown, "is no regular file")
+            if os.path.getsize(path) > _LARGEST_RECORD:
+                raise RecordError(path, "is too large for a run's file")
+            with open(path, "rb") as file:
+                yield shown, file.read()
+
+
+def _about(data: bytes, place: str) -> dict[str, Any]:
+    import json
+
+    where = os.path.join(place, _ABOUT)
+    try:
+        about = json.loads(data)
+    except ValueError as error:
+        raise RecordError(where, f"is no JSON: {error}") from None
+    if not isinstance(about, dict):
+        raise RecordError(where, "holds no object")
+    version = about.get("format", FORMAT)
+    if not isinstance(version, int) or version > FORMAT:
+        raise NewerFormat(where, version if isinstance(version, int) else 0, FORMAT)
+    return about
+
+
+def _store(repo: Repo, folder: Folder, run: _Read) -> str:
+    """Write the run's commit and ref, and return the commit."""
+    from ledgit.git import Objects, ObjectSet, RefUpdate, build, graft, update_refs
+
+    objects, fresh = Objects(repo), ObjectSet()
+    record = replace(run.record, artifacts=list(run.record.artifacts))
+    contents = _contents(folder, run, record)
+    entry = encode_entry(make_entry(record, []))
+    subtree = build(fresh, {**run_files(record, entry, reduced=record.info.reduced), **contents})
+    code = record.info.code
+    root = code.tree if code.tree and objects.exists(code.tree) else None
+    tree = graft(objects, fresh, root, RUN_FOLDER, subtree)
+    author = run.about.get("author")
+    name, email = (author.get("name"), author.get("email")) if isinstance(author, dict) else ("", "")
+    who = (str(name or record.info.user or "ledgit"), str(email or ""), record.info.start // 1000, "+0000")
+    parents = [code.commit] if code.commit and objects.exists(code.commit) else []
+    message = run.about.get("message")
+    if not isinstance(message, str) or f"Ledgit-Run: {record.info.id}" not in message.splitlines():
+        message = f"run: {record.info.name} ({record.info.experiment})\n\nLedgit-Run: {record.info.id}\n"
+    commit = fresh.commit(tree, parents, who, who, message)
+    pack = fresh.write(repo, keep=True)
+    try:
+        update_refs(repo, [RefUpdate(run_ref(record.info.id), commit, None)])
+    finally:
+        pack.release()
+    return commit
+
+
+def _contents(folder: Folder, run: _Read, record: RunRecord) -> dict[str, bytes]:
+    """Return the artifacts' files of the tree; large ones go into the cache, all are checked."""
+    from ledgit.artifacts import digest_file
+
+    contents: dict[str, bytes] = {}
+    for artifact in record.artifacts:
+        stored = f"artifacts/{artifact.tree_path}"
+        source = run.contents[artifact.path]
+        if source is not None and artifact.digest.startswith("md5:"):
+            md5 = digest_file(source)
+            if md5 != artifact.digest.removeprefix("md5:"):
+                raise RecordError(source, f"has the digest {md5}, expected {artifact.digest}")
+            if artifact.stored == DVC:
+                _into_cache(folder, source)
+        if artifact.stored == DVC:
+            md5 = artifact.digest.removeprefix("md5:")
+            base = os.path.basename(artifact.file or artifact.path)
+            contents[stored] = dvc_pointer(base, md5, artifact.size, artifact.nfiles)
+        elif source is not None:
+            with open(source, "rb") as file:
+                contents[stored] = file.read()
+    return contents
+
+
+def _into_cache(folder: Folder, source: str) -> None:
+    """Put a copy of *source* into the cache: the cache links what it gets, and *source* is the user's."""
+    import tempfile
+
+    from ledgit.artifacts import put_file
+    from ledgit.store.staging import stage_file
+
+    with tempfile.TemporaryDirectory(prefix="import-", dir=folder.make(folder.scratch)) as scratch:
+        copy = os.path.join(scratch, "content")
+        stage_file(source, copy)
+        put_file(folder.cache, copy)
