@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import Any, TypeAlias
 
 from ledgit.errors import RecordError
 
+TYPE_CHECKING = False  # typing takes 3 ms to import
+if TYPE_CHECKING:
+    from typing import Any
+
 __all__ = ["Clock", "Clocks", "decode_clocks", "encode_clocks"]
 
-Clock: TypeAlias = tuple[int, str]
+Clock = tuple[int, str]
 """Lamport counter and clone id: (counter, clone). Greater wins."""
 
 

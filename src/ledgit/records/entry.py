@@ -5,6 +5,7 @@ The line itself is in `line`, its reader in `line_reader`, the join in `state`.
 
 from __future__ import annotations
 
+from ledgit.records.basics import CodeRef
 from ledgit.records.line import (
     MAX_LINE,
     VERSION,
@@ -15,7 +16,6 @@ from ledgit.records.line import (
     with_head,
 )
 from ledgit.records.line_reader import decode_entry
-from ledgit.records.run import CodeRef
 from ledgit.records.state import RunState, join, union_entries
 
 __all__ = [

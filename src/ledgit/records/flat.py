@@ -11,39 +11,50 @@ from collections.abc import Mapping
 from functools import lru_cache
 
 from ledgit.errors import RecordError
-from ledgit.records.scalars import Scalar, dump_scalar, load_scalar
+from ledgit.records.scalars import Scalar, dump_scalar, load_scalar, number_pattern
 
-__all__ = ["dump_flat", "dump_key", "load_flat"]
+__all__ = ["NotOurs", "dump_flat", "dump_key", "load_flat", "load_key", "split_line"]
 
-# A key that every YAML reader takes as this string. Others are quoted.
-_PLAIN_KEY = re.compile(r"[A-Za-z_][A-Za-z0-9_./-]*")
 _YAML_WORDS = frozenset({"y", "n", "yes", "no", "on", "off", "true", "false", "null"})
-_QUOTED_KEY = re.compile(r'("(?:[^"\\]|\\.)*"): (.*)')
-_CONSTANTS: dict[str, Scalar] = {"null": None, "true": True, "false": False}
+_TO_LETTERS = str.maketrans("./-", "___")
+_QUOTED_KEY = r'("(?:[^"\\]|\\.)*"): (.*)'
 _EMPTY = b"{}\n"
 
 
-class _NotOurs(Exception):
-    """The line is not as we write it."""
+class NotOurs(Exception):
+    """The text is not as we write it; YAML may still read it."""
+
+
+def _is_plain(key: str) -> bool:
+    """Say whether every YAML reader takes *key* as this string: ASCII letters, digits and ``_ . / -``."""
+    return (
+        key.isascii()
+        and key[:1] not in "./-"
+        and key.translate(_TO_LETTERS).isidentifier()
+        and key.lower() not in _YAML_WORDS
+    )
 
 
 @lru_cache(maxsize=8192)
 def dump_key(key: str) -> str:
     """Return *key* as YAML text: plain where all readers agree on it, else quoted."""
-    if _PLAIN_KEY.fullmatch(key) and key.lower() not in _YAML_WORDS:
-        return key
-    return dump_scalar(key)
+    return key if _is_plain(key) else dump_scalar(key)
 
 
 @lru_cache(maxsize=8192)
-def _load_key(text: str) -> str:
+def load_key(text: str) -> str:
+    """Return the key that `dump_key` wrote as *text*.
+
+    Raises:
+        NotOurs: `dump_key` does not write this.
+    """
     if text[:1] == '"':
         key = load_scalar(text)
         assert isinstance(key, str)
         return key
-    if _PLAIN_KEY.fullmatch(text) and text.lower() not in _YAML_WORDS:
+    if _is_plain(text):
         return text
-    raise _NotOurs
+    raise NotOurs
 
 
 def dump_flat(values: Mapping[str, Scalar]) -> bytes:
@@ -73,48 +84,43 @@ def load_flat(data: bytes, where: str = "YAML file") -> dict[str, Scalar]:
         return {}
     try:
         return _load_lines(text)
-    except (_NotOurs, ValueError, RecordError):
+    except (NotOurs, ValueError, RecordError):
         return _load_yaml(text, where)
 
 
 def _load_lines(text: str) -> dict[str, Scalar]:
     """Read exactly what `dump_flat` writes (35 keys in about 20 µs)."""
-    from orjson import loads
-
     if text[-1] == "\n":
         text = text[:-1]
+    number = number_pattern().fullmatch
     result: dict[str, Scalar] = {}
     lines = text.split("\n")
     for line in lines:
         key, separator, rest = line.partition(": ")
         if not separator or (line[0] == '"' and key[-1] != '"'):
-            key, rest = _split_quoted(line)
-        first = rest[:1]
-        if first == '"':
-            inner = rest[1:-1]
-            if '"' not in inner and "\\" not in inner and inner.isprintable() and rest[-1] == '"' and len(rest) > 1:
-                result[_load_key(key)] = inner
-            else:
-                result[_load_key(key)] = load_scalar(rest)
-        elif first in "-0123456789" and first:
-            if "e" in rest or (len(rest) > 18 and "." not in rest) or rest[-1] not in "0123456789":
-                result[_load_key(key)] = load_scalar(rest)
-            else:
-                result[_load_key(key)] = loads(rest)
-        elif rest in _CONSTANTS:
-            result[_load_key(key)] = _CONSTANTS[rest]
+            key, rest = split_line(line)
+        if rest[:1] in "-0123456789" and (match := number(rest)):
+            result[load_key(key)] = float(rest) if match.group(1) else int(rest)
         else:
-            result[_load_key(key)] = load_scalar(rest)
+            result[load_key(key)] = load_scalar(rest)
     if len(result) != len(lines):
-        raise _NotOurs
+        raise NotOurs
     return result
 
 
-def _split_quoted(line: str) -> tuple[str, str]:
-    match = _QUOTED_KEY.fullmatch(line)
-    if not match:
-        raise _NotOurs
-    return match.group(1), match.group(2)
+def split_line(line: str) -> tuple[str, str]:
+    """Return the texts of key and value of a line; a quoted key may hold ``": "``.
+
+    Raises:
+        NotOurs: the line has not both.
+    """
+    if line[:1] != '"':
+        key, separator, rest = line.partition(": ")
+        if separator:
+            return key, rest
+    elif match := re.fullmatch(_QUOTED_KEY, line):
+        return match.group(1), match.group(2)
+    raise NotOurs
 
 
 def _load_yaml(text: str, where: str) -> dict[str, Scalar]:

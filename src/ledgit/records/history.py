@@ -173,6 +173,32 @@ def decode_history(data: bytes, where: str = "history") -> tuple[str, Points]:
     body = body.removesuffix("\n")
     if not body:
         return name, Points()
+    try:
+        return name, _decode_numbers(body)
+    except (ValueError, TypeError, OverflowError):
+        return name, _decode_rows(body, where)
+
+
+def _decode_numbers(body: str) -> Points:
+    """Decode rows of finite numbers as one JSON array, in half the time that int and float take.
+
+    Raises:
+        ValueError, TypeError, OverflowError: there is something else in them.
+    """
+    from orjson import loads
+
+    if body.encode().translate(None, b"0123456789.e+-\t\n"):
+        raise ValueError(body[:1])
+    # "null" stands where a row ends: at every fourth place, or the rows are ragged.
+    fields = loads("[" + body.replace("\t", ",").replace("\n", ",null,") + ",null]")
+    rows = len(fields) // 4
+    if len(fields) % 4 or fields[3::4].count(None) != rows:
+        raise ValueError(rows)
+    return Points(array("q", fields[0::4]), array("q", fields[1::4]), array("d", fields[2::4]))
+
+
+def _decode_rows(body: str, where: str) -> Points:
+    """Decode rows with nan or inf, or as a person edited them; say what is wrong with others."""
     rows = body.count("\n") + 1
     # int() and float() would take 1_0, blanks and other scripts' digits: none is ours.
     if not body.isascii() or "_" in body or " " in body:
@@ -181,7 +207,7 @@ def decode_history(data: bytes, where: str = "history") -> tuple[str, Points]:
     if len(fields) != 4 * rows - 1 or fields[3::4].count("\n") != rows - 1:
         raise RecordError(where, "has a row that is not step, timestamp and value")
     try:
-        return name, Points(
+        return Points(
             array("q", list(map(int, fields[0::4]))),
             array("q", list(map(int, fields[1::4]))),
             array("d", list(map(float, fields[2::4]))),

@@ -2,16 +2,33 @@
 
 from __future__ import annotations
 
-import os
-import re
-import time
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any, TypeGuard
 
-from ledgit.errors import InvalidValue, NewerFormat, RecordError
+from ledgit.errors import NewerFormat, RecordError
+from ledgit.records.basics import (
+    DEFAULT_EXPERIMENT,
+    FAILED,
+    FINISHED,
+    KILLED,
+    RUNNING,
+    SCHEDULED,
+    STATUSES,
+    CodeRef,
+    from_iso,
+    is_commit_id,
+    is_run_id,
+    is_time,
+    iso,
+    new_run_id,
+    random_name,
+)
 from ledgit.records.documents import dump_document, load_document
 from ledgit.records.fields import Fields
+
+TYPE_CHECKING = False  # typing takes 3 ms to import
+if TYPE_CHECKING:
+    from typing import Any
 
 __all__ = [
     "DEFAULT_EXPERIMENT",
@@ -35,31 +52,7 @@ __all__ = [
     "random_name",
 ]
 
-RUNNING = "RUNNING"
-SCHEDULED = "SCHEDULED"
-FINISHED = "FINISHED"
-FAILED = "FAILED"
-KILLED = "KILLED"
-STATUSES = (RUNNING, SCHEDULED, FINISHED, FAILED, KILLED)
-
-DEFAULT_EXPERIMENT = "Default"
 SCHEMA = 1
-
-_RUN_ID = re.compile(r"[a-zA-Z0-9][a-zA-Z0-9_-]{0,255}")
-_OID = re.compile("[0-9a-f]{40}|[0-9a-f]{64}")
-_ISO = re.compile(r"(\d{4})-(\d\d)-(\d\d)T(\d\d):(\d\d):(\d\d)(?:\.(\d{1,9}))?Z", re.ASCII)
-_LAST_MS = 253_402_300_799_999  # 9999-12-31T23:59:59.999Z
-_FIRST_MS = -62_135_596_800_000  # 0001-01-01T00:00:00Z
-
-
-@dataclass(frozen=True, slots=True)
-class CodeRef:
-    """Which code, as lists and queries need it: ids are None in an empty or bare repository."""
-
-    commit: str | None = None
-    tree: str | None = None
-    branch: str | None = None
-    dirty: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,93 +121,6 @@ class RunInfo:
     reduced: bool = False
     schema: int = SCHEMA
     code: CodeInfo = field(default_factory=CodeInfo)
-
-
-def is_run_id(value: object) -> TypeGuard[str]:
-    """Say whether *value* is a run id as MLflow allows them: safe as a part of a ref and a path."""
-    return isinstance(value, str) and _RUN_ID.fullmatch(value) is not None
-
-
-def is_commit_id(value: object) -> TypeGuard[str]:
-    """Say whether *value* is a whole SHA-1 or SHA-256 object id."""
-    return isinstance(value, str) and _OID.fullmatch(value) is not None
-
-
-def is_time(value: object) -> TypeGuard[int]:
-    """Say whether *value* is an integer of ms in the years 1 to 9999."""
-    return type(value) is int and _FIRST_MS <= value <= _LAST_MS
-
-
-def new_run_id() -> str:
-    """Return a new random run id, 32 hex digits."""
-    return os.urandom(16).hex()
-
-
-def random_name(seed: str) -> str:
-    """Return a readable name like ``calm-owl-417``, always the same for the same *seed* (the run id)."""
-    from zlib import crc32
-
-    from ledgit.records.words import ADJECTIVES, NOUNS
-
-    # Two independent numbers: one crc has too few bits for all three words.
-    first, second = crc32(seed.encode()), crc32(seed[::-1].encode() + b"name")
-    adjective = ADJECTIVES[first % len(ADJECTIVES)]
-    noun = NOUNS[(first >> 16) % len(NOUNS)]
-    return f"{adjective}-{noun}-{second % 900 + 100}"
-
-
-def iso(ms: int) -> str:
-    """Return *ms* since the epoch as ``2026-11-23T06:00:00.123Z``.
-
-    Raises:
-        InvalidValue: outside the years 1 to 9999.
-    """
-    if not _FIRST_MS <= ms <= _LAST_MS:
-        raise InvalidValue("a time", ms, "milliseconds since 1970, in the years 1 to 9999")
-    seconds, rest = divmod(ms, 1000)
-    moment = time.gmtime(seconds)
-    return (
-        f"{moment.tm_year:04d}-{moment.tm_mon:02d}-{moment.tm_mday:02d}"
-        f"T{moment.tm_hour:02d}:{moment.tm_min:02d}:{moment.tm_sec:02d}.{rest:03d}Z"
-    )
-
-
-def from_iso(text: str) -> int:
-    """Return the ms since the epoch of an ISO 8601 time; one without a zone is UTC.
-
-    Raises:
-        RecordError: *text* is no time.
-    """
-    match = _ISO.fullmatch(text)
-    if match is None:
-        return _from_any_iso(text)
-    year, month, day, hour, minute, second = map(int, match.groups()[:6])
-    ms = int((match.group(7) or "0").ljust(3, "0")[:3])
-    result = (((_days(year, month, day) * 24 + hour) * 60 + minute) * 60 + second) * 1000 + ms
-    if not _FIRST_MS <= result <= _LAST_MS or iso(result)[:19] != text[:19]:  # month 13, hour 25 …
-        raise RecordError("time", f"{text[:40]!r} is no date and time")
-    return result
-
-
-def _days(year: int, month: int, day: int) -> int:
-    """Days since 1970-01-01 of the Gregorian calendar (calendar.timegm would import datetime)."""
-    year -= month <= 2
-    era, of_era = divmod(year, 400)
-    of_year = (153 * (month + (-3 if month > 2 else 9)) + 2) // 5 + day - 1
-    return era * 146_097 + of_era * 365 + of_era // 4 - of_era // 100 + of_year - 719_468
-
-
-def _from_any_iso(text: str) -> int:
-    from datetime import UTC, datetime
-
-    try:
-        moment = datetime.fromisoformat(text)
-        if moment.tzinfo is None:
-            moment = moment.replace(tzinfo=UTC)
-        delta = moment - datetime(1970, 1, 1, tzinfo=UTC)
-    except (ValueError, OverflowError):
-        raise RecordError("time", f"{text[:40]!r} is no date and time") from None
-    return (delta.days * 86_400 + delta.seconds) * 1000 + delta.microseconds // 1000
 
 
 def encode_run(info: RunInfo) -> bytes:

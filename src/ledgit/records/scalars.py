@@ -9,13 +9,17 @@ read the same value with the same type. Only ``.nan .inf -.inf`` are YAML alone;
 from __future__ import annotations
 
 import re
-from typing import Any, TypeAlias
+from functools import lru_cache
 
 from ledgit.errors import InvalidValue, RecordError
 
+TYPE_CHECKING = False  # typing takes 3 ms to import
+if TYPE_CHECKING:
+    from typing import Any
+
 __all__ = ["Scalar", "clean_text", "dump_scalar", "from_json", "load_scalar", "to_json", "to_metric", "to_scalar"]
 
-Scalar: TypeAlias = str | int | float | bool | None
+Scalar = str | int | float | bool | None
 
 MAX_INT_BITS = 13_000
 """About 3,900 digits. CPython refuses to print or read integers above 4,300."""
@@ -25,8 +29,9 @@ _INT64 = 1 << 63
 # What YAML would not read back from inside double quotes as it is: controls, the line breaks of
 # YAML 1.1 (NEL, LS, PS), the byte order mark and the two non-characters that YAML calls unprintable.
 _UNPRINTABLE = r"\x00-\x1f\x7f-\x9f\u2028\u2029\ufeff\ufffe\uffff"
-_UNSAFE = re.compile(rf'["\\{_UNPRINTABLE}]')
-_SURROGATE = re.compile("[\ud800-\udfff]")
+_UNSAFE = rf'["\\{_UNPRINTABLE}]'
+_STRING = rf'"(?:[^"\\{_UNPRINTABLE}]|\\["\\/bfnrt]|\\u[0-9a-f]{{4}})*"'
+_NUMBER = r"-?(?:0|[1-9][0-9]*)(\.[0-9]+(?:e[+-][0-9]+)?)?"
 _SHORT = {'"': '\\"', "\\": "\\\\", "\n": "\\n", "\r": "\\r", "\t": "\\t", "\b": "\\b", "\f": "\\f"}
 
 _CONSTANTS: dict[str, Scalar] = {
@@ -37,8 +42,6 @@ _CONSTANTS: dict[str, Scalar] = {
     ".inf": float("inf"),
     "-.inf": float("-inf"),
 }
-_NUMBER = re.compile(r"-?(?:0|[1-9][0-9]*)(\.[0-9]+(?:e[+-][0-9]+)?)?")
-_STRING = re.compile(rf'"(?:[^"\\{_UNPRINTABLE}]|\\["\\/bfnrt]|\\u[0-9a-f]{{4}})*"')
 
 _FLOAT_TAG = "~float"
 _INT_TAG = "~int"
@@ -51,8 +54,11 @@ def clean_text(text: str) -> str:
     Such text comes from file names and command lines. It has no UTF-8 form, so neither a file
     nor SQLite could hold it.
     """
-    if _SURROGATE.search(text):
-        return text.encode("utf-8", "backslashreplace").decode()
+    if not text.isascii():
+        try:
+            text.encode()
+        except UnicodeEncodeError:
+            return text.encode("utf-8", "backslashreplace").decode()
     return text
 
 
@@ -183,9 +189,14 @@ def dump_scalar(value: Scalar) -> str:
 
 
 def _dump_text(text: str) -> str:
-    if _SURROGATE.search(text):
-        raise InvalidValue("the value", text, "text that UTF-8 can hold")
-    return '"' + _UNSAFE.sub(_escape, text) + '"'
+    # Printable is narrower than safe: it is a quick test that almost all text passes.
+    if text.isprintable() and '"' not in text and "\\" not in text:
+        return f'"{text}"'
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        raise InvalidValue("the value", text, "text that UTF-8 can hold") from None
+    return '"' + re.sub(_UNSAFE, _escape, text) + '"'
 
 
 def _escape(match: re.Match[str]) -> str:
@@ -205,31 +216,44 @@ def _dump_float(value: float) -> str:
     return text
 
 
+@lru_cache(maxsize=1)
+def number_pattern() -> re.Pattern[str]:
+    """Return the pattern of the numbers we write; group 1 is there in floats."""
+    return re.compile(_NUMBER)
+
+
 def load_scalar(text: str) -> Scalar:
     """Return the value of one `dump_scalar` text; nothing else is understood.
 
     Raises:
         RecordError: *text* is not what `dump_scalar` writes.
     """
+    if text[:1] == '"':
+        inner = text[1:-1]
+        if '"' not in inner and "\\" not in inner and inner.isprintable() and text[-1] == '"' and len(text) > 1:
+            return inner
+        return _load_text(text)
     if text in _CONSTANTS:
         return _CONSTANTS[text]
-    number = _NUMBER.fullmatch(text)
+    number = number_pattern().fullmatch(text)
     if number:
         try:
             return float(text) if number.group(1) else int(text)
         except ValueError:
             raise RecordError("scalar", "an integer of more than 4,300 digits") from None
-    if text[:1] == '"' and _STRING.fullmatch(text):
-        if "\\" not in text:
-            return text[1:-1]
-        from orjson import JSONDecodeError, loads
-
-        try:
-            value: str = loads(text)
-        except (JSONDecodeError, UnicodeEncodeError):
-            raise RecordError("scalar", f"{text[:40]!r} is not valid Unicode") from None
-        return value
     raise RecordError("scalar", f"{text[:40]!r} is not a scalar as Ledgit writes it")
+
+
+def _load_text(text: str) -> str:
+    # Escapes of surrogates are not ours: JSON would join a pair of them, YAML would not.
+    if not re.fullmatch(_STRING, text) or re.search(r"(?<!\\)(?:\\\\)*\\u[d][89a-f]", text):
+        raise RecordError("scalar", f"{text[:40]!r} is not text as Ledgit writes it")
+    if "\\" not in text:
+        return text[1:-1]
+    from json import loads  # orjson takes longer to import; escapes are rare
+
+    value: str = loads(text)
+    return value
 
 
 def to_json(value: Scalar) -> Any:

@@ -5,13 +5,16 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from math import isnan
-from typing import Any
 
 from ledgit.errors import RecordError
+from ledgit.records.basics import DEFAULT_EXPERIMENT, FINISHED, CodeRef
 from ledgit.records.clock import Clock, Clocks
 from ledgit.records.line import Entry, encode_entry, value_bytes
-from ledgit.records.run import DEFAULT_EXPERIMENT, FINISHED, CodeRef
 from ledgit.records.scalars import Scalar
+
+TYPE_CHECKING = False  # typing takes 3 ms to import
+if TYPE_CHECKING:
+    from typing import Any
 
 __all__ = ["RunState", "join", "union_entries"]
 
@@ -142,7 +145,7 @@ def _single(line: Entry) -> RunState:
 
 # A candidate for a key: clock, is its value known, canonical bytes, value. Greatest wins; a value
 # that was cut from one line is known from another with the same clock.
-_Candidate = tuple[Clock, bool, bytes, Any]
+_Candidate = tuple[Clock, bool, bytes, object]
 
 
 class _Removed:
