@@ -60,7 +60,8 @@ def _run(words: list[str]) -> int:
     from ledgit.cli.parsing import build
 
     try:
-        args = build(command).parse_args(rest)
+        parser = build(command)
+        args = parser.parse_args(parser.joined(rest))
     except SystemExit as stop:  # argparse leaves this way after --help
         return int(stop.code or 0)
     code: int = args.run(args)

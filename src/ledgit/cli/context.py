@@ -91,7 +91,7 @@ def edit(text: str, name: str) -> str:
 
 def experiment() -> str | None:
     """Return the experiment that the environment names for new runs."""
-    return os.environ.get("LEDGIT_EXPERIMENT_NAME") or os.environ.get("MLFLOW_EXPERIMENT_NAME")
+    return os.environ.get("LEDGIT_EXPERIMENT") or os.environ.get("MLFLOW_EXPERIMENT_NAME")
 
 
 def child_environment(run_id: str, repository_path: str) -> dict[str, str]:

@@ -23,6 +23,19 @@ class _Formatter(argparse.RawDescriptionHelpFormatter):
 class Parser(argparse.ArgumentParser):
     """An argument parser whose errors are `UsageError`, so one place prints them."""
 
+    #: Options whose value may begin with a dash, as ``--sort -accuracy``.
+    dashed: frozenset[str] = frozenset()
+
+    def joined(self, words: Sequence[str]) -> list[str]:
+        """Return *words* with the values of `dashed` options tied to them, so that argparse sees values."""
+        found: list[str] = []
+        for word in words:
+            if found and found[-1] in self.dashed and word.startswith("-"):
+                found[-1] += word if len(found[-1]) == 2 else f"={word}"
+            else:
+                found.append(word)
+        return found
+
     def error(self, message: str) -> NoReturn:
         """Raise instead of printing the usage."""
         raise UsageError(f"{self.prog.removeprefix('ledgit ')}: {message}; see '{self.prog} --help'")

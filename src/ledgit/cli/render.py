@@ -114,7 +114,16 @@ def json_text(value: object) -> str:
     """
     import json
 
-    return json.dumps(_plain(value), indent=2, ensure_ascii=False, allow_nan=False) + "\n"
+    shown = json.dumps(_plain(value), indent=2, ensure_ascii=False, allow_nan=False)
+    if not shown.replace("\n", "").isprintable():
+        # JSON escapes the old controls itself; these are the newer ones and direction overrides.
+        shown = "".join(char if char == "\n" or char.isprintable() else _json_escape(char) for char in shown)
+    return shown + "\n"
+
+
+def _json_escape(char: str) -> str:
+    digits = char.encode("utf-16-be", "surrogatepass").hex()
+    return "".join("\\u" + digits[place : place + 4] for place in range(0, len(digits), 4))
 
 
 def _plain(value: object) -> object:
@@ -133,15 +142,18 @@ def _unicode(value: str) -> str:
 
 
 def csv_text(titles: Sequence[str], rows: Iterable[Sequence[object]]) -> str:
-    """Return rows as CSV (RFC 4180 quoting, Unix line ends); an absent value is empty."""
+    """Return rows as CSV: RFC 4180 quoting, Unix line ends, a line a row; an absent value is empty.
+
+    Line breaks and controls in values are spelled out (``\\n``); JSON has them as they are.
+    """
     import csv
     import io
 
     out = io.StringIO()
     writer = csv.writer(out, lineterminator="\n")
-    writer.writerow(titles)
+    writer.writerow([text.clean(title) for title in titles])
     for row in rows:
-        writer.writerow(["" if cell is None else _unicode(str(cell)) for cell in row])
+        writer.writerow(["" if cell is None else text.clean(str(cell)) for cell in row])
     return out.getvalue()
 
 

@@ -32,6 +32,8 @@ SHOWN = 100
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the options."""
+    if isinstance(parser, parsing.Parser):
+        parser.dashed = frozenset({"-s", "--sort"})
     parser.add_argument("filter", metavar="FILTER", nargs="?", default="", help="only runs this is true of")
     parser.add_argument("-b", "--branch", metavar="NAME", help="only runs of the code on this branch")
     experiment = parser.add_argument(

@@ -1,0 +1,138 @@
+"""A tracked command behaves as it would without us."""
+
+from __future__ import annotations
+
+import os
+import pty
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+DRIVER = """
+import sys
+from ledgit.cli.child import Child
+log = open(sys.argv[1], "wb", buffering=0) if sys.argv[1] != "-" else None
+import os
+sys.exit(Child(sys.argv[2:], dict(os.environ), log).run())
+"""
+
+
+def drive(log: Path | str, *command: str, **kw: object) -> subprocess.CompletedProcess[bytes]:
+    return subprocess.run(
+        [sys.executable, "-c", DRIVER, str(log), *command],
+        capture_output=True,
+        check=False,
+        timeout=60,
+        **{"stdin": subprocess.DEVNULL, **kw},  # type: ignore[call-overload]
+    )
+
+
+def python(code: str) -> list[str]:
+    return [sys.executable, "-c", code]
+
+
+def test_output_goes_through_and_into_the_log(tmp_path: Path) -> None:
+    log = tmp_path / "log"
+    done = drive(log, *python("import os; os.write(1, b'out\\xff\\n'); os.write(2, b'err\\n')"))
+
+    assert (done.stdout, done.stderr, done.returncode) == (b"out\xff\n", b"err\n", 0)
+    assert sorted(log.read_bytes().splitlines()) == [b"err", b"out\xff"]
+
+
+@pytest.mark.parametrize(
+    ("code", "expected"), [("raise SystemExit(3)", 3), ("import os; os.kill(os.getpid(), 15)", 143)]
+)
+@pytest.mark.parametrize("kept", [True, False])
+def test_the_exit_code_is_the_childs(tmp_path: Path, code: str, expected: int, kept: bool) -> None:
+    """128 and the signal's number where a signal ended it, as shells have it."""
+    assert drive(tmp_path / "log" if kept else "-", *python(code)).returncode == expected
+
+
+def test_a_large_output_arrives_whole(tmp_path: Path) -> None:
+    log = tmp_path / "log"
+    done = drive(log, *python("import sys\nfor n in range(200_000): print(n, 'x' * 20)"))
+
+    assert len(done.stdout) == log.stat().st_size == 200_000 * 21 + sum(len(str(n)) + 1 for n in range(200_000))
+
+
+def test_input_reaches_the_child(tmp_path: Path) -> None:
+    done = drive(tmp_path / "log", *python("print(input()[::-1])"), stdin=None, input=b"abc\n")
+
+    assert done.stdout == b"cba\n"
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT, signal.SIGUSR1, signal.SIGHUP])
+def test_signals_are_passed_on(tmp_path: Path, number: signal.Signals) -> None:
+    """The child decides what to do with them."""
+    code = f"""
+import signal, sys, time
+def got(number, frame):
+    print("got", number, flush=True)
+    sys.exit(7)
+signal.signal({int(number)}, got)
+print("ready", flush=True)
+time.sleep(60)
+"""
+    process = subprocess.Popen(
+        [sys.executable, "-c", DRIVER, str(tmp_path / "log"), *python(code)],
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        start_new_session=True,
+    )
+    assert process.stdout is not None
+    with process.stdout as out:
+        assert out.readline() == b"ready\n"
+        process.send_signal(number)
+        assert out.readline() == b"got %d\n" % number
+    assert process.wait(timeout=30) == 7
+
+
+def test_a_reader_that_leaves_does_not_stop_the_child(tmp_path: Path) -> None:
+    """`ledgit run -- train | head` keeps training, and the log is whole."""
+    log = tmp_path / "log"
+    process = subprocess.Popen(
+        [sys.executable, "-c", DRIVER, str(log), *python("for n in range(50_000): print(n)")],
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+    )
+    assert process.stdout is not None
+    process.stdout.readline()
+    process.stdout.close()
+
+    assert process.wait(timeout=30) == 0
+    assert log.read_bytes().splitlines()[-1] == b"49999"
+
+
+def test_a_process_left_behind_does_not_keep_us(tmp_path: Path) -> None:
+    """A daemon that holds the output open is not waited for."""
+    done = drive(tmp_path / "log", "sh", "-c", "sleep 30 & echo done")
+
+    assert done.stdout == b"done\n"
+
+
+def test_on_a_terminal_the_child_has_a_terminal(tmp_path: Path) -> None:
+    """Progress bars and colours stay, and line ends are not doubled."""
+    ours, theirs = pty.openpty()
+    log = tmp_path / "log"
+    code = "import sys; print(sys.stdout.isatty(), sys.stderr.isatty()); print('two')"
+    process = subprocess.Popen(
+        [sys.executable, "-c", DRIVER, str(log), *python(code)], stdin=theirs, stdout=theirs, stderr=theirs
+    )
+    os.close(theirs)
+    shown = b""
+    while True:
+        try:
+            data = os.read(ours, 4096)
+        except OSError:
+            break
+        if not data:
+            break
+        shown += data
+    os.close(ours)
+
+    assert process.wait(timeout=30) == 0
+    assert shown == b"True True\r\ntwo\r\n"
+    assert log.read_bytes() == b"True True\ntwo\n"
