@@ -42,6 +42,8 @@ def recover(repo: Repo, folder: Folder, *, force: tuple[str, ...] = ()) -> Recov
         folder: Ledgit's folder.
         force: Ids of runs to finalize although the kernel can't know whether they live.
     """
+    from ledgit.git import release_leftovers
+
     done = Recovered()
     for run_id in active_ids(folder):
         directory = folder.active_dir(run_id)
@@ -56,6 +58,7 @@ def recover(repo: Repo, folder: Folder, *, force: tuple[str, ...] = ()) -> Recov
             done.commits[run_id] = commit
     _sweep(folder)
     folder.empty_trash()
+    release_leftovers(repo)
     return done
 
 
