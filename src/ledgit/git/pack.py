@@ -183,9 +183,7 @@ def release_leftovers(repo: Repo, older_than: float = 3600.0) -> int:
     for name in names:
         path = os.path.join(folder, name)
         try:
-            with open(path, "rb") as file:
-                ours = file.read(len(_KEEP_MARK) + 1) == _KEEP_MARK
-            if ours and time.time() - os.stat(path).st_mtime > older_than:
+            if _is_ours(path) and time.time() - os.stat(path).st_mtime > older_than:
                 os.unlink(path)
                 removed += 1
         except OSError:
@@ -194,39 +192,43 @@ def release_leftovers(repo: Repo, older_than: float = 3600.0) -> int:
 
 
 def store_pack(folder: str, name: str, body: list[bytes], index: bytes, *, keep: bool, durable: bool) -> Pack:
+    """Write a pack and its index into *folder*; see :meth:`ObjectSet.write`."""
     final = os.path.join(folder, name)
-    if os.path.exists(final + ".idx") and os.path.exists(final + ".pack"):
-        # The same run finalized again after a crash. Its .keep may be there or released; a kept
-        # pack is never wrong, so take it over.
-        pack = Pack(final, keep=keep)
-        if keep:
-            _write_keep(final)
-        if durable:
-            pack.sync()
-        return pack
     mark = os.urandom(6).hex()
     temporary = os.path.join(folder, f"tmp_pack_{mark}"), os.path.join(folder, f"tmp_idx_{mark}")
     kept = False
     try:
+        # Before looking whether the pack is there: from now on no gc takes it away.
+        kept = keep and _write_keep(final)
+        if os.path.exists(final + ".idx") and os.path.exists(final + ".pack"):
+            pack = Pack(final, keep=kept)  # the same run finalized again after a crash
+            if durable:
+                pack.sync()
+            return pack
         _write(temporary[0], body, durable)
         _write(temporary[1], [index], durable)
-        if keep:
-            kept = _write_keep(final)
         os.rename(temporary[0], final + ".pack")
         os.rename(temporary[1], final + ".idx")
         if durable:
             _sync_path(folder)
     except BaseException as err:
-        for path in temporary:
-            _unlink(path)
-        if not os.path.exists(final + ".idx"):
-            _unlink(final + ".pack")
-            if kept:
-                _unlink(final + ".keep")
+        _clean_up(final, temporary, kept=kept)
         if isinstance(err, OSError):
             raise _storage_error(final + ".pack", err) from err
         raise
-    return Pack(final, keep=keep)
+    return Pack(final, keep=kept)
+
+
+def _clean_up(final: str, temporary: tuple[str, str], *, kept: bool) -> None:
+    """Leave nothing half-written; that something can't be removed must not hide what went wrong."""
+    leftovers = list(temporary)
+    if not os.path.exists(final + ".idx"):
+        leftovers += [final + ".pack", final + ".keep"] if kept else [final + ".pack"]
+    for path in leftovers:
+        try:
+            os.unlink(path)
+        except OSError:
+            continue
 
 
 def _storage_error(path: str, err: OSError) -> StorageError | ReadOnlyRepository:
@@ -238,11 +240,11 @@ def _storage_error(path: str, err: OSError) -> StorageError | ReadOnlyRepository
 
 
 def _write_keep(final: str) -> bool:
-    """Write the ``.keep`` file; return whether it is new."""
+    """Write the ``.keep`` file; return whether it is ours."""
     try:
-        fd = os.open(final + ".keep", os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
+        fd = _create(final + ".keep", 0o600)
     except FileExistsError:
-        return False
+        return _is_ours(final + ".keep")
     try:
         os.write(fd, _KEEP_MARK)
     finally:
@@ -250,8 +252,23 @@ def _write_keep(final: str) -> bool:
     return True
 
 
+def _is_ours(keep: str) -> bool:
+    with open(keep, "rb") as file:
+        said = file.read(len(_KEEP_MARK) + 1)
+    return said in (_KEEP_MARK, b"")  # empty: the disk was full, or power was lost
+
+
+def _create(path: str, mode: int) -> int:
+    flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC
+    try:
+        return os.open(path, flags, mode)
+    except FileNotFoundError:  # tools that copy repositories leave out empty folders
+        os.makedirs(os.path.dirname(path), exist_ok=True)
+        return os.open(path, flags, mode)
+
+
 def _write(path: str, pieces: list[bytes], durable: bool) -> None:
-    fd = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o444)
+    fd = _create(path, 0o444)
     try:
         data = memoryview(b"".join(pieces))
         while data:
