@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from ledgit._version import __version__
     from ledgit.errors import LedgitError, LedgitWarning
     from ledgit.repository import Experiment, Repository, Run, RunSet
-    from ledgit.repository import open_repository as open  # noqa: A004, PLC0414 (a face name that star imports leave out)
+    from ledgit.repository import open_repository as open  # noqa: A004, F401 - a name that star imports leave out
     from ledgit.tracking import (
         ActiveRun,
         Image,

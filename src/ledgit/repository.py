@@ -66,6 +66,26 @@ class Experiment:
     created: int = 0
     updated: int = 0
 
+    @property
+    def experiment_id(self) -> str:
+        """MLflow's name of :attr:`id`."""
+        return self.id
+
+    @property
+    def lifecycle_stage(self) -> str:
+        """``active`` or ``deleted``, as MLflow says it."""
+        return "deleted" if self.deleted else "active"
+
+    @property
+    def creation_time(self) -> int:
+        """MLflow's name of :attr:`created`."""
+        return self.created
+
+    @property
+    def last_update_time(self) -> int:
+        """MLflow's name for the newest run's start, or the record's creation."""
+        return max(self.updated, self.created)
+
 
 def open_repository(path: str | os.PathLike[str] | None = None) -> Repository:
     """Open the repository around *path* (default: the current folder).

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from ledgit.records.scalars import Scalar
     from ledgit.records.state import RunState
     from ledgit.repository import Repository
-    from ledgit.views import RunData, RunInfo
+    from ledgit.views import RunData, RunInfo, RunInputs
 
 __all__ = ["LogEntry", "Run"]
 
@@ -210,6 +210,13 @@ class Run:
         from ledgit.views import run_data
 
         return run_data(self)
+
+    @property
+    def inputs(self) -> RunInputs:
+        """The data sets it used, with MLflow's names (``run.inputs.dataset_inputs``)."""
+        from ledgit.views import run_inputs
+
+        return run_inputs(self.record().inputs)
 
     def to_dict(self) -> dict[str, Any]:
         """Return the run as JSON's types; the keys are fixed by the command line's ``--json``."""

@@ -9,12 +9,13 @@ apart, so that scripts which read them go on working. They are not stored twice.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from typing import TYPE_CHECKING, Any, Protocol
 
 if TYPE_CHECKING:
     from ledgit.compare import RunView
+    from ledgit.records.inputs import InputRecord
     from ledgit.run import Run
 
 __all__ = [
@@ -28,6 +29,7 @@ __all__ = [
     "compare_view",
     "run_data",
     "run_info",
+    "run_inputs",
     "system_tags",
     "to_frame",
 ]
@@ -183,6 +185,15 @@ def run_data(run: RunLike, texts: Mapping[str, str] | None = None) -> RunData:
         params=dict(texts) if texts is not None else {key: str(value) for key, value in run.params.items()},
         tags={**system_tags(run), **run.tags},
     )
+
+
+def run_inputs(records: Iterable[InputRecord]) -> RunInputs:
+    """Return a run's data sets as MLflow's RunInputs; their use is the tag ``mlflow.data.context``."""
+    found = []
+    for record in records:
+        use = {"mlflow.data.context": record.context} if record.context else {}
+        found.append(DatasetInput(record, {**use, **record.tags}))
+    return RunInputs(tuple(found))
 
 
 def system_tags(run: RunLike) -> dict[str, str]:

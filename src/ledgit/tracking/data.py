@@ -236,7 +236,9 @@ def log_inputs(
             f"log_inputs needs as many contexts ({len(uses)}) and tags_list items ({len(labels)})"
             f" as datasets ({len(sets)}); None will do for each"
         )
-    records = [record_of(one, use, label) for one, use, label in zip(sets, uses, labels, strict=True) if one is not None]
+    records = [
+        record_of(one, use, label) for one, use, label in zip(sets, uses, labels, strict=True) if one is not None
+    ]
     with open_run(run_id) as run:
         for record in records:
             run.log_input(record)
@@ -244,9 +246,9 @@ def log_inputs(
 
 def record_of(given: Any, context: str | None, tags: Mapping[str, str] | None = None) -> InputRecord:
     """Return the record of a data set and its use."""
-    from ledgit.records.inputs import InputRecord
-
     import json
+
+    from ledgit.records.inputs import InputRecord
 
     one = _dataset(given)
     return InputRecord(
@@ -307,9 +309,11 @@ def _pandas_digest(df: Any) -> str:
     import pandas as pd
 
     head = df.head(MAX_ROWS)
-    texts = head.columns[[bool(len(head)) and all(type(value) is str for value in head[key]) for key in head.columns]] if (
-        head.columns.is_unique
-    ) else head.columns[[]]
+    texts = (
+        head.columns[[bool(len(head)) and all(type(value) is str for value in head[key]) for key in head.columns]]
+        if (head.columns.is_unique)
+        else head.columns[[]]
+    )
     numbers = head.select_dtypes(include=[np.number]).columns
     kept = head[texts.union(numbers)]
     rows = pd.util.hash_pandas_object(kept).values

@@ -63,7 +63,7 @@ def end_all(status: str) -> None:
     with session.lock:
         runs = list(session.open_runs.values())
     for run in reversed(runs):
-        run.end(status)
+        run.finish(status)
 
 
 def _at_exit() -> None:

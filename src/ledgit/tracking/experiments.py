@@ -36,9 +36,7 @@ VARIABLES = ("LEDGIT_EXPERIMENT", "MLFLOW_EXPERIMENT_NAME", "LEDGIT_EXPERIMENT_I
 _chosen: dict[str, str] = {}
 
 
-def set_experiment(
-    experiment_name: str | None = None, experiment_id: str | None = None, **_: Any
-) -> Experiment:
+def set_experiment(experiment_name: str | None = None, experiment_id: str | None = None, **_: Any) -> Experiment:
     """Choose the experiment of the runs started from now on.
 
     One that is not there begins with its first run; until then this process alone knows it, and
@@ -197,9 +195,9 @@ def _all(view: str) -> list[Experiment]:
     repository = session.repository()
     found = repository.experiments(view)
     chosen = _chosen.get(repository.repo.common_dir)
-    if view != "deleted" and chosen is not None and all(one.label != chosen for one in found):
-        if view == "all" or not repository.experiment_deleted(chosen):
-            found.append(_fresh(chosen))
+    missing = chosen is not None and all(one.label != chosen for one in found)
+    if missing and view != "deleted" and (view == "all" or not repository.experiment_deleted(str(chosen))):
+        found.append(_fresh(str(chosen)))
     return found
 
 

@@ -18,7 +18,9 @@ from ledgit.tracking.runs import open_run
 __all__ = ["log_artifact", "log_artifacts", "log_bytes", "log_dict", "log_stream", "log_text"]
 
 
-def log_artifact(local_path: str | os.PathLike[str], artifact_path: str | None = None, run_id: str | None = None) -> None:
+def log_artifact(
+    local_path: str | os.PathLike[str], artifact_path: str | None = None, run_id: str | None = None
+) -> None:
     """Log a file as an artifact under its own name, or a folder with all that is in it.
 
     Args:
@@ -38,7 +40,9 @@ def log_artifact(local_path: str | os.PathLike[str], artifact_path: str | None =
         _log_files([(_existing(path), name)], artifact_path, run_id)
 
 
-def log_artifacts(local_dir: str | os.PathLike[str], artifact_path: str | None = None, run_id: str | None = None) -> None:
+def log_artifacts(
+    local_dir: str | os.PathLike[str], artifact_path: str | None = None, run_id: str | None = None
+) -> None:
     """Log everything inside a folder, with the folders below it.
 
     Args:
@@ -79,7 +83,9 @@ def log_dict(dictionary: Any, artifact_file: str, run_id: str | None = None) -> 
     if artifact_file.lower().endswith((".yml", ".yaml")):
         import yaml
 
-        text = yaml.safe_dump(plain(dictionary), indent=2, default_flow_style=False, sort_keys=False, allow_unicode=True)
+        text = yaml.safe_dump(
+            plain(dictionary), indent=2, default_flow_style=False, sort_keys=False, allow_unicode=True
+        )
     else:
         import json
 

@@ -29,7 +29,8 @@ class Image:
 
     def to_pil(self) -> PIL.Image.Image:
         """Return it as a Pillow image."""
-        return self.image
+        image: PIL.Image.Image = self.image
+        return image
 
     def to_array(self) -> Any:
         """Return it as a NumPy array, height × width (× channels)."""
@@ -91,7 +92,7 @@ def log_image(
     key: str | None = None,
     step: int | None = None,
     timestamp: int | None = None,
-    synchronous: bool | None = False,  # noqa: ARG001, FBT001, FBT002 - MLflow's signature
+    synchronous: bool | None = False,  # noqa: ARG001 - MLflow's signature
 ) -> None:
     """Log a picture as an artifact: once, or at each step of a training.
 

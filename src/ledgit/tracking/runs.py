@@ -43,6 +43,7 @@ class ActiveRun(Run):
         self._monitor: Any = None
         self._ended = False
         self._record = None
+        self._since = session.cell_number()
 
     @property
     def store(self) -> StoreRun:
@@ -59,7 +60,7 @@ class ActiveRun(Run):
         return session.repository(self._store.repo)
 
     @property
-    def _state(self) -> RunState:  # type: ignore[override]
+    def _state(self) -> RunState:
         return self._repository.run(self._store.id).state
 
     @_state.setter
@@ -105,11 +106,13 @@ class ActiveRun(Run):
     def __enter__(self) -> ActiveRun:
         return self
 
-    def __exit__(self, kind: type[BaseException] | None, value: BaseException | None, trace: TracebackType | None) -> None:
+    def __exit__(
+        self, kind: type[BaseException] | None, value: BaseException | None, trace: TracebackType | None
+    ) -> None:
         clean = kind is None or (isinstance(value, SystemExit) and value.code in (None, 0))
-        self.end("FINISHED" if clean else "FAILED")
+        self.finish("FINISHED" if clean else "FAILED")
 
-    def end(self, status: str = "FINISHED") -> None:
+    def finish(self, status: str = "FINISHED") -> None:
         """End the run with *status*, or leave it where it was joined; again is no change.
 
         Runs that were started inside it on this thread and not ended end with it.
@@ -134,6 +137,10 @@ class ActiveRun(Run):
         if not self._owned and session.shared(self):
             return  # another object of this process goes on writing to it
         store = self._store
+        if self._since is not None and self.owned:
+            from ledgit.tracking.cells import record_cells
+
+            record_cells(store, self._since)
         try:
             if not self.owned and _is_detached(store):
                 store.detach()
@@ -155,11 +162,11 @@ def start_run(
     run_id: str | None = None,
     experiment_id: str | None = None,
     run_name: str | None = None,
-    nested: bool = False,  # noqa: FBT001, FBT002 - MLflow's signature
+    nested: bool = False,
     parent_run_id: str | None = None,
     tags: Mapping[str, Any] | None = None,
     description: str | None = None,
-    log_system_metrics: bool | None = None,  # noqa: FBT001
+    log_system_metrics: bool | None = None,
 ) -> ActiveRun:
     """Start a run and make it this thread's active one.
 
@@ -226,7 +233,7 @@ def _new(
 
     from ledgit.store import ActiveRun as Store
     from ledgit.store import RunStart
-    from ledgit.tracking import experiments, exits
+    from ledgit.tracking import exits, experiments
 
     parent = parent or tags.pop("mlflow.parentRunId", None)
     name = name or tags.pop("mlflow.runName", None)
@@ -338,7 +345,7 @@ def end_run(status: str = "FINISHED") -> None:
     if text not in STATUSES:
         raise InvalidValue("the status of an ended run", status, "FINISHED, FAILED or KILLED")
     if local.stack:
-        local.stack[-1].end(text)
+        local.stack[-1].finish(text)
 
 
 def active_run() -> ActiveRun | None:
@@ -391,12 +398,14 @@ class open_run:  # noqa: N801 - used like a function in ``with``
         self._attached = attach(self._run_id)
         return self._attached.store
 
-    def __exit__(self, kind: type[BaseException] | None, value: BaseException | None, trace: TracebackType | None) -> None:
+    def __exit__(
+        self, kind: type[BaseException] | None, value: BaseException | None, trace: TracebackType | None
+    ) -> None:
         run = self._attached
         if run is None:
             return
         if not run.owned:
-            run.end()
+            run.finish()
             return
         assert self._before is not None
         status, end = self._before

@@ -23,7 +23,7 @@ def search_runs(
     max_results: int = MAX_RESULTS,
     order_by: Sequence[str] | None = None,
     output_format: str | None = None,
-    search_all_experiments: bool = False,  # noqa: FBT001, FBT002 - MLflow's signature
+    search_all_experiments: bool = False,
     experiment_names: Sequence[str] | None = None,
 ) -> Any:
     """Find runs.
@@ -79,9 +79,7 @@ def _search(
     return list(runs)
 
 
-def _experiments(
-    ids: Sequence[str] | None, names: Sequence[str] | None, *, everywhere: bool
-) -> list[str] | None:
+def _experiments(ids: Sequence[str] | None, names: Sequence[str] | None, *, everywhere: bool) -> list[str] | None:
     """Return the labels of the experiments to search; None for all of them."""
     if ids and names:
         raise UsageError("search_runs takes experiment_ids or experiment_names, not both")

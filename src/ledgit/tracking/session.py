@@ -217,6 +217,15 @@ def is_on(text: str | None) -> bool:
     return text is not None and text.strip().lower() in {"1", "true", "yes", "on"}
 
 
+def cell_number() -> int | None:
+    """Return the number of the notebook cell that is being executed; None outside a notebook."""
+    import sys
+
+    kernel = sys.modules.get("ipykernel")
+    shell = sys.modules["IPython"].get_ipython() if kernel is not None and "IPython" in sys.modules else None
+    return None if shell is None else int(shell.execution_count)
+
+
 def shared(run: ActiveRun) -> bool:
     """Whether another object of this process still writes to the run that *run* is leaving."""
     with lock:

@@ -159,7 +159,7 @@ class Monitor:
                 if len(gathered) >= self._samples:
                     self._log(gathered)
                     gathered = []
-            except Exception as error:  # noqa: BLE001 - a sensor that fails must not end the training
+            except Exception as error:
                 session.report(error, "system metrics")
                 return
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -112,9 +113,7 @@ def _is_column(value: Any) -> bool:
     return not isinstance(value, str | bytes | Mapping) and hasattr(value, "__len__") and not hasattr(value, "save")
 
 
-def _appended(
-    old: Mapping[str, Any], columns: list[str], rows: list[list[Any]]
-) -> tuple[list[str], list[list[Any]]]:
+def _appended(old: Mapping[str, Any], columns: list[str], rows: list[list[Any]]) -> tuple[list[str], list[list[Any]]]:
     merged = [*old["columns"], *(column for column in columns if column not in old["columns"])]
     missing = len(merged) - len(old["columns"])
     before = [[*row, *[None] * missing] for row in old["data"]]
@@ -132,6 +131,6 @@ def _cell(value: Any, table: str, run: Any) -> Any:
         path = f"table_images/{table.removesuffix('.json')}/{uuid.uuid4()}.png"
         run.add_artifact_bytes(path, to_png(value))
         return {"type": "image", "filepath": path, "compressed_filepath": path}
-    if isinstance(value, float) and value != value:
+    if isinstance(value, float) and math.isnan(value):
         return None  # JSON has no NaN; pandas reads null back as NaN
     return plain(value)

@@ -33,7 +33,7 @@ def log_metric(
     key: str,
     value: Any,
     step: int | None = None,
-    synchronous: bool | None = None,  # noqa: ARG001, FBT001 - MLflow's signature
+    synchronous: bool | None = None,  # noqa: ARG001 - MLflow's signature
     timestamp: int | None = None,
     run_id: str | None = None,
     model_id: str | None = None,  # noqa: ARG001
@@ -73,7 +73,7 @@ Local.log_metric = staticmethod(log_metric_slowly)
 def log_metrics(
     metrics: Mapping[str, Any],
     step: int | None = None,
-    synchronous: bool | None = None,  # noqa: ARG001, FBT001
+    synchronous: bool | None = None,  # noqa: ARG001
     run_id: str | None = None,
     timestamp: int | None = None,
     model_id: str | None = None,  # noqa: ARG001
@@ -99,7 +99,7 @@ def log_metrics(
         run.log_batch(metrics=points)
 
 
-def log_param(key: str, value: Any, synchronous: bool | None = None, run_id: str | None = None) -> Any:  # noqa: ARG001, FBT001
+def log_param(key: str, value: Any, synchronous: bool | None = None, run_id: str | None = None) -> Any:  # noqa: ARG001
     """Log a param: what the run was started with.
 
     Types are kept (numbers, bools, None, text); anything else is stored as ``str(value)``.
@@ -122,7 +122,7 @@ def log_param(key: str, value: Any, synchronous: bool | None = None, run_id: str
     return value
 
 
-def log_params(params: Mapping[str, Any], synchronous: bool | None = None, run_id: str | None = None) -> None:  # noqa: ARG001, FBT001
+def log_params(params: Mapping[str, Any], synchronous: bool | None = None, run_id: str | None = None) -> None:  # noqa: ARG001
     """Log several params: all of them or, if one is wrong or changed, none.
 
     Raises:
@@ -158,7 +158,7 @@ def log_batch(
         run.log_batch(metrics=points, params=given, tags=labels)
 
 
-def set_tag(key: str, value: Any, synchronous: bool | None = None, run_id: str | None = None) -> None:  # noqa: ARG001, FBT001
+def set_tag(key: str, value: Any, synchronous: bool | None = None, run_id: str | None = None) -> None:  # noqa: ARG001
     """Set a tag: a label that may change. *value* is stored as ``str(value)``.
 
     Raises:
@@ -168,7 +168,7 @@ def set_tag(key: str, value: Any, synchronous: bool | None = None, run_id: str |
         run.set_tags({key: value})
 
 
-def set_tags(tags: Mapping[str, Any], synchronous: bool | None = None, run_id: str | None = None) -> None:  # noqa: ARG001, FBT001
+def set_tags(tags: Mapping[str, Any], synchronous: bool | None = None, run_id: str | None = None) -> None:  # noqa: ARG001
     """Set several tags.
 
     Raises:
@@ -222,7 +222,8 @@ def _pairs(kind: str, given: Mapping[str, Any] | Iterable[Any]) -> dict[str, Any
         return dict(given)
     found: dict[str, Any] = {}
     for item in given:
-        key, value = item if isinstance(item, tuple | list) else (item.key, item.value)
+        pair: Any = item
+        key, value = pair if isinstance(pair, tuple | list) else (pair.key, pair.value)
         if kind == "param" and key in found and str(found[key]) != str(value):
             from ledgit.errors import ParamConflict
 

@@ -29,15 +29,15 @@ LIBRARIES = {
 
 
 def autolog(
-    log_input_examples: bool = False,  # noqa: ARG001, FBT001, FBT002 - MLflow's signature
-    log_model_signatures: bool = True,  # noqa: ARG001, FBT001, FBT002
-    log_models: bool = True,  # noqa: ARG001, FBT001, FBT002
-    log_datasets: bool = True,  # noqa: FBT001, FBT002
-    log_traces: bool = True,  # noqa: ARG001, FBT001, FBT002
-    disable: bool = False,  # noqa: FBT001, FBT002
-    exclusive: bool = False,  # noqa: FBT001, FBT002
-    disable_for_unsupported_versions: bool = False,  # noqa: ARG001, FBT001, FBT002
-    silent: bool = False,  # noqa: FBT001, FBT002
+    log_input_examples: bool = False,  # noqa: ARG001 - MLflow's signature
+    log_model_signatures: bool = True,  # noqa: ARG001
+    log_models: bool = True,  # noqa: ARG001
+    log_datasets: bool = True,
+    log_traces: bool = True,  # noqa: ARG001
+    disable: bool = False,
+    exclusive: bool = False,
+    disable_for_unsupported_versions: bool = False,  # noqa: ARG001
+    silent: bool = False,
     extra_tags: Mapping[str, str] | None = None,
     exclude_flavors: Sequence[str] | None = None,
 ) -> None:

@@ -12,8 +12,9 @@ __all__ = ["Rounds", "log_importance", "log_params"]
 
 # Arguments of train() that are data or functions, no settings.
 DATA_ARGUMENTS = {
-    "callbacks", "custom_metric", "dtrain", "evals", "evals_result", "feval", "fobj", "init_model", "keep_training_booster",
-    "obj", "params", "train_set", "valid_names", "valid_sets", "xgb_model", "feature_name", "categorical_feature",
+    "callbacks", "categorical_feature", "custom_metric", "dtrain", "evals", "evals_result", "feature_name", "feval",
+    "fobj", "init_model", "keep_training_booster", "obj", "params", "train_set", "valid_names", "valid_sets",
+    "xgb_model",
 }  # fmt: skip
 
 

@@ -67,5 +67,5 @@ class _Loader(Loader):
 
             try:
                 action()
-            except Exception as error:  # noqa: BLE001 - an import must not fail because of us
+            except Exception as error:
                 session.report(error, f"autologging of {module.__name__} could not be switched on")

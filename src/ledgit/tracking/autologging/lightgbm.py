@@ -17,14 +17,14 @@ _lock = threading.RLock()
 
 
 def autolog(
-    log_input_examples: bool = False,  # noqa: ARG001, FBT001, FBT002 - MLflow's signature
-    log_model_signatures: bool = True,  # noqa: ARG001, FBT001, FBT002
-    log_models: bool = True,  # noqa: ARG001, FBT001, FBT002
-    log_datasets: bool = True,  # noqa: FBT001, FBT002
-    disable: bool = False,  # noqa: FBT001, FBT002
-    exclusive: bool = False,  # noqa: FBT001, FBT002
-    disable_for_unsupported_versions: bool = False,  # noqa: ARG001, FBT001, FBT002
-    silent: bool = False,  # noqa: FBT001, FBT002
+    log_input_examples: bool = False,  # noqa: ARG001 - MLflow's signature
+    log_model_signatures: bool = True,  # noqa: ARG001
+    log_models: bool = True,  # noqa: ARG001
+    log_datasets: bool = True,
+    disable: bool = False,
+    exclusive: bool = False,
+    disable_for_unsupported_versions: bool = False,  # noqa: ARG001
+    silent: bool = False,
     registered_model_name: str | None = None,  # noqa: ARG001
     extra_tags: Mapping[str, str] | None = None,
 ) -> None:

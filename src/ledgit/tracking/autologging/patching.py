@@ -7,6 +7,7 @@ import threading
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from types import TracebackType
 from typing import TYPE_CHECKING, Any
 
 from ledgit.tracking import runs, session
@@ -117,17 +118,27 @@ def training(options: Options) -> Iterator[Training | None]:
     finally:
         _inside.depth -= 1
         if run is not active:
-            run.end(status)
+            run.finish(status)
 
 
-@contextmanager
-def safely(options: Options, what: str) -> Iterator[None]:
+class safely:  # noqa: N801 - used like a function in ``with``
     """Let nothing that goes wrong while logging reach the training; it is said once."""
-    try:
-        yield
-    except Exception as error:  # noqa: BLE001 - whatever it is, the training goes on
-        if not options.silent:
-            session.report(error, f"autologging {options.library}, {what}")
+
+    def __init__(self, options: Options, what: str) -> None:
+        self._options = options
+        self._what = what
+
+    def __enter__(self) -> None:
+        """Begin."""
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> bool:
+        if error is None or not isinstance(error, Exception):
+            return False
+        if not self._options.silent:
+            session.report(error, f"autologging {self._options.library}, {self._what}")
+        return True
 
 
 def numbers(values: Mapping[str, Any]) -> dict[str, float]:

@@ -16,7 +16,12 @@ from ledgit.tracking.autologging.patching import Options, Patches, Training, num
 __all__ = ["autolog"]
 
 # Preparing data is no training: such an estimator is logged as a step of a pipeline only.
-EXCLUDED_MODULES = ("sklearn.preprocessing", "sklearn.impute", "sklearn.feature_extraction", "sklearn.feature_selection")
+EXCLUDED_MODULES = (
+    "sklearn.preprocessing",
+    "sklearn.impute",
+    "sklearn.feature_extraction",
+    "sklearn.feature_selection",
+)
 EXCLUDED_CLASSES = {"sklearn.compose._column_transformer.ColumnTransformer"}
 FITTING = ("fit", "fit_transform", "fit_predict")
 
@@ -25,16 +30,16 @@ _lock = threading.RLock()
 
 
 def autolog(
-    log_input_examples: bool = False,  # noqa: ARG001, FBT001, FBT002 - MLflow's signature
-    log_model_signatures: bool = True,  # noqa: ARG001, FBT001, FBT002
-    log_models: bool = True,  # noqa: ARG001, FBT001, FBT002
-    log_datasets: bool = True,  # noqa: FBT001, FBT002
-    disable: bool = False,  # noqa: FBT001, FBT002
-    exclusive: bool = False,  # noqa: FBT001, FBT002
-    disable_for_unsupported_versions: bool = False,  # noqa: ARG001, FBT001, FBT002
-    silent: bool = False,  # noqa: FBT001, FBT002
+    log_input_examples: bool = False,  # noqa: ARG001 - MLflow's signature
+    log_model_signatures: bool = True,  # noqa: ARG001
+    log_models: bool = True,  # noqa: ARG001
+    log_datasets: bool = True,
+    disable: bool = False,
+    exclusive: bool = False,
+    disable_for_unsupported_versions: bool = False,  # noqa: ARG001
+    silent: bool = False,
     max_tuning_runs: int | None = 5,
-    log_post_training_metrics: bool = True,  # noqa: FBT001, FBT002
+    log_post_training_metrics: bool = True,
     serialization_format: str = "skops",  # noqa: ARG001
     registered_model_name: str | None = None,  # noqa: ARG001
     pos_label: Any = None,
@@ -97,9 +102,9 @@ def _install(logger: _Logger, *, score: bool) -> None:
     for cls in _subclasses(BaseEstimator):
         patch(cls)
 
-    inherited = BaseEstimator.__init_subclass__.__func__  # type: ignore[attr-defined]
+    inherited = BaseEstimator.__init_subclass__.__func__
 
-    def init_subclass(cls: type, **kwargs: Any) -> None:
+    def init_subclass(cls: Any, /, **kwargs: Any) -> None:
         inherited(cls, **kwargs)
         patch(cls)
 
@@ -131,9 +136,10 @@ def _wrap_method(cls: type, name: str, around: Any) -> None:
 
 def _subclasses(cls: type) -> Iterator[type]:
     seen: set[type] = set()
-    todo = [cls]
+    todo: list[type] = [cls]
     while todo:
-        for child in todo.pop().__subclasses__():
+        children: list[type] = todo.pop().__subclasses__()
+        for child in children:
             if child not in seen:
                 seen.add(child)
                 todo.append(child)
@@ -199,7 +205,9 @@ class _Logger:
         from ledgit.store import RunStart
         from ledgit.tracking.autologging.patching import AUTOLOGGING_TAG
 
-        rank = next((key for key in ("rank_test_score", *rows[0]) if key.startswith("rank_test_")), None) if rows else None
+        rank = (
+            next((key for key in ("rank_test_score", *rows[0]) if key.startswith("rank_test_")), None) if rows else None
+        )
         if rank is not None:
             rows = sorted(rows, key=lambda row: int(row[rank]))
         seed = search.estimator
@@ -248,7 +256,7 @@ def _data(original: Any, estimator: Any, args: tuple[Any, ...], kwargs: dict[str
         bound = inspect.signature(original).bind(estimator, *args, **kwargs).arguments
     except TypeError:  # fit() itself will say what is wrong with its arguments
         return scoring.Data(None, None, None)
-    names = [name for name in bound if name not in {"self"}]
+    names = [name for name in bound if name != "self"]
     given = {**bound, **bound.get("kwargs", {}), **bound.get("fit_params", {}), **bound.get("params", {})}
     x = given.get("X", given.get(names[0]) if names else None)
     return scoring.Data(x, given.get("y", given.get("Y")), given.get("sample_weight"))

@@ -8,6 +8,7 @@ import weakref
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from types import FrameType
 from typing import Any
 
 from ledgit.tracking import session
@@ -146,13 +147,13 @@ class LaterScores:
 
 def _variable(data: Any) -> str:
     """Return the name that the calling code has for *data*, as MLflow does; else ``unknown_dataset``."""
-    frame = sys._getframe(1)
-    here = frame.f_code.co_filename.rpartition("/")[0]
+    frame: FrameType | None = sys._getframe(1)
+    here = __file__.rpartition("/")[0]
     while frame is not None:
         if not frame.f_code.co_filename.startswith(here) and "/sklearn/" not in frame.f_code.co_filename:
             for name, value in frame.f_locals.items():
                 if value is data:
                     return name
             return "unknown_dataset"
-        frame = frame.f_back  # type: ignore[assignment]
+        frame = frame.f_back
     return "unknown_dataset"

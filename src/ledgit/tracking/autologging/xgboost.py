@@ -18,14 +18,14 @@ _lock = threading.RLock()
 
 def autolog(
     importance_types: Sequence[str] | None = None,
-    log_input_examples: bool = False,  # noqa: ARG001, FBT001, FBT002 - MLflow's signature
-    log_model_signatures: bool = True,  # noqa: ARG001, FBT001, FBT002
-    log_models: bool = True,  # noqa: ARG001, FBT001, FBT002
-    log_datasets: bool = True,  # noqa: FBT001, FBT002
-    disable: bool = False,  # noqa: FBT001, FBT002
-    exclusive: bool = False,  # noqa: FBT001, FBT002
-    disable_for_unsupported_versions: bool = False,  # noqa: ARG001, FBT001, FBT002
-    silent: bool = False,  # noqa: FBT001, FBT002
+    log_input_examples: bool = False,  # noqa: ARG001 - MLflow's signature
+    log_model_signatures: bool = True,  # noqa: ARG001
+    log_models: bool = True,  # noqa: ARG001
+    log_datasets: bool = True,
+    disable: bool = False,
+    exclusive: bool = False,
+    disable_for_unsupported_versions: bool = False,  # noqa: ARG001
+    silent: bool = False,
     registered_model_name: str | None = None,  # noqa: ARG001
     model_format: str = "ubj",  # noqa: ARG001
     extra_tags: Mapping[str, str] | None = None,
@@ -111,7 +111,7 @@ def _log_data(active: Training, matrix: Any) -> None:
 def _callback(rounds: Rounds) -> Any:
     from xgboost.callback import TrainingCallback
 
-    class LogRounds(TrainingCallback):  # type: ignore[misc]
+    class LogRounds(TrainingCallback):
         """Logs the evaluation results of each round."""
 
         def after_iteration(self, model: Any, epoch: int, evals_log: Any) -> bool:  # noqa: ARG002
