@@ -64,12 +64,13 @@ def check_key(kind: str, name: str) -> None:
 def _digest(name: str, digits: int) -> str:
     from hashlib import sha256
 
-    return sha256(name.encode("utf-8", "surrogateescape")).hexdigest()[:digits]
+    return sha256(name.encode("utf-8", "surrogatepass")).hexdigest()[:digits]
 
 
 def _slug(name: str, length: int = 48) -> str:
-    slug = re.sub(r"[^a-z0-9]+", "-", name.lower()).strip("-")
-    return slug[:length].rstrip("-") or "x"
+    slug = re.sub(r"[^a-z0-9]+", "-", name.lower()).strip("-")[:length].rstrip("-")
+    # "git~1" is .git on NTFS, so nothing of ours begins with "git~".
+    return "x-git" if slug == "git" else slug or "x"
 
 
 def safe_file(name: str) -> str:
@@ -108,6 +109,10 @@ def path_problem(path: str) -> str | None:
         return "is empty"
     if "\0" in path:
         return "has a NUL character"
+    try:
+        path.encode("utf-8", "surrogateescape")
+    except UnicodeEncodeError:
+        return "has half a character, which no file name can hold"
     if path[0] in "/\\" or _DRIVE.match(path):
         return "is absolute; give a path inside the run's artifacts"
     if ".." in path.replace("\\", "/").split("/"):
@@ -169,7 +174,7 @@ def stored_path(path: str) -> str:
 
 
 def _bounded(stored: str, path: str) -> str:
-    if len(stored.encode("utf-8", "surrogateescape")) <= MAX_STORED:
+    if len(stored.encode()) <= MAX_STORED:
         return stored
     return _escaped(path, 16)
 
@@ -212,7 +217,7 @@ def _place(path: str, taken: dict[str, tuple[str, bool]]) -> str:
         place = here + "/"
         taken[_fold(here)] = (here, folder)
     stored = place[:-1]
-    if len(stored.encode("utf-8", "surrogateescape")) > MAX_STORED:
+    if len(stored.encode()) > MAX_STORED:
         stored = _escaped(path, 16)
         taken[_fold(stored)] = (stored, False)
     return stored
