@@ -14,8 +14,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from ledgit.query import FUNCTIONS, Key, compile_filter, compile_order, parse_filter, parse_order_by
-from ledgit.query.compile import after
+from ledgit.query import FUNCTIONS, Key, after, compile_filter, compile_order, order_sql, parse_filter, parse_order_by
 
 NOW = 1_700_000_000_000
 METRICS, PARAMS, TAGS = ["acc", "val loss", "a/b.c"], ["lr", "opt name", "1st"], ["team", "mlflow.user"]
@@ -87,7 +86,7 @@ class Table:
 
     def sorted(self, *order: str) -> list[int]:
         terms = compile_order(parse_order_by(order), self)
-        return [n for (n,) in self.db.execute(f"SELECT n FROM run ORDER BY {', '.join(t.ordering for t in terms)}")]
+        return [n for (n,) in self.db.execute(f"SELECT n FROM run ORDER BY {order_sql(terms)}")]
 
 
 # -- a reading of conditions that knows no SQL: True, False, or None for unknown --------------
@@ -312,7 +311,7 @@ def test_what_comes_after_a_run_is_the_rest_of_the_list(table: list[Run], order:
         run.attributes["id"] = f"{number:032x}"
     view = Table(table)
     terms = compile_order(parse_order_by([f"{key_text(key)} {'desc' if down else ''}" for key, down in order]), view)
-    ordering = ", ".join(term.ordering for term in terms)
+    ordering = order_sql(terms)
     listed = view.db.execute(f"SELECT n, {', '.join(t.sql for t in terms)} FROM run ORDER BY {ordering}").fetchall()
 
     for index, (_, *values) in enumerate(listed):

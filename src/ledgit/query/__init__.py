@@ -10,11 +10,12 @@ from ledgit.query.model import VIEWS, Query
 
 TYPE_CHECKING = False  # typing itself costs 3 ms
 if TYPE_CHECKING:
-    from ledgit.query.compile import FUNCTIONS, Columns, Sql, Term, after, compile_filter, compile_order, mentions
+    from ledgit.query.compile import FUNCTIONS, Columns, compile_filter, compile_order, mentions
     from ledgit.query.expr import Expr
     from ledgit.query.keys import ATTRIBUTES, Key
     from ledgit.query.order import OrderKey, parse_order_by
     from ledgit.query.parse import parse_filter
+    from ledgit.query.terms import Sql, Term, after, order_sql
 
 __all__ = [
     "ATTRIBUTES",
@@ -31,6 +32,7 @@ __all__ = [
     "compile_filter",
     "compile_order",
     "mentions",
+    "order_sql",
     "parse_filter",
     "parse_order_by",
 ]
@@ -40,6 +42,10 @@ _HOME = {
     "Expr": "expr",
     "Key": "keys",
     "OrderKey": "order",
+    "Sql": "terms",
+    "Term": "terms",
+    "after": "terms",
+    "order_sql": "terms",
     "parse_filter": "parse",
     "parse_order_by": "order",
 }

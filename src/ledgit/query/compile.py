@@ -13,19 +13,17 @@ false, and its negation true.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import Protocol
 
-from ledgit.query.expr import And, Compare, Expr, Membership, Missing, Not, Number, Or
+from ledgit.query.expr import And, Compare, Expr, Membership, Missing, Not, Or
 from ledgit.query.keys import Key
 from ledgit.query.order import OrderKey
+from ledgit.query.terms import Sql, Term, Value
 
-__all__ = ["FUNCTIONS", "Columns", "Sql", "Term", "after", "compile_filter", "compile_order", "mentions"]
+__all__ = ["FUNCTIONS", "Columns", "compile_filter", "compile_order", "mentions"]
 
 FUNCTIONS = {"ledgit_lower": lambda text: text.lower() if isinstance(text, str) else None}
 """SQL functions of one argument that compiled filters call; the connection must have them."""
-
-Value = str | Number | None
 
 _UNKNOWN = "NULL"
 _FLIPPED = {"=": "=", "<": ">", "<=": ">=", ">": "<", ">=": "<="}
@@ -53,27 +51,6 @@ class Columns(Protocol):
         """Not NULL where the metric is NaN; None when it never is."""
 
 
-@dataclass(frozen=True, slots=True)
-class Sql:
-    """An SQL expression and the values of its ``?`` in order."""
-
-    text: str
-    bindings: tuple[Value, ...] = ()
-
-
-@dataclass(frozen=True, slots=True)
-class Term:
-    """One term of an ``ORDER BY``; NULL comes last in both directions."""
-
-    sql: str
-    descending: bool = False
-
-    @property
-    def ordering(self) -> str:
-        """The term with its direction."""
-        return f"{self.sql} {'DESC' if self.descending else 'ASC'} NULLS LAST"
-
-
 def compile_filter(expr: Expr, columns: Columns, now: int | None = None) -> Sql:
     """Return *expr* as an SQL condition over *columns*.
 
@@ -92,25 +69,7 @@ def compile_filter(expr: Expr, columns: Columns, now: int | None = None) -> Sql:
 def compile_order(order: Sequence[OrderKey], columns: Columns) -> tuple[Term, ...]:
     """Return the terms that sort by *order*, then by start (newest first), then by id."""
     ties = (OrderKey(Key("attributes", "start"), descending=True), OrderKey(Key("attributes", "id")))
-    terms: dict[str, Term] = {}
-    for one in (*order, *ties):
-        for term in _terms(one, columns):
-            terms.setdefault(term.sql, term)
-    return tuple(terms.values())
-
-
-def after(terms: Sequence[Term], values: Sequence[Value]) -> Sql:
-    """Return the condition that a run sorts after the one whose *terms* have *values*."""
-    ways: list[str] = []
-    bindings: list[Value] = []
-    for index, (term, value) in enumerate(zip(terms, values, strict=True)):
-        if value is None:
-            continue  # NULL is last: within this term nothing comes after it
-        same = [f"{earlier.sql} IS ?" for earlier in terms[:index]]
-        later = f"({term.sql} {'<' if term.descending else '>'} ? OR {term.sql} IS NULL)"
-        ways.append(" AND ".join([*same, later]))
-        bindings.extend([*values[:index], value])
-    return Sql(" OR ".join(f"({way})" for way in ways) if ways else "0", tuple(bindings))
+    return tuple(term for one in (*order, *ties) for term in _terms(one, columns))
 
 
 def mentions(expr: Expr, name: str) -> bool:
@@ -233,16 +192,22 @@ _GLOB = str.maketrans({"%": "*", "_": "?", "*": "[*]", "?": "[?]", "[": "[[]"})
 
 def _terms(order: OrderKey, columns: Columns) -> list[Term]:
     key, down = order.key, order.descending
-    if key.kind == "attributes" and key.name == "age":
-        key, down = Key("attributes", "start"), not down
-    if key.kind == "attributes" and key.name == "commit":
+    if key.kind == "metrics":
+        number, nan = columns.number(key), columns.nan(key)
+        missing = "2" if nan is None else f"CASE WHEN {nan} IS NULL THEN 2 ELSE 1 END"
+        rank = missing if number is None else f"CASE WHEN {number} IS NULL THEN {missing} ELSE 0 END"
+        return [Term(rank, silent=nan is None), _term(number, down)]
+    if key.kind == "params":
+        return [_term(columns.number(key), down), _term(columns.text(key), down)]
+    if key.kind == "tags":
+        return [_term(_text(key, columns), down)]
+    if key.name == "age":
+        return [_term(columns.number(Key("attributes", "start")), not down)]
+    if key.name == "commit":
         key = Key("attributes", "code_commit")
-    number = columns.number(key) if key.kind in ("metrics", "params") or _is_number(key) else None
-    text = _text(key, columns) if key.kind != "metrics" and not _is_number(key) else None
-    nan = columns.nan(key) if key.kind == "metrics" else None
-    terms = []
-    if nan is not None:
-        rank = f"CASE WHEN {number} IS NOT NULL THEN 0 WHEN {nan} IS NOT NULL THEN 1 ELSE 2 END"
-        terms.append(Term(rank if number is not None else f"({nan} IS NULL)"))
-    terms.extend(Term(column, down) for column in (number, text) if column is not None)
-    return terms
+    column = columns.number(key) if _is_number(key) else columns.text(key)
+    return [_term(column, down, nullable=key.name != "id")]
+
+
+def _term(column: str | None, down: bool, nullable: bool = True) -> Term:
+    return Term("NULL", down, silent=True) if column is None else Term(column, down, nullable=nullable)

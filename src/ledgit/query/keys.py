@@ -82,7 +82,7 @@ PLAIN = rf"(?i:{_PREFIX})\.(?:{BACK_QUOTED}|{DOUBLE_QUOTED}|[\w.:/\-]+)|[^\W\d]\
 KEY = rf"{PLAIN}|{BACK_QUOTED}|{DOUBLE_QUOTED}"
 """The same, or an attribute's name in quotes."""
 
-_SPLIT = re.compile(rf"(?is)({_PREFIX})\.(.+)")
+_SPLIT = rf"(?is)({_PREFIX})\.(.+)"
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,7 +123,7 @@ def make_key(token: str, part: str, text: str, position: int) -> Key:
     Raises:
         FilterError: For an unknown attribute, or one that can't be searched.
     """
-    match = _SPLIT.fullmatch(token)
+    match = re.fullmatch(_SPLIT, token)
     if match is None:
         kind, name = "attributes", unquote(token)
     else:

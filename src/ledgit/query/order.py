@@ -11,7 +11,7 @@ from ledgit.query.keys import KEY, Key, make_key
 
 __all__ = ["OrderKey", "parse_order_by"]
 
-_ITEM = re.compile(
+_ITEM = (
     rf"\s*(?P<sign>[-+]?)\s*(?:(?P<part>(?i:min|max|last))\s*\(\s*(?P<inner>{KEY})\s*\)|(?P<plain>{KEY}))"
     r"(?:\s+(?P<direction>(?i:asc|desc)))?\s*"
 )
@@ -39,10 +39,11 @@ def parse_order_by(items: Sequence[str]) -> tuple[OrderKey, ...]:
 def _parse(text: str) -> list[OrderKey]:
     if not text.strip():
         raise FilterError(text, 0, "nothing to sort by")
+    pattern = re.compile(_ITEM)
     found = []
     position = 0
     while True:
-        match = _ITEM.match(text, position)
+        match = pattern.match(text, position)
         if match is None:
             at = position + len(text[position:]) - len(text[position:].lstrip())
             reason = "expected a key to sort by, as metrics.accuracy DESC or -metrics.accuracy"

@@ -1,0 +1,171 @@
+"""The index's database file: opened, made, thrown away, or replaced by one in memory.
+
+The file is a cache. Whatever is wrong with it (deleted, truncated, garbage, written by another
+version, on a disk that is full or read-only), the worst that happens is that the answer is read
+from Git again.
+
+No write-ahead log and no memory map: the one needs memory shared by all readers, which network
+file systems don't have, and clones on such are common where jobs run on many hosts; the other
+ends the process when somebody truncates the file.
+"""
+
+from __future__ import annotations
+
+import os
+from contextlib import suppress
+from typing import TYPE_CHECKING
+
+from ledgit.store.index_table import Table
+
+if TYPE_CHECKING:
+    import sqlite3
+
+__all__ = ["SCHEMA", "Database", "discard", "is_damage"]
+
+SCHEMA = 1
+"""Written to the file's ``user_version``; with any other number the file is made anew."""
+
+PATIENCE = 10.0
+"""Seconds to wait for another process that writes; a rebuild of 100,000 runs takes less."""
+
+_TABLES = (
+    "CREATE TABLE meta (key TEXT PRIMARY KEY, value) WITHOUT ROWID",
+    "CREATE TABLE ref (name TEXT PRIMARY KEY, oid TEXT NOT NULL) WITHOUT ROWID",
+    "CREATE TABLE node (path TEXT PRIMARY KEY, parent TEXT NOT NULL, oid TEXT NOT NULL, tree INTEGER) WITHOUT ROWID",
+    "CREATE INDEX node_parent ON node (parent)",
+    "CREATE TABLE line (run TEXT, segment TEXT, PRIMARY KEY (run, segment)) WITHOUT ROWID",
+    "CREATE INDEX line_segment ON line (segment)",
+    "CREATE TABLE experiment (path TEXT PRIMARY KEY, label TEXT NOT NULL, name TEXT NOT NULL, deleted INTEGER)",
+    "CREATE TABLE live (id TEXT PRIMARY KEY, summary BLOB) WITHOUT ROWID",
+)
+_DAMAGE = {1, 11, 17, 19, 20, 24, 25, 26}  # ERROR CORRUPT SCHEMA CONSTRAINT MISMATCH FORMAT RANGE NOTADB
+
+
+def is_damage(error: sqlite3.Error) -> bool:
+    """Whether *error* speaks of the file's content, rather than of locks, rights or the disk."""
+    code = getattr(error, "sqlite_errorcode", 1)
+    return (code & 0xFF) in _DAMAGE
+
+
+def discard(path: str) -> None:
+    """Remove the database file *path*. A process that has it open goes on with the removed one."""
+    for name in (path, f"{path}-journal"):
+        with suppress(OSError):
+            os.unlink(name)
+
+
+class Database:
+    """An open index.
+
+    Attributes:
+        db: The connection, in autocommit mode.
+        path: The file, None when in memory.
+        runs: Finalized runs.
+        live: Runs that are being written, in temporary tables of this connection.
+    """
+
+    def __init__(self, db: sqlite3.Connection, path: str | None) -> None:
+        self.db = db
+        self.path = path
+        self.runs = Table(db)
+        self.live = Table(db, "live_", temporary=True)
+
+    @classmethod
+    def open(cls, path: str) -> Database:
+        """Open the file *path*, making it if it is missing, empty or of another version.
+
+        Raises:
+            sqlite3.Error: It can't be read.
+        """
+        db = cls._connect(path)
+        try:
+            (version,) = db.execute("PRAGMA user_version").fetchone()
+            if version not in (0, SCHEMA):
+                db.close()
+                discard(path)
+                db = cls._connect(path)
+            opened = cls(db, path)
+            if version != SCHEMA:
+                opened._create()
+        except BaseException:
+            db.close()
+            raise
+        return opened
+
+    @classmethod
+    def in_memory(cls, seed: str | None = None) -> Database:
+        """Open a database in memory, a copy of the file *seed* if there is a whole one."""
+        import sqlite3
+
+        db = cls._connect(":memory:")
+        opened = cls(db, None)
+        if seed is not None and os.path.exists(seed) and not os.path.exists(f"{seed}-journal"):
+            escaped = seed.replace("%", "%25").replace("?", "%3f").replace("#", "%23")
+            try:
+                source = sqlite3.connect(f"file:{escaped}?mode=ro&immutable=1", uri=True)
+                try:
+                    source.backup(db)
+                finally:
+                    source.close()
+                if db.execute("PRAGMA user_version").fetchone() == (SCHEMA,):
+                    return opened
+            except sqlite3.Error:
+                pass
+            db.close()
+            opened = cls(cls._connect(":memory:"), None)
+        opened._create()
+        return opened
+
+    @staticmethod
+    def _connect(path: str) -> sqlite3.Connection:
+        import sqlite3
+
+        db = sqlite3.connect(path, timeout=PATIENCE, isolation_level=None, check_same_thread=False)
+        db.execute("PRAGMA cache_size = -200000")
+        db.execute("PRAGMA synchronous = NORMAL")
+        db.execute("PRAGMA temp_store = MEMORY")
+        return db
+
+    def _create(self) -> None:
+        with self.writing():
+            if self.db.execute("PRAGMA user_version").fetchone() == (SCHEMA,):
+                return  # another process was faster
+            for (name,) in self.db.execute("SELECT name FROM sqlite_master WHERE type = 'table'").fetchall():
+                self.db.execute(f'DROP TABLE IF EXISTS "{name}"')
+            for table in _TABLES:
+                self.db.execute(table)
+            self.runs.create()
+            self.db.execute(f"PRAGMA user_version = {SCHEMA}")
+
+    def writing(self) -> _Transaction:
+        """Return a context in which this connection alone writes; it waits for others."""
+        return _Transaction(self.db)
+
+    def meta(self, key: str) -> str | None:
+        """Return a stored fact about the index."""
+        row = self.db.execute("SELECT value FROM meta WHERE key = ?", (key,)).fetchone()
+        return None if row is None else row[0]
+
+    def set_meta(self, key: str, value: str | None) -> None:
+        """Store a fact about the index."""
+        self.db.execute("INSERT OR REPLACE INTO meta VALUES (?, ?)", (key, value))
+
+    def close(self) -> None:
+        """Close the connection."""
+        self.db.close()
+
+
+class _Transaction:
+    """``BEGIN IMMEDIATE`` … ``COMMIT``, or ``ROLLBACK`` when the block raises."""
+
+    def __init__(self, db: sqlite3.Connection) -> None:
+        self.db = db
+
+    def __enter__(self) -> None:
+        self.db.execute("BEGIN IMMEDIATE")
+
+    def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
+        if kind is None:
+            self.db.execute("COMMIT")
+        elif self.db.in_transaction:
+            self.db.execute("ROLLBACK")

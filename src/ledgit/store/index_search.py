@@ -1,0 +1,236 @@
+"""A query as one SQL statement over finalized and live runs, page by page."""
+
+# ruff: noqa: S608 - identifiers are made here, values are bound
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import orjson
+
+from ledgit.errors import InvalidValue, RecordError
+from ledgit.query import Term, order_sql
+from ledgit.records import from_json, to_json
+
+if TYPE_CHECKING:
+    from collections.abc import Collection, Sequence
+
+    from ledgit.query import Expr, OrderKey, Query
+    from ledgit.store.index_database import Database
+    from ledgit.store.index_table import Table
+
+__all__ = ["Experiments", "Plan", "Row", "read_token", "write_token"]
+
+_MOST_IDS = 10_000
+
+Experiments = dict[str, tuple[str, bool]]
+"""What is recorded about experiments: label → (name that people see, deleted)."""
+
+
+@dataclass(slots=True)
+class Row:
+    """A run's place in the result: which table, which row, and the values it is sorted by."""
+
+    live: bool
+    number: int
+    values: tuple[Any, ...]
+
+
+class Plan:
+    """What *query* asks, parsed, ready to be put to the tables.
+
+    Args:
+        index: The database.
+        query: The query.
+        experiments: What is recorded about experiments.
+        commits: Those of the runs' code commits that the query's branch contains.
+    """
+
+    def __init__(self, index: Database, query: Query, experiments: Experiments, commits: Collection[str] = ()) -> None:
+        self.index = index
+        self.db = index.db
+        self.query = query
+        self.experiments = experiments
+        self.commits = commits
+        self.expr: Expr | None = None
+        self.all_views = False
+        self.order: tuple[OrderKey, ...] = ()
+        if query.filter.strip():
+            from ledgit.query import mentions, parse_filter
+
+            self.expr = parse_filter(query.filter)
+            self.all_views = mentions(self.expr, "deleted")
+        if query.order_by:
+            from ledgit.query import parse_order_by
+
+            self.order = parse_order_by(query.order_by)
+
+    def ends(self) -> set[tuple[str, str]]:
+        """Return the (metric, ``min`` or ``max``) pairs that the query compares or sorts by."""
+        keys = [one.key for one in self.order]
+        todo: list[Any] = [self.expr] if self.expr is not None else []
+        while todo:
+            item = todo.pop()
+            todo.extend(getattr(item, "items", ()))
+            if hasattr(item, "item"):
+                todo.append(item.item)
+            if hasattr(item, "key"):
+                keys.append(item.key)
+        return {(key.name, key.part) for key in keys if key.part != "last"}
+
+    def rows(self, live: bool, limit: int | None, after: Sequence[Any] | None) -> list[Row]:
+        """Return the rows from *offset* on, at most *limit*.
+
+        Args:
+            live: Whether there are live runs to be put among the others.
+            limit: At most so many; None for all.
+            after: Sort values of the run after which to begin.
+        """
+        tables = (self.index.runs, self.index.live)[: 1 + live]
+        count = -1 if limit is None else limit
+        offset = self.query.offset
+        parts = [self._part(number, table, live, after) for number, table in enumerate(tables)]
+        if len(parts) == 1:
+            text, values, terms = parts[0]
+            statement = f"{text} ORDER BY {order_sql(terms)} LIMIT ? OFFSET ?"
+        else:
+            # Each table gives its own first rows, so that each can use its index.
+            most = -1 if limit is None else limit + offset
+            texts, values = [], []
+            for text, own, terms in parts:
+                texts.append(f"SELECT * FROM ({text} ORDER BY {order_sql(terms)} LIMIT ?)")
+                values += [*own, most]
+            outer = ", ".join(term.ordering(f"s{place}") for place, term in enumerate(parts[0][2]))
+            statement = f"SELECT * FROM ({' UNION ALL '.join(texts)}) ORDER BY {outer} LIMIT ? OFFSET ?"
+        found = self.db.execute(statement, (*values, count, offset))
+        return [Row(bool(source), number, tuple(keys)) for source, number, *keys in found]
+
+    def count(self, live: bool) -> int:
+        """Return how many runs match."""
+        total = 0
+        for table in (self.index.runs, self.index.live)[: 1 + live]:
+            where, values = self._where(table, live)
+            total += self.db.execute(f"SELECT count(*) FROM {table.run} r WHERE {where}", values).fetchone()[0]
+        return total
+
+    def _part(
+        self, source: int, table: Table, live: bool, after: Sequence[Any] | None
+    ) -> tuple[str, list[Any], tuple[Term, ...]]:
+        """Return the statement for one table but for its order, its values, and the terms of the order."""
+        where, values = self._where(table, live)
+        terms = self._terms(table)
+        if after is not None:
+            from ledgit.query import after as place_after
+
+            sql = place_after(terms, after)
+            where += f" AND ({sql.text})"
+            values += sql.bindings
+        columns = "".join(f", {term.sql} AS s{number}" for number, term in enumerate(terms))
+        return f"SELECT {source} AS source, r.n AS n{columns} FROM {table.run} r WHERE {where}", values, terms
+
+    def _terms(self, table: Table) -> tuple[Term, ...]:
+        if not self.order:  # spelled out, because the compiler takes 4 ms to load
+            return Term("r.started", descending=True), Term("r.id", nullable=False)
+        from ledgit.query import compile_order
+
+        return compile_order(self.order, table)
+
+    def _where(self, table: Table, live: bool) -> tuple[str, list[Any]]:
+        query = self.query
+        parts: list[str] = []
+        values: list[Any] = []
+
+        def add(sql: str, *bound: Any) -> None:
+            parts.append(sql)
+            values.extend(bound)
+
+        if not self.all_views:
+            self._view(add)
+        if query.experiments is not None:
+            labels = set(query.experiments)
+            labels.update(label for label, (name, _) in self.experiments.items() if name in query.experiments)
+            add(f"r.experiment IN ({_marks(labels)})", *sorted(labels))
+        if query.since is not None:
+            add("r.started >= ?", query.since)
+        if query.user is not None:
+            add("r.user = ?", query.user)
+        if query.parent_run is not None:
+            add("r.parent_run = ?", query.parent_run)
+        if query.ids is not None:
+            if len(query.ids) > _MOST_IDS:
+                raise InvalidValue("ids", len(query.ids), f"at most {_MOST_IDS} ids at once")
+            add(f"r.id IN ({_marks(query.ids)})", *query.ids)
+        if query.branch is not None:
+            self._reachable()
+            add("(r.branch = ? OR r.code_commit IN (SELECT oid FROM temp.reachable))", query.branch)
+        if self.expr is not None:
+            from ledgit.query import FUNCTIONS, compile_filter
+
+            sql = compile_filter(self.expr, table)
+            for name, function in FUNCTIONS.items():
+                if name in sql.text:
+                    self.db.create_function(name, 1, function, deterministic=True)
+            add(f"({sql.text})", *sql.bindings)
+        if live and table is self.index.runs:
+            add(f"r.id NOT IN (SELECT id FROM {self.index.live.run})")
+        return " AND ".join(parts) or "1", values
+
+    def _view(self, add: Any) -> None:
+        gone = sorted(label for label, (_, deleted) in self.experiments.items() if deleted)
+        marks = _marks(gone)
+        if self.query.view == "active":
+            add("r.deleted = 0")
+            if gone:
+                add(f"r.experiment NOT IN ({marks})", *gone)
+        elif self.query.view == "deleted":
+            add(f"(r.deleted = 1 OR r.experiment IN ({marks}))" if gone else "r.deleted = 1", *gone)
+
+    def _reachable(self) -> None:
+        self.db.execute("CREATE TEMP TABLE IF NOT EXISTS reachable (oid PRIMARY KEY) WITHOUT ROWID")
+        self.db.execute("DELETE FROM temp.reachable")
+        self.db.executemany("INSERT INTO temp.reachable VALUES (?)", [(oid,) for oid in self.commits])
+
+
+def _marks(values: Collection[str]) -> str:
+    return ", ".join("?" * len(values))
+
+
+def _fingerprint(query: Query) -> str:
+    """Return what a token is bound to: everything but where the page begins and how long it is."""
+    from hashlib import sha256
+
+    same = [
+        query.filter, query.order_by, query.experiments, query.view, query.branch, query.since, query.user,
+        query.ids, query.parent_run,
+    ]  # fmt: skip
+    return sha256(orjson.dumps(same)).hexdigest()[:12]
+
+
+def write_token(query: Query, values: Sequence[Any]) -> str:
+    """Return the token of the page after the run that has these sort values."""
+    from base64 import urlsafe_b64encode
+
+    packed = orjson.dumps([_fingerprint(query), [to_json(value) for value in values]])
+    return urlsafe_b64encode(packed).decode().rstrip("=")
+
+
+def read_token(query: Query) -> list[Any] | None:
+    """Return the sort values in *query*'s page token, None if it has none.
+
+    Raises:
+        InvalidValue: It is no token, or one of another query.
+    """
+    token = query.page_token
+    if not token:
+        return None
+    from base64 import urlsafe_b64decode
+
+    try:
+        mark, values = orjson.loads(urlsafe_b64decode(token + "=" * (-len(token) % 4)))
+        found = [from_json(value) for value in values]
+    except (ValueError, TypeError, RecordError):
+        raise InvalidValue("page token", token, "the next_token of a page") from None
+    if mark != _fingerprint(query):
+        raise InvalidValue("page token", token, "a token of the same query") from None
+    return found
