@@ -9,7 +9,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 import re
 import subprocess
@@ -53,7 +52,7 @@ def run_page(page: Path, folder: Path) -> int:
         elif block.language == "python":
             _run(page, block, folder, [sys.executable, "-c", block.text])
         else:
-            _run(page, block, folder, ["sh", "-e", "-c", _with_runs(block.text, folder)])
+            _run(page, block, folder, ["sh", "-e", "-c", _with_runs(block.text)])
     return done
 
 
@@ -71,19 +70,14 @@ def _run(page: Path, block: Block, folder: Path, command: list[str]) -> None:
     assert done.returncode == 0, f"{page.name}:{block.line} failed:\n{block.text}\n{done.stdout}"
 
 
-def _with_runs(text: str, folder: Path) -> str:
-    if not PLACEHOLDER.search(text):
-        return text
-    listed = subprocess.run(
-        [sys.executable, "-m", "ledgit", "ls", "--json", "--limit", "2"],
-        cwd=folder,
-        env=_environment(),
-        capture_output=True,
-        check=True,
-    )
-    newest, *older = (run["id"] for run in json.loads(listed.stdout))
-    names = {"RUN": newest, "RUN_A": older[0] if older else newest, "RUN_B": newest}
-    return PLACEHOLDER.sub(lambda found: names[found[0]], text)
+# Looked up when the shell comes to it, so that a block can make the run that it then shows.
+PICK = "import json, sys; print(json.load(sys.stdin)[-1 if sys.argv[1:] else 0]['id'])"
+LOOK_UP = f'newest() {{ ledgit ls --json --limit 2 | python -c "{PICK}" $1; }}\n'
+
+
+def _with_runs(text: str) -> str:
+    names = {"RUN": "$(newest)", "RUN_A": "$(newest before)", "RUN_B": "$(newest)"}
+    return LOOK_UP + PLACEHOLDER.sub(lambda found: names[found[0]], text)
 
 
 def _environment() -> dict[str, str]:

@@ -14,7 +14,7 @@ FORESTS = {"random": RandomForestClassifier, "extra": ExtraTreesClassifier}
 parser = argparse.ArgumentParser()
 parser.add_argument("--data", choices=["digits", "wine"], default="digits")
 parser.add_argument("--trees", type=int, default=60)
-parser.add_argument("--depth", type=int, default=8)
+parser.add_argument("--depth", type=int, default=12)
 options = parser.parse_args()
 
 features, labels = {"digits": load_digits, "wine": load_wine}[options.data](return_X_y=True)
@@ -24,7 +24,7 @@ model = FORESTS["random"](max_depth=options.depth, warm_start=True, random_state
 
 mlflow.set_experiment(options.data)
 with mlflow.start_run(tags={"model": "forest"}):
-    mlflow.log_params(vars(options))
+    mlflow.log_params({"trees": options.trees, "depth": options.depth})
     for trees in range(10, options.trees + 1, 10):
         model.set_params(n_estimators=trees).fit(x, y)
         mlflow.log_metric("loss", log_loss(y_test, model.predict_proba(x_test)), step=trees)

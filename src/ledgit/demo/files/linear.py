@@ -25,7 +25,7 @@ model = SGDClassifier(loss="log_loss", learning_rate="constant", eta0=options.le
 
 mlflow.set_experiment(options.data)
 with mlflow.start_run(tags={"model": "linear"}):
-    mlflow.log_params(vars(options))
+    mlflow.log_params({"learning_rate": options.learning_rate, "epochs": options.epochs})
     for epoch in range(options.epochs):
         model.partial_fit(x, y, classes=sorted(set(labels)))
         mlflow.log_metric("loss", log_loss(y_test, model.predict_proba(x_test)), step=epoch)
