@@ -26,13 +26,14 @@ from ledgit.errors import (
     NotFound,
     RunNotFound,
 )
-from ledgit.git import Objects, Repo
+from ledgit.git import Repo
 from ledgit.query import Query
 from ledgit.run import LogEntry, Run
 from ledgit.runset import RunSet
-from ledgit.store import Folder, experiment_id, run_ref
+from ledgit.store import Folder
 
 if TYPE_CHECKING:
+    from ledgit.git import Objects
     from ledgit.records.artifacts import ArtifactRecord
     from ledgit.records.history import Points
     from ledgit.records.record import RunRecord
@@ -107,7 +108,6 @@ class Repository:
         self.repo = repo
         self.folder = Folder.of(repo)
         self._index: Index | None = None
-        self._objects: Objects | None = None
         self._records: dict[str, ExperimentRecord] | None = None
 
     def __repr__(self) -> str:
@@ -130,9 +130,9 @@ class Repository:
     @property
     def objects(self) -> Objects:
         """The repository's objects, for reading."""
-        if self._objects is None:
-            self._objects = Objects(self.repo)
-        return self._objects
+        from ledgit.git import Objects
+
+        return Objects.of(self.repo)
 
     # ------------------------------------------------------------------ runs
 
@@ -361,6 +361,8 @@ class Repository:
         Args:
             view: ``"active"``, ``"deleted"`` or ``"all"``.
         """
+        from ledgit.store import experiment_id
+
         self._refresh()
         records = self._experiment_records()
         counts: dict[str, Any] = {item.label: item for item in self.index.experiments()}
@@ -448,4 +450,6 @@ class Repository:
 
     def ref_of(self, run_id: str) -> str:
         """Return the name of the ref that a finalized run has in this clone."""
+        from ledgit.store import run_ref
+
         return run_ref(run_id)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import os
-import socket
 import sys
 import threading
 import time
@@ -139,7 +138,7 @@ class ActiveRun:
             "parent_run": start.parent_run,
             "command": redact_command([_printable(word) for word in command]),
             "entry_point": _printable(start.entry_point),
-            "host": socket.gethostname(),
+            "host": os.uname().nodename,
             "boot": boot_id(),
             "pid": os.getpid(),
             "detached": start.detached,
@@ -224,7 +223,7 @@ class ActiveRun:
             "parent_run": info.parent_run,
             "command": redact_command([_printable(word) for word in sys.orig_argv]),
             "entry_point": info.entry_point,
-            "host": socket.gethostname(),
+            "host": os.uname().nodename,
             "boot": boot_id(),
             "pid": os.getpid(),
             "detached": False,

@@ -17,7 +17,6 @@ from __future__ import annotations
 import contextlib
 import os
 import shutil
-import socket
 from typing import TYPE_CHECKING
 
 import orjson
@@ -93,7 +92,7 @@ class Folder:
 
     def _place(self) -> list[object]:
         stat = os.stat(self.path)
-        return [stat.st_dev, stat.st_ino, socket.gethostname()]
+        return [stat.st_dev, stat.st_ino, os.uname().nodename]
 
     def _read_clone_id(self) -> str | None:
         try:

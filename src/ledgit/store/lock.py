@@ -11,7 +11,6 @@ from __future__ import annotations
 
 import errno
 import os
-import socket
 import time
 
 from ledgit.store.folder import boot_id
@@ -130,7 +129,7 @@ def liveness(directory: str, host: str, boot: str, now: float | None = None) -> 
         return DEAD
     except OSError:
         return REMOTE
-    foreign = bool(boot) and boot != boot_id() and host != socket.gethostname()
+    foreign = bool(boot) and boot != boot_id() and host != os.uname().nodename
     try:
         fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError:
