@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     )
     from ledgit.git.pack import ObjectSet, Pack, release_leftovers
     from ledgit.git.packmerge import gc_is_running, merge_packs
+    from ledgit.git.reflock import remove_left_lock
     from ledgit.git.refs import RefUpdate, list_refs, read_ref, stamp, update_refs
     from ledgit.git.repo import Config, Repo, identity
     from ledgit.git.snapshot import LeftOut, Snapshot, SnapshotOptions, Submodule, protect, take_snapshot
@@ -85,6 +86,7 @@ __all__ = [
     "read_loose",
     "read_ref",
     "release_leftovers",
+    "remove_left_lock",
     "resolve_links",
     "run_git",
     "stamp",
@@ -103,6 +105,7 @@ _MODULES = {
     " parse_commit parse_tree read_loose",
     "pack": "ObjectSet Pack release_leftovers",
     "packmerge": "gc_is_running merge_packs",
+    "reflock": "remove_left_lock",
     "refs": "RefUpdate list_refs read_ref stamp update_refs",
     "repo": "Config Repo identity",
     "snapshot": "LeftOut Snapshot SnapshotOptions Submodule protect take_snapshot",

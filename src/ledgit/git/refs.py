@@ -8,10 +8,7 @@ which keeps reflogs and runs the user's hooks.
 A ref file that is empty or torn (the shape a power loss leaves) counts as absent: what was
 packed is used instead, and the file can be written over.
 
-A process that was killed while it held ``<ref>.lock`` leaves the file behind, and Git then
-refuses to touch that ref until somebody removes it. We remove it when it is older than a minute,
-by the file system's own clock, and while holding an ``flock`` of ours, so that two cleaners
-can't take each other's fresh lock for the stale one.
+What killed processes leave of lock files: :mod:`ledgit.git.reflock`.
 """
 
 from __future__ import annotations
@@ -21,6 +18,7 @@ import os
 import time
 
 from ledgit.errors import Conflict, GitFailed, InvalidName, ReadOnlyRepository, RefMoved, StorageError
+from ledgit.git.reflock import OURS, lock_ref, unlink, write_all
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -31,8 +29,7 @@ if TYPE_CHECKING:
 __all__ = ["RefUpdate", "list_refs", "read_ref", "stamp", "update_refs"]
 
 ZERO = "0" * 40
-_PATIENCE = 2.0  # seconds to wait for somebody else's lock
-_STALE = 60.0  # seconds after which a lock file was left by a killed process
+_MOST_FILES = 64  # locks held open at a time; larger updates are Git's
 _RACY = 50_000_000  # ns: a directory changed this recently may change again under the same mtime
 _HEX = frozenset(b"0123456789abcdef")
 _FORBIDDEN = frozenset(" ~^:?*[\\\x7f")
@@ -138,7 +135,7 @@ def update_refs(repo: Repo, updates: Sequence[RefUpdate], *, durable: bool = Tru
         return
     for update in updates:
         _check_ref_name(update.name)
-    if all(update.name.startswith("refs/ledgit/") for update in updates):
+    if len(updates) <= _MOST_FILES and all(update.name.startswith("refs/ledgit/") for update in updates):
         _update_files(repo, sorted(updates, key=lambda update: update.name), durable)
     else:
         _update_by_git(repo, updates)
@@ -216,30 +213,28 @@ def _read_packed(repo: Repo, prefix: str) -> dict[str, str]:
 
 
 def _update_files(repo: Repo, updates: Sequence[RefUpdate], durable: bool) -> None:
-    locks: list[tuple[RefUpdate, str]] = []  # whose lock file we hold
+    locks: list[tuple[RefUpdate, str, int]] = []  # whose lock file we hold, open for its flock
     folders: set[str] = set()
     by_git: list[RefUpdate] = []
     try:
         for update in updates:
             path = os.path.join(repo.common_dir, update.name)
-            fd = _lock(repo, path)
-            locks.append((update, path))
-            try:
-                if update.new is not None:
-                    _write_all(fd, update.new.encode("ascii") + b"\n")
-                    if durable:
-                        os.fsync(fd)
-            finally:
-                os.close(fd)
+            fd = lock_ref(repo, path)
+            locks.append((update, path, fd))
+            if update.new is not None:
+                write_all(fd, update.new.encode("ascii") + b"\n")
+                if durable:
+                    os.fsync(fd)
             if update.old != RefUpdate.ANY and read_ref(repo, update.name) != update.old:
                 raise RefMoved(update.name)
         while locks:
-            update, path = locks[0]
+            update, path, fd = locks[0]
             if update.new is not None:
                 _rename(path)
             elif _delete(repo, update, path):
                 by_git.append(update)
             locks.pop(0)
+            os.close(fd)
             folders.add(os.path.dirname(path))
         if durable:
             for folder in folders:
@@ -247,8 +242,9 @@ def _update_files(repo: Repo, updates: Sequence[RefUpdate], durable: bool) -> No
     except OSError as err:
         raise _write_error(repo, err) from err
     finally:
-        for _, path in locks:
-            _unlink(path + ".lock")
+        for _, path, fd in locks:
+            unlink(path + ".lock")
+            os.close(fd)
     if by_git:
         _update_by_git(repo, by_git)
 
@@ -268,78 +264,19 @@ def _delete(repo: Repo, update: RefUpdate, path: str) -> bool:
     just after we looked.
     """
     packed = os.path.join(repo.common_dir, "packed-refs")
-    os.close(_lock(repo, packed))
+    fd = lock_ref(repo, packed)
     try:
+        # This file is never renamed into place, so it can say whose it is: one left by a killed
+        # process would stand in the way of the user's own git.
+        write_all(fd, OURS)
         rest = update.name in _read_packed(repo, update.name)
         if not rest or _read_loose(path) is None:
-            _unlink(path)
+            unlink(path)
     finally:
-        _unlink(packed + ".lock")
-    _unlink(path + ".lock")
-    return rest
-
-
-def _lock(repo: Repo, path: str) -> int:
-    """Create ``<path>.lock`` and return it open for writing."""
-    deadline = 0.0
-    while True:
-        try:
-            return os.open(path + ".lock", os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o666)
-        except FileNotFoundError:
-            # The folder is missing, or was removed as empty by another process just now.
-            os.makedirs(os.path.dirname(path), exist_ok=True)
-        except NotADirectoryError:
-            raise Conflict(f"{path} can't be made: a ref has the name of one of its folders") from None
-        except FileExistsError:
-            now = time.monotonic()
-            deadline = deadline or now + _PATIENCE
-            if now >= deadline:
-                raise Conflict(
-                    f"{path}.lock is held by another process; if no git command is running, remove that file"
-                ) from None
-            if not _remove_stale(repo, path + ".lock"):
-                time.sleep(0.001 + int.from_bytes(os.urandom(2), "big") / 65536 * 0.02)
-
-
-def _remove_stale(repo: Repo, lock: str) -> bool:
-    """Remove *lock* if a killed process left it; return whether it is worth to try again at once."""
-    import fcntl
-
-    try:
-        if time.time() - os.stat(lock).st_mtime < _STALE:
-            return False
-        folder = os.path.join(repo.common_dir, "ledgit")
-        os.makedirs(folder, exist_ok=True)
-        fd = os.open(os.path.join(folder, "refs.lock"), os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o666)
-    except FileNotFoundError:
-        return True
-    try:
-        fcntl.flock(fd, fcntl.LOCK_EX)
-        os.utime(fd)  # the file system's idea of now, which a network server may have of its own
-        if os.fstat(fd).st_mtime - os.stat(lock).st_mtime < _STALE:
-            return False
-        os.unlink(lock)
-    except FileNotFoundError:
-        pass
-    except OSError as err:
-        if err.errno not in (errno.ENOLCK, errno.ENOTSUP, errno.EOPNOTSUPP):
-            raise
-        return False  # no flock here: the user is told which file it is
-    finally:
+        unlink(packed + ".lock")
         os.close(fd)
-    return True
-
-
-def _write_all(fd: int, data: bytes) -> None:
-    while data:
-        data = data[os.write(fd, data) :]
-
-
-def _unlink(path: str) -> None:
-    try:
-        os.unlink(path)
-    except (FileNotFoundError, IsADirectoryError):
-        pass
+    unlink(path + ".lock")
+    return rest
 
 
 def _remove_empty_folders(path: str) -> None:

@@ -42,7 +42,7 @@ def recover(repo: Repo, folder: Folder, *, force: tuple[str, ...] = ()) -> Recov
         folder: Ledgit's folder.
         force: Ids of runs to finalize although the kernel can't know whether they live.
     """
-    from ledgit.git import release_leftovers
+    from ledgit.git import release_leftovers, remove_left_lock
 
     done = Recovered()
     for run_id in active_ids(folder):
@@ -59,6 +59,7 @@ def recover(repo: Repo, folder: Folder, *, force: tuple[str, ...] = ()) -> Recov
     _sweep(folder)
     folder.empty_trash()
     release_leftovers(repo)
+    remove_left_lock(repo)
     return done
 
 
