@@ -324,9 +324,9 @@ def test_a_run_is_packed_within_a_millisecond_but_for_the_syncs(opened: Repo) ->
     times = []
     for n in range(30):
         objectset, _ = some_run(str(n))
-        start = time.perf_counter()
+        start = time.process_time()
         objectset.write(opened, durable=False)
-        times.append(time.perf_counter() - start)
+        times.append(time.process_time() - start)
 
     assert min(times) < 0.001
 

@@ -39,9 +39,9 @@ def test_the_common_case_starts_no_process(repo: Path, monkeypatch: pytest.Monke
 def test_the_common_case_takes_less_than_a_millisecond(repo: Path) -> None:
     times = []
     for _ in range(20):
-        start = time.perf_counter()
+        start = time.process_time()
         Repo.discover()
-        times.append(time.perf_counter() - start)
+        times.append(time.process_time() - start)
 
     assert min(times) < 0.001
 

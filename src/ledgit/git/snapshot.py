@@ -110,17 +110,27 @@ class Snapshot:
 def take_snapshot(repo: Repo, options: SnapshotOptions | None = None) -> Snapshot:
     """Record the work tree of *repo*; only objects are added to the repository.
 
+    Where Git can't read the work tree (a damaged index, a filter that isn't installed), the
+    snapshot is what was committed, and :attr:`Snapshot.left_out` has the path ``.`` with the reason.
+
     Raises:
-        GitFailed: Git can't read the index or the work tree.
+        GitFailed: Not even the commit can be found.
         RepositoryError: The repository is changed faster than it can be read.
     """
     options = options or SnapshotOptions()
     if repo.work_tree is None:
         return _without_work_tree(repo, options)
-    for _ in range(_ATTEMPTS):
-        snapshot = _attempt(repo, options)
-        if snapshot is not None:
-            return snapshot
+    try:
+        for _ in range(_ATTEMPTS):
+            snapshot = _attempt(repo, options)
+            if snapshot is not None:
+                return snapshot
+    except GitFailed as err:
+        committed = _without_work_tree(repo, options)
+        if committed.commit is None:
+            raise
+        problem = LeftOut(".", 0, f"only what was committed is in the snapshot: {err}")
+        return replace(committed, dirty=True, operation=repo.operation, left_out=(problem,))
     raise RepositoryError(f"the index of {repo.work_tree} keeps changing; wait for the other git command to end")
 
 
@@ -190,7 +200,7 @@ def _attempt(repo: Repo, options: SnapshotOptions) -> Snapshot | None:
 
 
 def _without_work_tree(repo: Repo, options: SnapshotOptions) -> Snapshot:
-    """A bare repository: the run belongs to HEAD as committed."""
+    """HEAD as committed."""
     code, out, _ = try_git(repo, "rev-parse", "--verify", "--quiet", "HEAD^{commit}", "HEAD^{tree}")
     _, name, _ = try_git(repo, "symbolic-ref", "--quiet", "--short", "HEAD")
     ids = out.decode("ascii").split() if code == 0 else []

@@ -1,0 +1,810 @@
+"""Recording the work tree."""
+
+from __future__ import annotations
+
+import os
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from ledgit.errors import GitFailed
+from ledgit.git import Repo, Snapshot, SnapshotOptions, Submodule, protect, read_ref, take_snapshot
+
+Git = Callable[..., str]
+Fingerprint = Callable[[Path], dict[str, str]]
+EMPTY = "4b825dc642cb6eb9a060e54bf8d69288fbee4904"
+
+
+def shot(path: Path, **options: object) -> Snapshot:
+    return take_snapshot(Repo.discover(str(path)), SnapshotOptions(**options))  # type: ignore[arg-type]
+
+
+def files(path: Path, tree: str | None) -> dict[str, str]:
+    """Path → content of all files in a tree (of a submodule: its commit)."""
+    assert tree is not None
+    listed = subprocess.run(["git", "ls-tree", "-r", "-z", tree], cwd=path, check=True, capture_output=True).stdout
+    found = {}
+    for line in listed.split(b"\0"):
+        if line:
+            head, _, name = line.partition(b"\t")
+            _, kind, oid = head.decode().split(" ")
+            content = oid
+            if kind == "blob":
+                content = subprocess.run(
+                    ["git", "cat-file", "blob", oid], cwd=path, check=True, capture_output=True
+                ).stdout.decode("utf-8", "surrogateescape")
+            found[os.fsdecode(name)] = content
+    return found
+
+
+def reasons(snapshot: Snapshot) -> dict[str, str]:
+    return {item.path: item.reason for item in snapshot.left_out}
+
+
+def test_a_clean_work_tree_is_its_commit(repo: Path, git: Git) -> None:
+    commit, tree = git(repo, "rev-parse", "HEAD", "HEAD^{tree}").split()
+
+    assert shot(repo) == Snapshot(commit=commit, head_tree=tree, tree=tree, branch="main")
+
+
+def test_a_clean_work_tree_whose_commit_is_packed_is_its_commit(repo: Path, git: Git) -> None:
+    git(repo, "gc", "-q")
+
+    assert shot(repo).tree == git(repo, "rev-parse", "HEAD^{tree}")
+
+
+def make_every_kind_of_change(repo: Path, git: Git) -> dict[str, str]:
+    """Return what the tree must hold afterwards."""
+    for name in ("staged", "both", "deleted", "removed", "to_link", "to_folder", "mode", "renamed"):
+        (repo / name).write_text(f"{name}\n")
+    (repo / "folder").mkdir()
+    (repo / "folder" / "file").write_text("in a folder\n")
+    (repo / ".gitignore").write_text("ignored*\n")
+    git(repo, "add", ".")
+    git(repo, "commit", "-qm", "base")
+    (repo / "train.py").write_text("changed\n")
+    (repo / "staged").write_text("staged change\n")
+    git(repo, "add", "staged")
+    (repo / "both").write_text("staged\n")
+    git(repo, "add", "both")
+    (repo / "both").write_text("then changed\n")
+    (repo / "deleted").unlink()
+    git(repo, "rm", "-q", "removed")
+    (repo / "to_link").unlink()
+    (repo / "to_link").symlink_to("train.py")
+    (repo / "to_folder").unlink()
+    (repo / "to_folder").mkdir()
+    (repo / "to_folder" / "inside").write_text("inside\n")
+    (repo / "folder" / "file").unlink()
+    (repo / "folder").rmdir()
+    (repo / "folder").write_text("now a file\n")
+    (repo / "mode").chmod(0o755)
+    git(repo, "mv", "renamed", "new_name")
+    (repo / "new").write_text("new\n")
+    (repo / "intended").write_text("intended\n")
+    git(repo, "add", "-N", "intended")
+    (repo / "ignored.bin").write_text("ignored\n")
+    (repo / "forced_ignored").write_text("x")
+    (repo / "ignored_but_tracked").write_text("tracked\n")
+    git(repo, "add", "-f", "ignored_but_tracked")
+    return {
+        ".gitignore": "ignored*\n",
+        "both": "then changed\n",
+        "data.csv": "x,y\n1,2\n",
+        "folder": "now a file\n",
+        "forced_ignored": "x",
+        "ignored_but_tracked": "tracked\n",
+        "intended": "intended\n",
+        "mode": "mode\n",
+        "new": "new\n",
+        "new_name": "renamed\n",
+        "staged": "staged change\n",
+        "to_folder/inside": "inside\n",
+        "to_link": "train.py",
+        "train.py": "changed\n",
+    }
+
+
+def test_every_kind_of_change_is_in_the_tree(repo: Path, git: Git) -> None:
+    expected = make_every_kind_of_change(repo, git)
+
+    snapshot = shot(repo)
+
+    assert files(repo, snapshot.tree) == expected
+    assert snapshot.dirty
+    assert snapshot.left_out == ()
+    assert snapshot.head_tree == git(repo, "rev-parse", "HEAD^{tree}")
+    modes = dict(
+        reversed(line.split(" "))
+        for line in git(repo, "ls-tree", "--format=%(objectmode) %(path)", snapshot.tree or "").splitlines()
+    )
+    assert (modes["mode"], modes["to_link"], modes["new"]) == ("100755", "120000", "100644")
+
+
+def test_nothing_of_the_users_is_touched(repo: Path, git: Git, fingerprint: Fingerprint) -> None:
+    """HEAD, index, stash, configuration, reflogs and work tree are the same bytes before and after."""
+    (repo / "data.csv").write_text("stashed\n")
+    git(repo, "stash", "-q")
+    make_every_kind_of_change(repo, git)
+    before = fingerprint(repo)
+    times = {path: os.lstat(path).st_mtime_ns for path in before}
+
+    snapshot = shot(repo)
+    protect(Repo.discover(), "refs/ledgit/active/x", snapshot)
+
+    assert fingerprint(repo) == before
+    assert {path: os.lstat(path).st_mtime_ns for path in before} == times
+    assert os.listdir(repo / ".git/ledgit") == []
+
+
+def test_a_snapshot_is_repeatable(repo: Path, git: Git) -> None:
+    make_every_kind_of_change(repo, git)
+
+    assert shot(repo) == shot(repo)
+
+
+def test_only_tracked_files_are_taken_on_request(repo: Path) -> None:
+    (repo / "new").write_text("new\n")
+    assert shot(repo, mode="tracked") == shot(repo, mode="tracked")
+    assert not shot(repo, mode="tracked").dirty
+    (repo / "train.py").write_text("changed\n")
+
+    assert files(repo, shot(repo, mode="tracked").tree) == {"data.csv": "x,y\n1,2\n", "train.py": "changed\n"}
+
+
+def test_without_a_snapshot_the_commit_is_named_all_the_same(repo: Path, git: Git, fingerprint: Fingerprint) -> None:
+    (repo / "train.py").write_text("changed\n")
+    objects = git(repo, "count-objects", "-v")
+
+    snapshot = shot(repo, mode="none")
+
+    assert (snapshot.commit, snapshot.tree, snapshot.dirty) == (git(repo, "rev-parse", "HEAD"), None, True)
+    assert git(repo, "count-objects", "-v") == objects
+    assert protect(Repo.discover(), "refs/ledgit/active/x", snapshot) is None
+
+
+def test_run_files_are_left_out_wherever_they_come_from(repo: Path, git: Git) -> None:
+    """Tracked (somebody checked out a run and committed) and untracked."""
+    run = repo / ".ledgit/run"
+    run.mkdir(parents=True)
+    (run / "params.yaml").write_text("a: 1\n")
+    (repo / ".ledgit/config.yaml").write_text("x: 1\n")
+
+    assert sorted(files(repo, shot(repo).tree)) == [".ledgit/config.yaml", "data.csv", "train.py"]
+    git(repo, "add", ".")
+    git(repo, "commit", "-qm", "run files")
+    assert sorted(files(repo, shot(repo).tree)) == [".ledgit/config.yaml", "data.csv", "train.py"]
+    assert not shot(repo).dirty
+    (run / "params.yaml").write_text("a: 2\n")
+    (run / "new.yaml").write_text("a: 2\n")
+    assert sorted(files(repo, shot(repo).tree)) == [".ledgit/config.yaml", "data.csv", "train.py"]
+    assert not shot(repo).dirty
+
+
+def test_a_repository_with_many_files_finds_run_files_as_well(repo: Path, git: Git) -> None:
+    """Above a certain size Git is asked instead of reading its index."""
+    (repo / "many").mkdir()
+    for number in range(550):
+        (repo / "many" / f"{'long' * 45}_{number}").touch()
+    (repo / ".ledgit/run").mkdir(parents=True)
+    (repo / ".ledgit/run/params.yaml").write_text("a: 1\n")
+    git(repo, "add", ".")
+    git(repo, "commit", "-qm", "many")
+    git(repo, "update-index", "--assume-unchanged", "train.py")
+    (repo / "train.py").write_text("hidden change\n")
+
+    found = files(repo, shot(repo).tree)
+
+    assert ".ledgit/run/params.yaml" not in found
+    assert found["train.py"] == "hidden change\n"
+
+
+def test_untracked_files_over_the_caps_are_left_out_and_named(repo: Path) -> None:
+    (repo / "large").write_bytes(b"x" * 1001)
+    for name, size in (("a", 600), ("b", 300), ("c", 500), ("d", 100)):
+        (repo / name).write_bytes(b"x" * size)
+
+    snapshot = shot(repo, max_file=1000, max_total=1000)
+
+    assert sorted(files(repo, snapshot.tree)) == ["b", "c", "d", "data.csv", "train.py"]
+    assert [(item.path, item.size) for item in snapshot.left_out] == [("a", 600), ("large", 1001)]
+    assert "1000 bytes together" in reasons(snapshot)["a"]
+    assert "untracked and larger" in reasons(snapshot)["large"]
+    assert snapshot.dirty
+
+
+def test_a_large_tracked_file_that_changed_keeps_its_committed_version(repo: Path) -> None:
+    (repo / "data.csv").write_bytes(b"x" * 2000)
+
+    snapshot = shot(repo, max_file=1000)
+
+    assert files(repo, snapshot.tree)["data.csv"] == "x,y\n1,2\n"
+    assert "committed version" in reasons(snapshot)["data.csv"]
+
+
+@pytest.fixture
+def filtered(repo: Path, git: Git) -> Path:
+    """A clean filter that stores text in upper case, as LFS stores pointers and git-crypt ciphers."""
+    git(repo, "config", "filter.shout.clean", "tr a-z A-Z")
+    git(repo, "config", "filter.shout.smudge", "tr A-Z a-z")
+    git(repo, "config", "filter.shout.required", "true")
+    (repo / ".gitattributes").write_text("*.secret filter=shout\n")
+    (repo / "old.secret").write_text("old\n")
+    git(repo, "add", ".")
+    git(repo, "commit", "-qm", "filtered")
+    return repo
+
+
+def test_clean_filters_apply(filtered: Path) -> None:
+    """What git-crypt encrypts must never be stored in plain."""
+    (filtered / "old.secret").write_text("changed\n")
+    (filtered / "new.secret").write_text("new\n")
+
+    found = files(filtered, shot(filtered).tree)
+
+    assert (found["old.secret"], found["new.secret"]) == ("CHANGED\n", "NEW\n")
+
+
+def test_a_large_file_that_a_filter_makes_small_is_taken(filtered: Path) -> None:
+    (filtered / "old.secret").write_bytes(b"x" * 2000)
+
+    snapshot = shot(filtered, max_file=1000)
+
+    assert files(filtered, snapshot.tree)["old.secret"] == "X" * 2000
+    assert snapshot.left_out == ()
+
+
+def test_a_filter_that_fails_leaves_only_its_files_out(filtered: Path, git: Git) -> None:
+    os.utime(filtered / "old.secret", (1, 1))
+    git(filtered, "update-index", "-q", "--refresh")
+    git(filtered, "config", "filter.shout.clean", "false")
+    (filtered / "new.secret").write_text("new\n")
+    (filtered / "new.txt").write_text("new\n")
+
+    snapshot = shot(filtered)
+
+    assert "new.secret" not in files(filtered, snapshot.tree)
+    assert "new.txt" in files(filtered, snapshot.tree)
+    assert "new.secret" in reasons(snapshot)
+
+
+def test_where_git_itself_gives_up_the_commit_is_recorded(filtered: Path, git: Git) -> None:
+    """As on a machine without git-lfs: ``git status`` fails, but the run still belongs to its commit."""
+    git(filtered, "config", "filter.shout.clean", "false")
+    (filtered / "old.secret").write_text("odd\n")  # as long as before: Git has to compare
+    assert subprocess.run(["git", "status"], cwd=filtered, capture_output=True, check=False).returncode != 0
+
+    snapshot = shot(filtered)
+
+    assert snapshot.commit == git(filtered, "rev-parse", "HEAD")
+    assert snapshot.tree == git(filtered, "rev-parse", "HEAD^{tree}")
+    assert (snapshot.dirty, snapshot.branch) == (True, "main")
+    assert "clean filter 'shout' failed" in reasons(snapshot)["."]
+
+
+def test_line_ends_are_stored_as_git_would(repo: Path, git: Git) -> None:
+    (repo / ".gitattributes").write_text("* text=auto\n")
+    git(repo, "add", ".")
+    git(repo, "commit", "-qm", "text")
+    git(repo, "config", "core.safecrlf", "true")
+    (repo / "windows.txt").write_bytes(b"a\r\nb\r\n")
+    (repo / "binary").write_bytes(b"\0\r\n")
+
+    found = files(repo, shot(repo).tree)
+
+    assert (found["windows.txt"], found["binary"]) == ("a\nb\n", "\0\r\n")
+
+
+def test_a_file_marked_assume_unchanged_is_looked_at(repo: Path, git: Git) -> None:
+    git(repo, "update-index", "--assume-unchanged", "train.py")
+    assert not shot(repo).dirty
+    assert shot(repo).tree == git(repo, "rev-parse", "HEAD^{tree}")
+    (repo / "train.py").write_text("hidden change\n")
+
+    snapshot = shot(repo)
+
+    assert files(repo, snapshot.tree)["train.py"] == "hidden change\n"
+    assert snapshot.dirty
+    assert git(repo, "ls-files", "-v", "train.py") == "h train.py"
+
+
+def test_a_file_marked_skip_worktree_stays_as_committed(repo: Path, git: Git) -> None:
+    git(repo, "update-index", "--skip-worktree", "train.py")
+    (repo / "train.py").write_text("local setting\n")
+    (repo / "new").write_text("new\n")
+
+    assert files(repo, shot(repo).tree) == {"train.py": "print('train')\n", "data.csv": "x,y\n1,2\n", "new": "new\n"}
+
+
+@pytest.mark.parametrize("index", ["false", "true"])
+@pytest.mark.parametrize("cone", ["--cone", "--no-cone"])
+def test_what_a_sparse_checkout_leaves_out_stays_in_the_tree(repo: Path, git: Git, cone: str, index: str) -> None:
+    for folder in ("in", "out/deep"):
+        (repo / folder).mkdir(parents=True)
+        (repo / folder / "file").write_text(f"{folder}\n")
+    git(repo, "add", ".")
+    git(repo, "commit", "-qm", "two folders")
+    git(repo, "sparse-checkout", "init", cone)
+    git(repo, "config", "index.sparse", index)
+    git(repo, "sparse-checkout", "set", "in")
+    assert not (repo / "out").exists()
+    assert shot(repo).tree == git(repo, "rev-parse", "HEAD^{tree}")
+    assert not shot(repo).dirty
+    (repo / "in" / "file").write_text("changed\n")
+    (repo / "in" / "new").write_text("new\n")
+
+    found = files(repo, shot(repo).tree)
+
+    assert found["out/deep/file"] == "out/deep\n"
+    assert (found["in/file"], found["in/new"]) == ("changed\n", "new\n")
+
+
+def test_a_file_written_outside_of_the_sparse_checkout_is_recorded(repo: Path, git: Git) -> None:
+    (repo / "out").mkdir()
+    (repo / "out" / "file").write_text("out\n")
+    git(repo, "add", ".")
+    git(repo, "commit", "-qm", "out")
+    git(repo, "sparse-checkout", "set", "in")
+    (repo / "out").mkdir(exist_ok=True)
+    (repo / "out" / "file").write_text("written again\n")
+
+    assert files(repo, shot(repo).tree)["out/file"] == "written again\n"
+
+
+@pytest.fixture
+def super_repo(repo: Path, git: Git, tmp_path: Path) -> Path:
+    git(tmp_path, "clone", "-q", str(repo), "library")
+    git(repo, "submodule", "add", "-q", str(tmp_path / "library"), "lib")
+    git(repo, "commit", "-qm", "submodule")
+    return repo
+
+
+def test_a_clean_submodule_is_nothing_special(super_repo: Path, git: Git) -> None:
+    snapshot = shot(super_repo)
+
+    assert (snapshot.dirty, snapshot.submodules) == (False, ())
+    assert files(super_repo, snapshot.tree)["lib"] == git(super_repo / "lib", "rev-parse", "HEAD")
+
+
+def test_changes_in_a_submodule_are_flagged(super_repo: Path, git: Git) -> None:
+    (super_repo / "lib" / "train.py").write_text("changed\n")
+    (super_repo / "lib" / "new").write_text("new\n")
+
+    snapshot = shot(super_repo)
+
+    assert snapshot.submodules == (Submodule("lib", moved=False, modified=True, untracked=True),)
+    assert snapshot.dirty
+    assert snapshot.tree == snapshot.head_tree
+
+
+def test_a_submodule_at_another_commit_is_recorded_there(super_repo: Path, git: Git) -> None:
+    git(super_repo / "lib", "commit", "-q", "--allow-empty", "-m", "moved")
+
+    snapshot = shot(super_repo)
+
+    assert snapshot.submodules == (Submodule("lib", moved=True, modified=False, untracked=False),)
+    assert files(super_repo, snapshot.tree)["lib"] == git(super_repo / "lib", "rev-parse", "HEAD")
+
+
+def test_a_submodule_that_is_not_checked_out_stays(super_repo: Path, git: Git, tmp_path: Path) -> None:
+    git(tmp_path, "clone", "-q", str(super_repo), "fresh")
+
+    snapshot = shot(tmp_path / "fresh")
+
+    assert (snapshot.dirty, snapshot.tree) == (False, git(super_repo, "rev-parse", "HEAD^{tree}"))
+
+
+def test_a_nested_repository_is_named_and_not_added(repo: Path, git: Git) -> None:
+    git(repo, "init", "-q", "nested")
+    (repo / "nested" / "file").write_text("x")
+    git(repo / "nested", "add", ".")
+    git(repo / "nested", "commit", "-qm", "x")
+    (repo / "new").write_text("new\n")
+
+    snapshot = shot(repo)
+
+    assert sorted(files(repo, snapshot.tree)) == ["data.csv", "new", "train.py"]
+    assert reasons(snapshot) == {"nested/": "a Git repository of its own"}
+
+
+def test_sockets_pipes_and_unreadable_files_do_not_stop_it(repo: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("train.py", "data.csv"):
+        (repo / name).unlink()
+    os.mkfifo(repo / "train.py")
+    with socket.socket(socket.AF_UNIX) as listening:
+        listening.bind("data.csv")
+        (repo / "secret").write_text("x")
+        (repo / "dangling").symlink_to("nowhere")
+        real = os.access
+        # Root may read everything, so the system can't refuse in every place where this runs.
+        monkeypatch.setattr(os, "access", lambda path, mode, **kw: b"secret" not in path and real(path, mode, **kw))
+        monkeypatch.setattr(os, "supports_effective_ids", {os.access})
+
+        snapshot = shot(repo)
+
+    assert files(repo, snapshot.tree) == {
+        "dangling": "nowhere",
+        "data.csv": "x,y\n1,2\n",
+        "train.py": "print('train')\n",
+    }
+    assert set(reasons(snapshot)) == {"train.py", "data.csv", "secret"}
+    assert "Permission denied" in reasons(snapshot)["secret"]
+
+
+def test_names_of_every_kind_are_kept(repo: Path) -> None:
+    names = [
+        b"new\nline",
+        b"\xff\xfe",
+        "🦉.py".encode(),
+        b" space ",
+        b'"quote"',
+        b"tab\t",
+        b"-dash",
+        b"a\\b",
+        b":(x)y",
+        b"?",
+    ]
+    for name in names:
+        Path(os.fsdecode(os.fsencode(repo) + b"/" + name)).write_text("x")
+
+    assert set(files(repo, shot(repo).tree)) == {os.fsdecode(name) for name in names} | {"train.py", "data.csv"}
+
+
+def test_a_large_file_with_an_odd_name_is_named_rightly(repo: Path) -> None:
+    Path(os.fsdecode(os.fsencode(repo) + b"/\xff")).write_bytes(b"x" * 20)
+
+    assert [item.path for item in shot(repo, max_file=10).left_out] == ["\udcff"]
+
+
+def test_before_the_first_commit_there_is_a_tree_but_no_commit(tmp_path: Path, git: Git) -> None:
+    git(tmp_path, "init", "-q", "r")
+    repo = tmp_path / "r"
+    assert shot(repo) == Snapshot(commit=None, head_tree=None, tree=EMPTY, branch="main")
+    (repo / "a").write_text("a")
+    (repo / "b").write_text("b")
+    git(repo, "add", "a")
+
+    snapshot = shot(repo)
+
+    assert files(repo, snapshot.tree) == {"a": "a", "b": "b"}
+    assert (snapshot.commit, snapshot.branch, snapshot.dirty) == (None, "main", True)
+
+
+def test_an_empty_commit_is_clean(tmp_path: Path, git: Git) -> None:
+    git(tmp_path, "init", "-q", "r")
+    git(tmp_path / "r", "commit", "-q", "--allow-empty", "-m", "x")
+
+    snapshot = shot(tmp_path / "r")
+
+    assert (snapshot.tree, snapshot.head_tree, snapshot.dirty) == (EMPTY, EMPTY, False)
+
+
+def test_a_detached_head_has_no_branch(repo: Path, git: Git) -> None:
+    git(repo, "checkout", "-q", "--detach")
+
+    snapshot = shot(repo)
+
+    assert (snapshot.branch, snapshot.commit) == (None, git(repo, "rev-parse", "HEAD"))
+
+
+def test_the_upstream_is_named(repo: Path, git: Git, tmp_path: Path) -> None:
+    git(tmp_path, "clone", "-q", str(repo), "clone")
+    git(tmp_path / "clone", "checkout", "-q", "-b", "feature/x", "--track", "origin/main")
+
+    snapshot = shot(tmp_path / "clone")
+
+    assert (snapshot.branch, snapshot.upstream) == ("feature/x", "origin/main")
+    (tmp_path / "clone" / "new").touch()
+    assert shot(tmp_path / "clone").upstream == "origin/main"
+
+
+def test_a_bare_repository_has_what_is_committed(repo: Path, git: Git, tmp_path: Path) -> None:
+    git(tmp_path, "clone", "-q", "--bare", str(repo), "bare.git")
+    git(tmp_path, "init", "-q", "--bare", "empty.git")
+    commit, tree = git(repo, "rev-parse", "HEAD", "HEAD^{tree}").split()
+
+    assert shot(tmp_path / "bare.git") == Snapshot(commit=commit, head_tree=tree, tree=tree, branch="main")
+    assert shot(tmp_path / "empty.git") == Snapshot(commit=None, head_tree=None, tree=EMPTY, branch="main")
+
+
+def test_a_linked_work_tree_is_recorded_by_itself(repo: Path, git: Git, tmp_path: Path) -> None:
+    git(repo, "worktree", "add", "-q", str(tmp_path / "linked"), "-b", "other")
+    (tmp_path / "linked" / "train.py").write_text("in the linked one\n")
+    (repo / "data.csv").write_text("in the main one\n")
+
+    snapshot = shot(tmp_path / "linked")
+
+    assert snapshot.branch == "other"
+    assert files(repo, snapshot.tree) == {"train.py": "in the linked one\n", "data.csv": "x,y\n1,2\n"}
+
+
+def conflict(repo: Path, git: Git) -> None:
+    """Two branches that change the same line, and one that deletes the other file."""
+    git(repo, "checkout", "-q", "-b", "other")
+    (repo / "train.py").write_text("other\n")
+    git(repo, "rm", "-q", "data.csv")
+    git(repo, "commit", "-qam", "other")
+    git(repo, "checkout", "-q", "main")
+    (repo / "train.py").write_text("main\n")
+    (repo / "data.csv").write_text("changed\n")
+    git(repo, "commit", "-qam", "main")
+
+
+@pytest.mark.parametrize(
+    ("command", "operation"),
+    [
+        (["merge", "other"], "merge"),
+        (["rebase", "other"], "rebase"),
+        (["rebase", "--apply", "other"], "rebase"),
+        (["cherry-pick", "other"], "cherry-pick"),
+    ],
+)
+def test_in_the_middle_of_an_operation_the_work_tree_is_recorded_as_it_is(
+    repo: Path, git: Git, fingerprint: Fingerprint, command: list[str], operation: str
+) -> None:
+    """Conflict markers and all: that is what the run ran."""
+    conflict(repo, git)
+    subprocess.run(["git", *command], cwd=repo, capture_output=True, check=False)
+    assert git(repo, "ls-files", "-u") != ""
+    before = fingerprint(repo)
+
+    snapshot = shot(repo)
+
+    assert snapshot.operation == operation
+    assert snapshot.branch == "main"
+    assert snapshot.dirty
+    assert files(repo, snapshot.tree) == {path.name: path.read_text() for path in repo.iterdir() if path.is_file()}
+    assert "<<<<<<<" in files(repo, snapshot.tree)["train.py"]
+    assert fingerprint(repo) == before
+
+
+def test_in_the_middle_of_a_bisection_the_commit_under_test_is_named(repo: Path, git: Git) -> None:
+    for number in range(4):
+        git(repo, "commit", "-q", "--allow-empty", "-m", str(number))
+    git(repo, "bisect", "start", "HEAD", "HEAD~4")
+
+    snapshot = shot(repo)
+
+    assert (snapshot.operation, snapshot.branch) == ("bisect", None)
+    assert snapshot.commit == git(repo, "rev-parse", "HEAD")
+
+
+def test_shallow_clones_are_fine(repo: Path, git: Git, tmp_path: Path) -> None:
+    git(repo, "commit", "-q", "--allow-empty", "-m", "second")
+    git(tmp_path, "clone", "-q", "--depth=1", f"file://{repo}", "shallow")
+    (tmp_path / "shallow" / "new").write_text("new\n")
+
+    assert "new" in files(tmp_path / "shallow", shot(tmp_path / "shallow").tree)
+
+
+def test_in_a_partial_clone_nothing_is_fetched(repo: Path, git: Git, tmp_path: Path) -> None:
+    """Blobs that were never downloaded are named by the tree all the same."""
+    (repo / "out").mkdir()
+    (repo / "out" / "file").write_text("elsewhere\n")
+    git(repo, "add", ".")
+    git(repo, "commit", "-qm", "out")
+    git(repo, "config", "uploadpack.allowFilter", "true")
+    git(tmp_path, "clone", "-q", "--filter=blob:none", "--sparse", f"file://{repo}", "partial")
+    partial = tmp_path / "partial"
+    (repo / ".git").rename(repo / "gone")
+    (partial / "train.py").write_text("changed\n")
+
+    snapshot = shot(partial)
+
+    listed = git(partial, "ls-tree", "-r", "--name-only", snapshot.tree or "").split()
+    assert listed == ["data.csv", "out/file", "train.py"]
+    assert git(partial, "cat-file", "blob", f"{snapshot.tree}:train.py") == "changed"
+
+
+def test_objects_borrowed_from_another_repository_are_fine(repo: Path, git: Git, tmp_path: Path) -> None:
+    git(tmp_path, "clone", "-q", "--shared", str(repo), "borrower")
+    (tmp_path / "borrower" / "new").write_text("new\n")
+
+    assert len(files(tmp_path / "borrower", shot(tmp_path / "borrower").tree)) == 3
+
+
+def test_a_split_index_is_read_and_left_alone(repo: Path, git: Git, fingerprint: Fingerprint) -> None:
+    git(repo, "config", "core.splitIndex", "true")
+    git(repo, "update-index", "--split-index")
+    git(repo, "update-index", "--assume-unchanged", "data.csv")
+    (repo / "data.csv").write_text("hidden\n")
+    (repo / "train.py").write_text("changed\n")
+    before = fingerprint(repo)
+
+    assert files(repo, shot(repo).tree) == {"data.csv": "hidden\n", "train.py": "changed\n"}
+    assert fingerprint(repo) == before
+
+
+@pytest.mark.parametrize("version", ["3", "4"])
+def test_other_index_versions_are_read(repo: Path, git: Git, version: str) -> None:
+    (repo / "intended").write_text("x")
+    git(repo, "add", "-N", "intended")
+    git(repo, "update-index", "--index-version", version)
+    git(repo, "update-index", "--assume-unchanged", "data.csv")
+    (repo / "data.csv").write_text("hidden\n")
+
+    assert files(repo, shot(repo).tree) == {"data.csv": "hidden\n", "train.py": "print('train')\n", "intended": "x"}
+
+
+def test_without_an_index_the_files_are_recorded(repo: Path) -> None:
+    (repo / ".git/index").unlink()
+
+    snapshot = shot(repo)
+
+    assert snapshot.tree == snapshot.head_tree
+    assert not (repo / ".git/index").exists()
+
+
+def test_inside_a_hook_the_repository_is_the_right_one(repo: Path, git: Git, tmp_path: Path) -> None:
+    """A pre-commit hook starts training: Git has set GIT_DIR and GIT_INDEX_FILE."""
+    (repo / "train.py").write_text("committed just now\n")
+    (repo / "new").write_text("new\n")
+    hook = repo / ".git/hooks/pre-commit"
+    code = (
+        "from ledgit.git import Repo, take_snapshot; print(take_snapshot(Repo.discover()).tree, file=open('out', 'w'))"
+    )
+    hook.write_text(f'#!/bin/sh\nenv > ../env; cd .. && cd repo && {sys.executable} -c "{code}"\n')
+    hook.chmod(0o755)
+
+    git(repo, "commit", "-qam", "from a hook")
+
+    assert "GIT_INDEX_FILE" in (tmp_path / "env").read_text()
+    assert files(repo, (repo / "out").read_text().strip()) == {
+        "data.csv": "x,y\n1,2\n",
+        "new": "new\n",
+        "train.py": "committed just now\n",
+    }
+
+
+def test_a_change_within_the_same_second_and_size_is_seen(repo: Path, git: Git) -> None:
+    """Git's "racy" entries: the copy of the index must not look newer than the original."""
+    for number in range(5):
+        (repo / "train.py").write_text(f"version {number}a\n")
+        git(repo, "add", "train.py")
+        (repo / "train.py").write_text(f"version {number}b\n")
+
+        assert files(repo, shot(repo).tree)["train.py"] == f"version {number}b\n"
+
+
+def test_a_file_watcher_is_not_started(repo: Path, git: Git, tmp_path: Path) -> None:
+    watcher = tmp_path / "watcher"
+    watcher.write_text(f"#!/bin/sh\ntouch {tmp_path}/started\n")
+    watcher.chmod(0o755)
+    git(repo, "config", "core.fsmonitor", str(watcher))
+    (repo / "train.py").write_text("changed\n")
+
+    shot(repo)
+
+    assert not (tmp_path / "started").exists()
+
+
+def test_user_settings_do_not_change_the_answer(repo: Path, git: Git) -> None:
+    (repo / "new").mkdir()
+    (repo / "new" / "file").write_text("x")
+    expected = shot(repo)
+    for name, value in {
+        "status.showUntrackedFiles": "no",
+        "status.relativePaths": "true",
+        "status.branch": "false",
+        "status.renames": "copies",
+        "core.quotePath": "true",
+        "color.status": "always",
+        "diff.ignoreSubmodules": "all",
+        "core.untrackedCache": "true",
+        "core.pager": "false",
+    }.items():
+        git(repo, "config", name, value)
+
+    assert shot(repo) == expected
+
+
+def test_code_paths_are_resolved_to_their_trees(repo: Path, git: Git) -> None:
+    (repo / "src").mkdir()
+    (repo / "src" / "a.py").write_text("a")
+
+    snapshot = shot(repo, code_paths=("src", "train.py", "nothing"))
+
+    assert snapshot.subtrees == {
+        "src": git(repo, "rev-parse", f"{snapshot.tree}:src"),
+        "train.py": git(repo, "rev-parse", "HEAD:train.py"),
+    }
+
+
+def test_the_copy_of_the_index_goes_where_it_is_told_and_away(repo: Path, tmp_path: Path) -> None:
+    (repo / "new").touch()
+    (tmp_path / "scratch").mkdir()
+
+    shot(repo, scratch=str(tmp_path / "scratch"))
+
+    assert os.listdir(tmp_path / "scratch") == []
+    assert not (repo / ".git/ledgit").exists()
+
+
+def test_with_a_damaged_index_the_commit_is_recorded(repo: Path, git: Git) -> None:
+    (repo / ".git/index").write_bytes(b"DIRC\0\0\0\2garbage")
+
+    snapshot = shot(repo)
+
+    assert snapshot.tree == git(repo, "rev-parse", "HEAD^{tree}")
+    assert "only what was committed" in reasons(snapshot)["."]
+
+
+def test_without_anything_to_record_gits_error_is_passed_on(tmp_path: Path, git: Git) -> None:
+    git(tmp_path, "init", "-q", "r")
+    (tmp_path / "r/.git/index").write_bytes(b"DIRC\0\0\0\2garbage")
+
+    with pytest.raises(GitFailed, match="index"):
+        shot(tmp_path / "r")
+
+
+def test_taking_a_snapshot_does_not_load_pygit2(repo: Path) -> None:
+    """It runs beside training: 65 ms of imports would hold up its thread."""
+    (repo / "new").touch()
+    code = (
+        "import sys; from ledgit.git import Repo, protect, take_snapshot; repo = Repo.discover()\n"
+        "assert protect(repo, 'refs/ledgit/active/x', take_snapshot(repo)); print('pygit2' in sys.modules)"
+    )
+    assert subprocess.run([sys.executable, "-c", code], capture_output=True, check=True).stdout == b"False\n"
+
+
+def test_a_snapshot_outlives_gc_once_it_is_protected(repo: Path, opened: Repo, git: Git) -> None:
+    (repo / "train.py").write_text("changed\n")
+    snapshot = take_snapshot(opened)
+    ref = "refs/ledgit/active/" + "a" * 32
+
+    commit = protect(opened, ref, snapshot, "run x", when=1_700_000_000)
+    git(repo, "checkout", "-q", "train.py")
+    git(repo, "gc", "-q", "--prune=now")
+
+    assert commit == read_ref(opened, ref) == protect(opened, ref, snapshot, "run x", when=1_700_000_000)
+    assert files(repo, snapshot.tree)["train.py"] == "changed\n"
+    assert git(repo, "log", "-1", "--format=%T %P %ct", commit or "") == f"{snapshot.tree} {snapshot.commit} 1700000000"
+
+
+def test_an_unchanged_work_tree_is_protected_by_its_own_commit(repo: Path, opened: Repo, git: Git) -> None:
+    assert protect(opened, "refs/ledgit/active/x", take_snapshot(opened)) == git(repo, "rev-parse", "HEAD")
+
+
+def test_before_the_first_commit_a_snapshot_is_protected_without_parents(tmp_path: Path, git: Git) -> None:
+    git(tmp_path, "init", "-q", "r")
+    opened = Repo.discover(str(tmp_path / "r"))
+    assert protect(opened, "refs/ledgit/active/x", take_snapshot(opened)) is None
+    (tmp_path / "r" / "a").write_text("a")
+
+    commit = protect(opened, "refs/ledgit/active/x", take_snapshot(opened))
+
+    assert commit is not None
+    assert git(tmp_path / "r", "rev-list", "--parents", commit) == commit
+
+
+def test_thousands_of_files_with_twenty_changes_cost_a_few_git_status(tmp_path: Path, git: Git) -> None:
+    """For 10,000 files 45-65 ms on a quiet machine, where git status takes 21; processor time holds on a busy one too."""
+    git(tmp_path, "init", "-q", "big")
+    big = tmp_path / "big"
+    old = time.time() - 100
+    for number in range(3_000):
+        folder = big / f"d{number % 100}"
+        folder.mkdir(exist_ok=True)
+        (folder / f"f{number}").write_text(f"{number}\n")
+        os.utime(folder / f"f{number}", (old, old))
+    git(big, "add", ".")
+    git(big, "commit", "-qm", "x")
+    opened = Repo.discover(str(big))
+    status, ours = [], []
+    for attempt in range(5):
+        for number in range(20):
+            (big / f"d{number}" / f"f{number}").write_text(f"changed {attempt}\n")
+        start = sum(os.times()[:4])
+        snapshot = take_snapshot(opened)
+        middle = sum(os.times()[:4])
+        git(big, "--no-optional-locks", "status", "--porcelain=v2", "-z", "--untracked-files=all")
+        ours.append(middle - start)
+        status.append(sum(os.times()[:4]) - middle)
+
+    assert len(git(big, "diff-tree", "-r", "--name-only", snapshot.head_tree or "", snapshot.tree or "").split()) == 20
+    assert sum(ours) < 4 * sum(status)
