@@ -256,22 +256,18 @@ def to_frame(runs: Sequence[Run]) -> Any:
         from ledgit.errors import MissingDependency
 
         raise MissingDependency("a DataFrame of runs", "pandas") from None
-    rows = []
-    for run in runs:
-        info = run_info(run)
-        row: dict[str, Any] = {
-            "run_id": info.run_id,
-            "experiment_id": info.experiment_id,
-            "status": info.status,
-            "artifact_uri": info.artifact_uri,
-            "start_time": pd.Timestamp(info.start_time, unit="ms", tz="UTC"),
-            "end_time": pd.NaT if info.end_time is None else pd.Timestamp(info.end_time, unit="ms", tz="UTC"),
-        }
-        data = run_data(run)
-        for kind, values in (("metrics", data.metrics), ("params", data.params), ("tags", data.tags)):
-            row.update((f"{kind}.{key}", values[key]) for key in sorted(values))
-        rows.append(row)
-    frame = pd.DataFrame(rows)
-    fixed = ["run_id", "experiment_id", "status", "artifact_uri", "start_time", "end_time"]
-    rest = sorted((name for name in frame.columns if name not in fixed), key=lambda name: (name.split(".")[0], name))
-    return frame.reindex(columns=fixed + rest)
+    infos, data = [run_info(run) for run in runs], [run_data(run) for run in runs]
+    columns: dict[str, Any] = {
+        "run_id": [info.run_id for info in infos],
+        "experiment_id": [info.experiment_id for info in infos],
+        "status": [info.status for info in infos],
+        "artifact_uri": [info.artifact_uri for info in infos],
+        "start_time": pd.to_datetime([info.start_time for info in infos], unit="ms", utc=True),
+        "end_time": pd.to_datetime([info.end_time for info in infos], unit="ms", utc=True),
+    }
+    # As in MLflow: what a run lacks is NaN among the metrics, None among params and tags.
+    for kind, missing in (("metrics", float("nan")), ("params", None), ("tags", None)):
+        values: list[dict[str, Any]] = [getattr(one, kind) for one in data]
+        for key in sorted({key for one in values for key in one}):
+            columns[f"{kind}.{key}"] = [one.get(key, missing) for one in values]
+    return pd.DataFrame(columns)

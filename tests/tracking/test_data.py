@@ -78,7 +78,14 @@ def test_mlflows_own_datasets_are_understood(repo: Path) -> None:
         digest = "abcd1234"
 
         def to_dict(self) -> dict[str, str | None]:
-            return {"name": "n", "digest": "abcd1234", "source": "{}", "source_type": "code", "schema": None, "profile": "{}"}
+            return {
+                "name": "n",
+                "digest": "abcd1234",
+                "source": "{}",
+                "source_type": "code",
+                "schema": None,
+                "profile": "{}",
+            }
 
     with ledgit.start_run() as run:
         ledgit.log_input(Foreign(), "training")

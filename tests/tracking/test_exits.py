@@ -63,7 +63,11 @@ def start(repo: Path, code: str) -> subprocess.Popen[str]:
     import textwrap
 
     process = subprocess.Popen(
-        [sys.executable, "-c", textwrap.dedent(code)], cwd=repo, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+        [sys.executable, "-c", textwrap.dedent(code)],
+        cwd=repo,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
     )
     assert process.stdout is not None
     assert "ready\n" == process.stdout.readline()
@@ -152,4 +156,6 @@ def test_the_environment_names_repository_and_experiment(repo: Path, tmp_path: P
         env = {**os.environ, "LEDGIT_REPO": str(repo), variable: f"from {variable}"}
         subprocess.run([sys.executable, "-c", "import ledgit; ledgit.start_run()"], cwd=tmp_path, env=env, check=True)
 
-    assert {"from LEDGIT_EXPERIMENT", "from MLFLOW_EXPERIMENT_NAME"} == {run.experiment for run in ledgit.open(repo).runs}
+    assert {"from LEDGIT_EXPERIMENT", "from MLFLOW_EXPERIMENT_NAME"} == {
+        run.experiment for run in ledgit.open(repo).runs
+    }

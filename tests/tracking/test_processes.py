@@ -23,7 +23,7 @@ def in_thread(work: Callable[[], object]) -> None:
     def guarded() -> None:
         try:
             work()
-        except BaseException as error:  # noqa: BLE001 - handed to the test
+        except BaseException as error:
             errors.append(error)
 
     thread = threading.Thread(target=guarded)

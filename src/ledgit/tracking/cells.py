@@ -19,7 +19,7 @@ def record_cells(run: StoreRun, since: int) -> None:
 
     Args:
         run: The run that is about to end.
-        since: IPython's execution count when the run started.
+        since: What :func:`ledgit.tracking.session.cell_number` said when the run started.
     """
     import sys
 

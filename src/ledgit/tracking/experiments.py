@@ -201,6 +201,16 @@ def _all(view: str) -> list[Experiment]:
     return found
 
 
+def _find(reference: str) -> Experiment:
+    """Return the experiment with this id or, for scripts that pass one, this name."""
+    everything = _all("all")
+    for key in ("id", "name"):
+        for experiment in everything:
+            if getattr(experiment, key) == reference:
+                return experiment
+    raise ExperimentNotFound(reference)
+
+
 def _fresh(name: str) -> Experiment:
     from ledgit.repository import Experiment
     from ledgit.store import check_experiment, experiment_id
@@ -230,7 +240,7 @@ def for_new_run(experiment_id: str | None) -> str:
     """
     from ledgit.store import read_experiments
 
-    label = current_label() if experiment_id is None else session.repository().experiment(str(experiment_id)).label
+    label = current_label() if experiment_id is None else _find(str(experiment_id)).label
     # Without a ledger (no experiment was ever spoken of) this is a look at one file.
     record = read_experiments(session.repo()).get(label)
     if record is not None:

@@ -205,10 +205,11 @@ def start_run(
             raise UsageError(f"the description is given twice: as description= and as the tag {NOTE!r}")
         given[NOTE] = description
     monitored = session.monitoring() if log_system_metrics is None else log_system_metrics
+    plan = None
     if monitored:
-        from ledgit.tracking.system_metrics import check_installed
+        from ledgit.tracking import system_metrics
 
-        check_installed()  # before there is a run that would have to be ended
+        plan = system_metrics.make_plan()  # what is wrong with it shows before there is a run to end
     wanted = run_id or environment("LEDGIT_RUN_ID", "MLFLOW_RUN_ID")
     if wanted is not None:
         if run_id is None:
@@ -218,11 +219,9 @@ def start_run(
     else:
         run = _new(experiment_id, run_name, parent_run_id, given, local.stack if nested else stack)
     _push(run)
-    if monitored:
-        from ledgit.tracking.system_metrics import Monitor
-
-        run._monitor = Monitor(run.store)
-        run._monitor.start()
+    if plan is not None:
+        run._monitor = system_metrics.Monitor(run.store, plan)
+        run._monitor.start(resumed=wanted is not None)
     return run
 
 

@@ -221,9 +221,12 @@ def cell_number() -> int | None:
     """Return the number of the notebook cell that is being executed; None outside a notebook."""
     import sys
 
-    kernel = sys.modules.get("ipykernel")
-    shell = sys.modules["IPython"].get_ipython() if kernel is not None and "IPython" in sys.modules else None
-    return None if shell is None else int(shell.execution_count)
+    if "ipykernel" not in sys.modules or "IPython" not in sys.modules:
+        return None
+    shell = sys.modules["IPython"].get_ipython()
+    # The list of inputs begins with an empty one and ends with the cell that is executed now;
+    # when the execution counter moves depends on IPython's version.
+    return None if shell is None else len(shell.history_manager.input_hist_raw) - 1
 
 
 def shared(run: ActiveRun) -> bool:

@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import os
 import threading
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from ledgit.errors import ConfigError, InvalidValue, MissingDependency
@@ -23,10 +24,11 @@ if TYPE_CHECKING:
 
 __all__ = [
     "Monitor",
-    "check_installed",
+    "Plan",
     "disable_system_metrics_logging",
     "enable_system_metrics_logging",
     "enabled",
+    "make_plan",
     "set_system_metrics_node_id",
     "set_system_metrics_samples_before_logging",
     "set_system_metrics_sampling_interval",
@@ -105,42 +107,50 @@ def _number(value: float | None, names: tuple[str, str], default: float) -> floa
     return number
 
 
-def check_installed() -> Any:
-    """Return psutil.
+@dataclass(frozen=True)
+class Plan:
+    """How a run is monitored: seconds between samples, samples a point, prefix of the names."""
+
+    psutil: Any
+    interval: float
+    samples: int
+    prefix: str
+
+
+def make_plan() -> Plan:
+    """Return how a run started now is monitored, by the settings and the environment.
 
     Raises:
-        MissingDependency: It is not installed.
+        MissingDependency: psutil is not installed.
+        ConfigError: A variable's value is no number above zero.
     """
     try:
         import psutil
     except ImportError as error:
         raise MissingDependency("logging system metrics", "psutil") from error
-    return psutil
+    interval = _number(_interval, ("LEDGIT_SYSTEM_METRICS_INTERVAL", "MLFLOW_SYSTEM_METRICS_SAMPLING_INTERVAL"), 10.0)
+    samples = _number(_samples, ("LEDGIT_SYSTEM_METRICS_SAMPLES", "MLFLOW_SYSTEM_METRICS_SAMPLES_BEFORE_LOGGING"), 1.0)
+    node = _node or session.environment("LEDGIT_SYSTEM_METRICS_NODE_ID", "MLFLOW_SYSTEM_METRICS_NODE_ID")
+    return Plan(psutil, interval, max(1, int(samples)), f"{PREFIX}{node}/" if node else PREFIX)
 
 
 class Monitor:
     """A thread that samples the machine and logs into one run until :meth:`stop`."""
 
-    def __init__(self, run: StoreRun) -> None:
-        self._psutil = check_installed()
+    def __init__(self, run: StoreRun, plan: Plan) -> None:
         self._run = run
-        self._interval = _number(
-            _interval, ("LEDGIT_SYSTEM_METRICS_INTERVAL", "MLFLOW_SYSTEM_METRICS_SAMPLING_INTERVAL"), 10.0
-        )
-        self._samples = int(
-            _number(_samples, ("LEDGIT_SYSTEM_METRICS_SAMPLES", "MLFLOW_SYSTEM_METRICS_SAMPLES_BEFORE_LOGGING"), 1)
-        )
-        node = _node or session.environment("LEDGIT_SYSTEM_METRICS_NODE_ID", "MLFLOW_SYSTEM_METRICS_NODE_ID")
-        self._prefix = f"{PREFIX}{node}/" if node else PREFIX
+        self._plan = plan
+        self._psutil = plan.psutil
         self._stop = threading.Event()
         self._thread: threading.Thread | None = None
         self._step = 0
         self._network = self._counters()
         self._gpus = _gpus()
 
-    def start(self) -> None:
+    def start(self, *, resumed: bool = False) -> None:
         """Begin; a resumed run goes on behind the steps it has."""
-        self._step = _next_step(self._run, f"{self._prefix}cpu_utilization_percentage")
+        if resumed:
+            self._step = _next_step(self._run, f"{self._plan.prefix}cpu_utilization_percentage")
         self._psutil.cpu_percent()  # the first call only sets the starting point
         self._thread = threading.Thread(target=self._loop, name="ledgit-system-metrics", daemon=True)
         self._thread.start()
@@ -153,10 +163,10 @@ class Monitor:
 
     def _loop(self) -> None:
         gathered: list[dict[str, float]] = []
-        while not self._stop.wait(self._interval):
+        while not self._stop.wait(self._plan.interval):
             try:
                 gathered.append(self.sample())
-                if len(gathered) >= self._samples:
+                if len(gathered) >= self._plan.samples:
                     self._log(gathered)
                     gathered = []
             except Exception as error:
@@ -171,7 +181,7 @@ class Monitor:
             values = [sample[name] for sample in gathered if name in sample]
             # Counters are totals: their newest value counts, not a mean.
             value = values[-1] if name.startswith("network_") else round(sum(values) / len(values), 1)
-            points.append((self._prefix + name, value, self._step, None))
+            points.append((self._plan.prefix + name, value, self._step, None))
         self._run.log_batch(metrics=points)
         self._step += 1
 
@@ -200,9 +210,8 @@ class Monitor:
 
 
 def _next_step(run: StoreRun, name: str) -> int:
-    points = run.read().histories.get(name)
-    steps = [-1, *points.steps] if points is not None else [-1]
-    return max(steps) + 1
+    known = session.repository(run.repo).run(run.id)
+    return max(known.history(name).steps) + 1 if name in known.metrics else 0
 
 
 def _gpus() -> list[Any]:
