@@ -136,3 +136,38 @@ def test_on_a_terminal_the_child_has_a_terminal(tmp_path: Path) -> None:
     assert process.wait(timeout=30) == 0
     assert shown == b"True True\r\ntwo\r\n"
     assert log.read_bytes() == b"True True\ntwo\n"
+
+
+def test_the_two_streams_do_not_meet_within_a_line(tmp_path: Path) -> None:
+    log = tmp_path / "log"
+    code = """
+import os
+for n in range(200):
+    for part in (b"x", b"x\\n"):
+        os.write(1, part.replace(b"x", b"o"))
+        os.write(2, part.replace(b"x", b"e"))
+"""
+    drive(log, *python(code))
+
+    assert sorted(log.read_bytes().splitlines()) == [b"ee"] * 200 + [b"oo"] * 200
+
+
+def test_a_last_line_without_an_end_is_kept(tmp_path: Path) -> None:
+    log = tmp_path / "log"
+    drive(log, *python("import os; os.write(1, b'no end')"))
+
+    assert log.read_bytes() == b"no end"
+
+
+def test_output_beyond_the_limit_is_shown_but_not_kept(tmp_path: Path) -> None:
+    log = tmp_path / "log"
+    driver = DRIVER.replace("import sys\n", "import sys\nimport ledgit.cli.child as child\nchild.MOST_KEPT = 10\n", 1)
+    done = subprocess.run(
+        [sys.executable, "-c", driver, str(log), *python("print('x' * 8); print('y' * 8); print('z' * 8)")],
+        capture_output=True,
+        check=True,
+        stdin=subprocess.DEVNULL,
+    )
+
+    assert done.stdout == b"x" * 8 + b"\n" + b"y" * 8 + b"\n" + b"z" * 8 + b"\n"
+    assert log.read_bytes() == b"x" * 8 + b"\ny" + b"\n[ledgit: further output was not kept]\n"

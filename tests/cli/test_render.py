@@ -43,7 +43,7 @@ def test_a_narrow_terminal_cuts_names_before_it_drops_columns() -> None:
 
 @given(ROWS, st.integers(12, 60))
 def test_a_table_never_is_wider_than_the_terminal(rows: list[tuple[str, str, str]], limit: int) -> None:
-    lines, shown = render.table([render.Column("x", least=4)] + columns()[1:], rows, style=PLAIN, limit=limit)
+    lines, shown = render.table([render.Column("x", least=4), *columns()[1:]], rows, style=PLAIN, limit=limit)
 
     assert all(text.width(line) <= limit for line in lines)
     assert len(lines) == len(rows) + 1

@@ -64,8 +64,9 @@ def test_padded_text_has_the_width_asked_for(value: str, columns: int, right: bo
 
 @pytest.mark.parametrize(
     ("value", "shown"),
-    [(1.0, "1"), (0.1, "0.1"), (1 / 3, "0.33333"), (float("nan"), "nan"), (float("-inf"), "-inf"), (10**20, str(10**20)),
-     (1e-7, "1e-07"), (True, "True"), (123456.0, "123456"), (-0.0, "0")],
+    [(1.0, "1"), (0.1, "0.1"), (1 / 3, "0.33333"), (-0.0, "0"), (float("nan"), "nan"), (float("-inf"), "-inf"),
+     (1e-7, "1e-07"), (True, "True"), (123456.0, "123456"),
+     (10**20, str(10**20))],
 )  # fmt: skip
 def test_numbers_are_short(value: float, shown: str) -> None:
     assert text.number(value) == shown

@@ -50,6 +50,7 @@ def test_anything_else_is_refused_with_examples(given: str) -> None:
 @given(st.text(max_size=20))
 def test_no_text_breaks_it(given: str) -> None:
     try:
-        assert isinstance(parse_since(given, NOW), int)
-    except InvalidValue as error:
-        assert error.what == "time"
+        found = parse_since(given, NOW)
+    except InvalidValue:
+        return
+    assert isinstance(found, int)

@@ -24,7 +24,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         code = _run(list(sys.argv[1:] if argv is None else argv))
         sys.stdout.flush()
     except LedgitError as error:
-        return _fail(error)
+        return _fail(error, str(error))
     except KeyboardInterrupt:
         sys.stderr.write("\n")
         return INTERRUPTED
@@ -33,10 +33,10 @@ def main(argv: Sequence[str] | None = None) -> int:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 0
     except OSError as error:
-        if os.environ.get("LEDGIT_TRACEBACK") == "1":
-            raise
-        _say(f"{error.filename}: {error.strerror}" if error.filename and error.strerror else str(error))
-        return 1
+        return _fail(error, f"{error.filename}: {error.strerror}" if error.filename and error.strerror else str(error))
+    except Exception as error:  # a traceback is for who asks for it
+        what = f"{type(error).__name__}: {error}"
+        return _fail(error, f"unexpected {what}; please report it, with what LEDGIT_TRACEBACK=1 shows")
     return code
 
 
@@ -61,7 +61,7 @@ def _run(words: list[str]) -> int:
 
     try:
         parser = build(command)
-        args = parser.parse_args(parser.joined(rest))
+        args = parser.read(rest)
     except SystemExit as stop:  # argparse leaves this way after --help
         return int(stop.code or 0)
     code: int = args.run(args)
@@ -104,14 +104,14 @@ def _unknown(command: str) -> str:
     return f"there is no command {command!r}; {hint}"
 
 
-def _fail(error: LedgitError) -> int:
+def _fail(error: Exception, message: str) -> int:
     if os.environ.get("LEDGIT_TRACEBACK") == "1":
         import traceback
 
         traceback.print_exception(error)
     else:
-        _say(str(error))
-    return error.exit_code
+        _say(message)
+    return error.exit_code if isinstance(error, LedgitError) else 1
 
 
 def _say(message: str) -> None:

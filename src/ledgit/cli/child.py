@@ -12,6 +12,7 @@ from typing import IO, Any
 
 # Output beyond this is still shown, but no longer kept.
 MOST_KEPT = 256 << 20
+_LONGEST_LINE = 1 << 16
 _SIGNALS = ("SIGINT", "SIGTERM", "SIGHUP", "SIGQUIT", "SIGUSR1", "SIGUSR2", "SIGCONT", "SIGWINCH")
 
 
@@ -28,6 +29,7 @@ class Child:
     def __init__(self, command: Sequence[str], environ: Mapping[str, str], log: IO[bytes] | None) -> None:
         self.command, self.environ, self.log = list(command), dict(environ), log
         self._kept = 0
+        self._held: dict[int, bytes] = {}
         self._process: subprocess.Popen[bytes] | None = None
         self._early: list[int] = []
         self._terminal: int | None = None
@@ -54,6 +56,8 @@ class Child:
             for descriptor in set(theirs):
                 os.close(descriptor)
             self._copy(sources)
+            for held in self._held.values():
+                self._log(held)
             return self._wait()
         finally:
             _give_back(handlers)
@@ -113,19 +117,32 @@ class Child:
                     open_ones.discard(descriptor)
 
     def _write(self, target: int, data: bytes) -> None:
+        """Keep *data*, then show it: what somebody has seen is in the log."""
+        self._keep(target, data)
         view = memoryview(data)
         try:
             while view:
                 view = view[os.write(target, view) :]
         except BrokenPipeError:
             pass  # our reader left; the child goes on, and the log with it
-        assert self.log is not None
+
+    def _keep(self, target: int, data: bytes) -> None:
+        """Write whole lines into the log, so that the two streams don't meet within one."""
+        held = self._held.get(target, b"") + data
+        end = max(held.rfind(b"\n"), held.rfind(b"\r")) + 1
+        if len(held) - end > _LONGEST_LINE:
+            end = len(held)
+        self._held[target] = held[end:]
+        self._log(held[:end])
+
+    def _log(self, data: bytes) -> None:
         left = MOST_KEPT - self._kept
-        if left > 0:
-            self.log.write(data[:left])
-            self._kept += len(data)
-            if self._kept >= MOST_KEPT:
-                self.log.write(b"\n[ledgit: further output was not kept]\n")
+        if self.log is None or not data or left <= 0:
+            return
+        self.log.write(data[:left])
+        self._kept += len(data)
+        if self._kept >= MOST_KEPT:
+            self.log.write(b"\n[ledgit: further output was not kept]\n")
 
     def _take_signals(self) -> dict[int, Any]:
         numbers = [getattr(signal, name) for name in _SIGNALS if hasattr(signal, name)]

@@ -63,8 +63,9 @@ def choose(runs: Sequence[Run], wanted: str | None = None) -> Chosen:
         if not found and runs:
             from difflib import get_close_matches
 
-            near = get_close_matches(word, available, n=2)
-            hint = f" (did you mean {' or '.join(near)}?)" if near else ""
+            bare = {name.partition(".")[2] or name: name for name in reversed(available)}
+            near = [bare.get(name, name) for name in get_close_matches(word, [*available, *bare], n=2)]
+            hint = f" (did you mean {' or '.join(dict.fromkeys(near))}?)" if near else ""
             raise UsageError(f"no listed run has a column {word!r}{hint}")
         names += found
     return Chosen(list(dict.fromkeys(names)))

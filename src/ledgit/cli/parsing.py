@@ -19,12 +19,27 @@ class _Formatter(argparse.RawDescriptionHelpFormatter):
 
         super().__init__(prog, max_help_position=30, width=min(columns(), 100))
 
+    def _fill_text(self, text: str, width: int, indent: str) -> str:
+        """Fill paragraphs; examples and tables stay as they are."""
+        if text.startswith(("examples:", "exit codes:")):
+            return super()._fill_text(text, width, indent)
+        from textwrap import fill
+
+        return "\n\n".join(fill(part, width) for part in text.split("\n\n"))
+
 
 class Parser(argparse.ArgumentParser):
     """An argument parser whose errors are `UsageError`, so one place prints them."""
 
     #: Options whose value may begin with a dash, as ``--sort -accuracy``.
     dashed: frozenset[str] = frozenset()
+
+    def read(self, words: Sequence[str]) -> argparse.Namespace:
+        """Parse *words*; options may stand between, before and after the other arguments."""
+        words = self.joined(words)
+        if any(action.nargs == argparse.REMAINDER for action in self._actions):
+            return self.parse_args(words)
+        return self.parse_intermixed_args(words)
 
     def joined(self, words: Sequence[str]) -> list[str]:
         """Return *words* with the values of `dashed` options tied to them, so that argparse sees values."""

@@ -144,7 +144,7 @@ def _unicode(value: str) -> str:
 def csv_text(titles: Sequence[str], rows: Iterable[Sequence[object]]) -> str:
     """Return rows as CSV: RFC 4180 quoting, Unix line ends, a line a row; an absent value is empty.
 
-    Line breaks and controls in values are spelled out (``\\n``); JSON has them as they are.
+    Line breaks and controls in values are spelled out; JSON has them as they are.
     """
     import csv
     import io

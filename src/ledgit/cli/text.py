@@ -119,6 +119,11 @@ def scalar(value: object, digits: int = 5) -> str:
     return "" if value is None else clean(str(value))
 
 
+def exact(value: object) -> str:
+    """Format any value on one harmless line, floats with every digit that counts."""
+    return clean(repr(value) if isinstance(value, float) else str(value))
+
+
 def apart(values: list[float], digits: int = 5) -> list[str]:
     """Format numbers so that different ones look different: with more digits where it takes them."""
     for places in range(digits, 18):

@@ -34,8 +34,26 @@ PART_SUFFIX = ".log"
 
 def encode(kind: str, data: dict[str, Any]) -> bytes:
     """Return the record of *kind* with the JSON object *data*, which must hold ``at``."""
-    payload = kind.encode() + b"\t" + orjson.dumps(data)
+    payload = kind.encode() + b"\t" + _dumps(data)
     return b"\n%08x %b" % (crc32(payload), payload)
+
+
+def _dumps(data: dict[str, Any]) -> bytes:
+    try:
+        return orjson.dumps(data)
+    except TypeError:  # a path whose bytes are no UTF-8: only the slower library writes surrogates
+        import json
+
+        return json.dumps(data).encode("ascii")
+
+
+def _loads(text: bytes) -> Any:
+    try:
+        return orjson.loads(text)
+    except ValueError:
+        import json
+
+        return json.loads(text)
 
 
 def encode_metric(key: str, value: float, step: int, timestamp: int) -> bytes:
@@ -101,7 +119,7 @@ def parse_lines(data: bytes, histories: dict[str, Points]) -> tuple[list[tuple[i
             last = max(last, stamp)
             continue
         kind, _, text = payload.partition(b"\t")
-        item = orjson.loads(text)
+        item = _loads(text)
         clock = max(clock, int(item["at"]))
         events.append((clock, kind.decode(), item))
     return events, torn, max(last, clock)

@@ -13,9 +13,9 @@ Put a run's code, or its params, into the work tree. Files with uncommitted chan
 the command stops and lists them. HEAD and the index stay as they are, so 'git diff' shows what came.
 """
 EPILOG = """
-ledgit apply calm-owl                            all files as they were
-ledgit apply calm-owl train.py src/              only these
-ledgit apply calm-owl --params params.yaml       its params into a YAML or JSON file
+ledgit apply calm-owl                   all files as they were
+ledgit apply calm-owl train.py src/     only these
+ledgit apply calm-owl --params params.yaml  its params into a YAML or JSON file
 """
 
 

@@ -13,9 +13,9 @@ the commit that was checked out. The run's own files are not in it, so such bran
 out.
 """
 EPILOG = """
-ledgit branch calm-owl                           a branch named calm-owl
+ledgit branch calm-owl                  a branch named calm-owl
 ledgit branch calm-owl faster-loader && git switch faster-loader
-ledgit branch calm-owl --with-run                with params and metrics in runs/calm-owl/, for a pull request
+ledgit branch calm-owl --with-run       with its files in runs/calm-owl/, for a pull request
 """
 
 

@@ -12,9 +12,9 @@ Print the completion script for a shell. It completes commands, options, files, 
 experiments of the repository you are in.
 """
 EPILOG = """
-eval "$(ledgit completion bash)"                 in ~/.bashrc
+eval "$(ledgit completion bash)"        in ~/.bashrc
 ledgit completion zsh > ~/.zsh/functions/_ledgit
-ledgit completion tcsh > ~/.ledgit.tcsh          and 'source' it in ~/.tcshrc
+ledgit completion tcsh > ~/.ledgit.tcsh  and 'source' it in ~/.tcshrc
 """
 SHELLS = ("bash", "zsh", "tcsh")
 # The names come from a hidden use of this command; a repository that can't be read completes nothing.

@@ -11,7 +11,7 @@ Build a scratch repository, train real scikit-learn models in it on data that sc
 what the commands say about the runs. Needs scikit-learn, no network, and less than a minute.
 """
 EPILOG = """
-ledgit demo                                      in ./ledgit-demo
+ledgit demo                             in ./ledgit-demo
 ledgit demo /tmp/demo
 """
 

@@ -20,8 +20,8 @@ code it was made from, else the run before it in its experiment.
 """
 EPILOG = """
 ledgit diff calm-owl brave-fox
-ledgit diff calm-owl                             against what it was made from
-ledgit diff calm-owl brave-fox -p                with the code's changes line by line
+ledgit diff calm-owl                    against what it was made from
+ledgit diff calm-owl brave-fox -p       with the code's changes line by line
 ledgit diff $(ledgit ls -n 4 --json | jq -r '.[].id')
 """
 

@@ -14,7 +14,7 @@ done without you. The exit code is 1 while a problem is left; hints do not count
 EPILOG = """
 ledgit doctor
 ledgit doctor --mend
-ledgit doctor --finalize 1a2b3c4d                a lost run of another machine that is known to be dead
+ledgit doctor --finalize 1a2b3c4d       a lost run of another machine that is known to be dead
 """
 
 

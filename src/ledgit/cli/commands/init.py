@@ -13,7 +13,7 @@ refs out of 'git log' decorations, and finalizes runs that killed processes left
 """
 EPILOG = """
 ledgit init
-ledgit init --config                             also write a .ledgit/config.yaml to edit and commit
+ledgit init --config                    also write a .ledgit/config.yaml to edit and commit
 """
 
 

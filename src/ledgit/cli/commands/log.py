@@ -12,7 +12,7 @@ deletion, resumed logging). Each line is a commit that 'git show' explains.
 """
 EPILOG = """
 ledgit log calm-owl
-git show --stat $(ledgit rev --head calm-owl)    the newest edit
+git show --stat $(ledgit rev --head calm-owl)  the newest edit
 """
 
 
@@ -38,6 +38,7 @@ def run(args: argparse.Namespace) -> int:
         when = text.moment(entry.when).replace("T", " ").removesuffix("Z")
         author = text.clean(entry.author.partition(" <")[0])
         lines.append(f"{style.yellow(entry.commit[:8])}  {when}  {author}  {style.bold(text.clean(entry.subject))}")
-        lines += [f"          {text.clean(change)}" for change in entry.changes]
+        changes = [change for change in entry.changes if not entry.subject.startswith(change)]
+        lines += [f"          {text.clean(change)}" for change in changes]
     terminal.write("\n".join(lines) + "\n", page=True)
     return 0

@@ -21,11 +21,11 @@ FILTER is MLflow's grammar and more: metrics.NAME, params.NAME, tags.NAME and at
 start_time, user, branch, commit), compared by = != < <= > >= LIKE ILIKE IN, joined by AND, OR, NOT.
 """
 EPILOG = """
-ledgit ls                                       the newest runs
+ledgit ls                               the newest runs
 ledgit ls 'metrics.accuracy > 0.9 and params.model = "forest"'
-ledgit ls --branch main --sort -accuracy        best runs of a branch first
+ledgit ls --branch main --sort -accuracy  best runs of a branch first
 ledgit ls --since 2d --mine --columns name,lr,metrics.*
-ledgit ls --json | jq '.[].metrics.accuracy'    for scripts
+ledgit ls --json | jq '.[].metrics.accuracy'  for scripts
 """
 SHOWN = 100
 
@@ -103,7 +103,23 @@ def _select(args: argparse.Namespace) -> RunSet:
         runs = runs.since(parse_since(args.since))
     if args.mine:
         runs = runs.mine()
-    return runs.sort(*args.sort) if args.sort else runs
+    return runs.sort(*(_sort_key(runs, key) for key in args.sort)) if args.sort else runs
+
+
+def _sort_key(runs: RunSet, text: str) -> str:
+    """Return a sort key with its kind: ``-accuracy`` is ``-metrics.accuracy`` where a run has that metric."""
+    from ledgit.query import ATTRIBUTES
+
+    name, _, direction = text.strip().partition(" ")
+    sign = name[:1] if name[:1] in ("-", "+") else ""
+    name = name.removeprefix(sign)
+    if not name or "." in name or "(" in name or '"' in name or "," in text or name.lower() in ATTRIBUTES:
+        return text
+    for kind in columns.KINDS:
+        if any(name in getattr(run, kind) for run in runs):
+            quoted = name if name.isidentifier() else f"`{name}`"
+            return f"{sign}{kind}.{quoted} {direction}".strip()
+    return text
 
 
 def _print(args: argparse.Namespace, runs: list[Run]) -> None:

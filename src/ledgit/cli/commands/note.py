@@ -14,7 +14,7 @@ is. Every version is kept: 'ledgit log RUN' lists them.
 """
 EPILOG = """
 ledgit note calm-owl -m 'best so far, but see #12'
-ledgit note calm-owl -F findings.md              from a file; '-' is standard input
+ledgit note calm-owl -F findings.md     from a file; '-' is standard input
 ledgit note calm-owl --show
 """
 NOTE_TAG = "mlflow.note.content"

@@ -23,9 +23,9 @@ Numbers and true/false are stored as such, everything else as text.
 """
 EPILOG = """
 ledgit record -p lr=0.1 -m accuracy=0.93 -t kind=baseline model.bin
-id=$(ledgit record --start -p lr=0.1)           keep a run open
-ledgit record --run $id -m loss=0.7 --step 1    one point of a metric
-ledgit record --run $id --finish report.txt     and the end
+id=$(ledgit record --start -p lr=0.1)  keep a run open
+ledgit record --run $id -m loss=0.7 --step 1  one point of a metric
+ledgit record --run $id --finish report.txt  and the end
 """
 
 

@@ -12,9 +12,9 @@ Print the commit of a run, for use with plain Git: it holds the code as it ran, 
 and the run's files below .ledgit/run. It never changes; --head is the newest edit on top of it.
 """
 EPILOG = """
-git show $(ledgit rev calm-owl)                  what the run was
-git diff $(ledgit rev calm-owl) -- train.py      its code against yours
-git log $(ledgit rev --head calm-owl)            its edits
+git show $(ledgit rev calm-owl)         what the run was
+git diff $(ledgit rev calm-owl) -- train.py  its code against yours
+git log $(ledgit rev --head calm-owl)   its edits
 git worktree add ../then $(ledgit rev calm-owl)  its files, beside yours
 """
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from ledgit.cli import context, parsing, render, terminal, text
 from ledgit.compare import direction, sparkline
-from ledgit.errors import LedgitError, RunNotFound
+from ledgit.errors import LedgitError, NotFound
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -22,9 +22,9 @@ Show one run: params, metrics with their histories, tags, note, code, data, envi
 Without RUN, the newest one.
 """
 EPILOG = """
-ledgit show                                      the newest run
+ledgit show                             the newest run
 ledgit show calm-owl
-ledgit show calm-owl --packages                  with everything that was installed
+ledgit show calm-owl --packages         with everything that was installed
 ledgit show calm-owl --json | jq .metrics
 """
 NOTE_TAG = "mlflow.note.content"
@@ -44,7 +44,8 @@ def run(args: argparse.Namespace) -> int:
     repository = context.repository()
     found = repository.run(args.ref) if args.ref else repository.runs.first()
     if found is None:
-        raise RunNotFound("the newest run")
+        terminal.note("ledgit: there are no runs yet")
+        return NotFound.exit_code
     record = found.record()
     if args.format == "json":
         terminal.write(render.json_text(as_dict(found, record)))
@@ -183,7 +184,7 @@ class _Page:
 
     def _pairs(self, values: object) -> list[str]:
         items = dict(values)  # type: ignore[call-overload]
-        rows = [[text.clean(key), text.scalar(items[key], 17)] for key in sorted(items)]
+        rows = [[text.clean(key), text.exact(items[key])] for key in sorted(items)]
         return self._table([render.Column("name"), render.Column("value", least=8)], rows)
 
     def _metrics(self) -> list[str]:

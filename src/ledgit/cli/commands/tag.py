@@ -13,9 +13,9 @@ An edit is a commit on top of the run, so 'ledgit log RUN' shows who did it.
 """
 EPILOG = """
 ledgit tag calm-owl keep=yes stage=candidate
-ledgit tag calm-owl stage-                       delete one
-ledgit tag calm-owl                              print all
-ledgit ls 'tags.keep = "yes"'                    and find it again
+ledgit tag calm-owl stage-              delete one
+ledgit tag calm-owl                     print all
+ledgit ls 'tags.keep = "yes"'           and find it again
 """
 
 

@@ -11,7 +11,7 @@ HELP = "Print the versions of Ledgit, Python, Git and the libraries Ledgit uses:
 EPILOG = """
 ledgit version
 ledgit version --json
-ledgit --version                                 only Ledgit's, at once
+ledgit --version                        only Ledgit's, at once
 """
 LIBRARIES = ("pygit2", "dvc", "PyYAML", "textual", "orjson", "lark")
 

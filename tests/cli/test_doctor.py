@@ -1,0 +1,153 @@
+"""``ledgit init`` and ``ledgit doctor``."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+Cli = Callable[..., Any]
+Record = Callable[..., str]
+Git = Callable[..., str]
+
+
+def found(cli: Cli, code: int = 0) -> list[tuple[str, str]]:
+    return [(item["level"], item["mend"]) for item in cli("doctor", "--json", code=code).json["findings"]]
+
+
+def killed_run(repo: Path) -> str:
+    """Start a run in another process and kill that; return the run's id."""
+    code = "import ledgit\nrun = ledgit.start_run(run_name='killed')\nprint(run.info.run_id, flush=True)\ninput()"
+    with subprocess.Popen(
+        [sys.executable, "-c", code], cwd=repo, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+    ) as training:
+        assert training.stdout is not None
+        run_id = training.stdout.readline().strip()
+        training.kill()
+        training.wait(timeout=30)
+    return run_id
+
+
+def test_init_says_what_it_did_once(cli: Cli, repo: Path, git: Git) -> None:
+    first = cli("init").out
+    attributes = (repo / ".git" / "info" / "attributes").read_text()
+
+    assert len(first.splitlines()) == 2
+    assert cli("init").out == "everything is prepared already\n"
+    assert ".ledgit/run/history/** -diff -delta\n.ledgit/run/artifacts/** -text -filter\n" in attributes
+    assert git(repo, "config", "--get-all", "log.excludeDecoration") == "refs/ledgit/*"
+    assert git(repo, "status", "--porcelain") == ""
+
+
+def test_init_keeps_what_is_there(cli: Cli, repo: Path, git: Git) -> None:
+    path = repo / ".git" / "info" / "attributes"
+    path.parent.mkdir(exist_ok=True)
+    path.write_text("*.bin filter=mine")
+    git(repo, "config", "log.excludeDecoration", "refs/other/*")
+    cli("init")
+
+    assert path.read_text().startswith("*.bin filter=mine\n")
+    assert git(repo, "config", "--get-all", "log.excludeDecoration").split() == ["refs/other/*", "refs/ledgit/*"]
+
+
+def test_init_keeps_runs_out_of_git_logs_decorations(cli: Cli, record: Record, repo: Path, git: Git) -> None:
+    record("--name", "owl")
+    # Newer Gits leave them out unless told otherwise, older ones and `--decorate-refs` users don't.
+    words = ["-c", "log.initialDecorationSet=all", "log", "--decorate=full", "-1", cli("rev", "owl").out.strip()]
+    before = git(repo, *words)
+    cli("init")
+    after = git(repo, *words)
+
+    assert "refs/ledgit/runs" in before
+    assert "refs/ledgit" not in after
+
+
+def test_init_writes_a_configuration_to_edit_on_request(cli: Cli, repo: Path) -> None:
+    cli("init", "--config")
+    path = repo / ".ledgit" / "config.yaml"
+    path.write_text(path.read_text() + "# edited\n")
+    cli("init", "--config")
+
+    assert path.read_text().endswith("# edited\n")
+
+
+def test_a_prepared_repository_is_well(cli: Cli, record: Record) -> None:
+    record()
+
+    assert found(cli) == [("hint", "ledgit init")]
+    cli("init")
+    assert found(cli) == []
+    assert cli("doctor").out == "all is well\n"
+
+
+def test_a_killed_run_is_found_and_mended(cli: Cli, repo: Path) -> None:
+    cli("init")
+    run_id = killed_run(repo)
+
+    assert found(cli, code=1) == [("problem", "ledgit doctor --mend")]
+    assert f"finalized run {run_id[:8]}" in cli("doctor", "--mend").out
+    assert found(cli) == []
+    (run,) = cli("ls", "--json").json
+    assert (run["id"], run["status"]) == (run_id, "KILLED")
+
+
+def test_a_command_that_writes_finalizes_killed_runs_and_says_so(cli: Cli, record: Record, repo: Path) -> None:
+    other = record("--name", "owl")
+    run_id = killed_run(repo)
+    shown = cli("ls", "--json").json
+    ran = cli("tag", other, "a=b")
+
+    assert {run["name"]: (run["status"], run["commit"] is None) for run in shown} == {
+        "killed": ("KILLED", True),
+        "owl": ("FINISHED", False),
+    }
+    assert run_id[:8] in ran.err
+    assert all(run["commit"] for run in cli("ls", "--json").json)
+
+
+def test_run_files_on_a_branch_are_found(cli: Cli, record: Record, repo: Path, git: Git) -> None:
+    cli("init")
+    record("--name", "owl")
+    git(repo, "branch", "by-hand", cli("rev", "owl").out.strip())
+
+    ((level, mend),) = found(cli, code=1)
+    assert level == "problem"
+    for command in mend.split(" && "):
+        git(
+            repo,
+            *command.removeprefix("git ").split(),
+            *(["-m", "remove run files"] if command.endswith("commit") else []),
+        )
+    assert found(cli) == []
+
+
+def test_a_broken_index_is_built_again(cli: Cli, record: Record, repo: Path) -> None:
+    record("--name", "owl")
+    cli("init")
+    for path in (repo / ".git" / "ledgit").glob("index.sqlite3*"):
+        path.write_bytes(b"this is no database, it is a disk that failed" * 100)
+
+    assert [run["name"] for run in cli("ls", "--json").json] == ["owl"]
+    assert found(cli) == []
+
+
+def test_a_missing_user_is_a_hint(cli: Cli, repo: Path, git: Git, monkeypatch: pytest.MonkeyPatch) -> None:
+    cli("init")
+    git(repo, "config", "--global", "--unset", "user.name")
+
+    ((level, mend),) = found(cli)
+    assert level == "hint"
+    assert "git config --global user.name" in mend
+
+
+def test_a_leftover_without_a_start_is_shown(cli: Cli, repo: Path) -> None:
+    cli("init")
+    (repo / ".git" / "ledgit" / "active" / ("ab" * 16)).mkdir(parents=True)
+
+    ((level, mend),) = found(cli, code=1)
+    assert level == "problem"
+    assert "rm -r" in mend
