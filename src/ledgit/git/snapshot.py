@@ -14,7 +14,7 @@ Decided here:
   the run read the file as it is, so such files are looked at.
 - ``GIT_INDEX_FILE`` is not looked at: with any index the result is the work tree.
 - ``core.fsmonitor`` is off, for it would start a daemon or a hook of the user's.
-- Objects are synced to disk (Git 2.36 and newer; older ones don't offer it in one go).
+- New objects become one pack, synced to disk.
 """
 
 from __future__ import annotations
@@ -25,6 +25,7 @@ from typing import Literal
 
 from ledgit.errors import GitFailed, RepositoryError
 from ledgit.git.changes import DURABLE, QUIET, RUN_FOLDER, LeftOut, closed_folders, in_run_folder, select, write_tree
+from ledgit.git.cleancheck import clean_head
 from ledgit.git.command import run_git, start_git, try_git
 from ledgit.git.indexfile import IndexFacts, index_facts, read_index
 from ledgit.git.objects import read_loose
@@ -49,6 +50,7 @@ class SnapshotOptions:
         max_total: Most bytes of untracked files together; the smallest are taken first.
         scratch: Folder for the copy of the index; default: Ledgit's own in the Git directory.
         code_paths: Folders or files whose tree ids are wanted in :attr:`Snapshot.subtrees`.
+        keep: Protect the pack of new objects by a ``.keep`` until :func:`ledgit.git.release_pack`.
     """
 
     mode: Literal["full", "tracked", "none"] = "full"
@@ -56,6 +58,7 @@ class SnapshotOptions:
     max_total: int = 100 << 20
     scratch: str | None = None
     code_paths: tuple[str, ...] = ()
+    keep: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,6 +95,7 @@ class Snapshot:
         submodules: Those that differ from what is committed.
         subtrees: Path → tree or blob id, for :attr:`SnapshotOptions.code_paths`.
         patch_id: Filled in by who needs it, from :func:`ledgit.git.patch_id`.
+        pack: Name of the pack with the objects that are new, ``""`` when there are none.
     """
 
     commit: str | None
@@ -105,6 +109,7 @@ class Snapshot:
     submodules: tuple[Submodule, ...] = ()
     subtrees: dict[str, str] = field(default_factory=dict)
     patch_id: str | None = None
+    pack: str = ""
 
 
 def take_snapshot(repo: Repo, options: SnapshotOptions | None = None) -> Snapshot:
@@ -120,6 +125,17 @@ def take_snapshot(repo: Repo, options: SnapshotOptions | None = None) -> Snapsho
     options = options or SnapshotOptions()
     if repo.work_tree is None:
         return _without_work_tree(repo, options)
+    if options.mode == "full":
+        clean = clean_head(repo, QUIET)
+        if clean is not None:
+            return Snapshot(
+                commit=clean.commit,
+                head_tree=clean.tree,
+                tree=clean.tree,
+                branch=clean.branch,
+                upstream=clean.upstream,
+                subtrees=_subtrees(repo, clean.tree, options.code_paths),
+            )
     try:
         for _ in range(_ATTEMPTS):
             snapshot = _attempt(repo, options)
@@ -181,11 +197,11 @@ def _attempt(repo: Repo, options: SnapshotOptions) -> Snapshot | None:
     if options.mode == "none":
         return snapshot
     left_out = [LeftOut(folder, 0, "a folder that can't be read") for folder in closed_folders(err)]
-    tree = head_tree or EMPTY_TREE
+    tree, pack = head_tree or EMPTY_TREE, ""
     if not (status.clean and status.commit) or facts.flagged or facts.run_files:
         changes, refused = select(repo, status, options.max_file, options.max_total)
         left_out += refused
-        tree, refused = write_tree(repo, index, facts, changes, options.scratch)
+        tree, refused, pack = write_tree(repo, index, facts, changes, options.scratch, keep=options.keep)
         left_out += refused
     if read_index(index_path, data=False).times != index.times:
         return None
@@ -196,6 +212,7 @@ def _attempt(repo: Repo, options: SnapshotOptions) -> Snapshot | None:
         dirty=snapshot.dirty or hidden,
         left_out=tuple(sorted(left_out, key=lambda item: item.path)),
         subtrees=_subtrees(repo, tree, options.code_paths),
+        pack=pack,
     )
 
 
