@@ -21,7 +21,7 @@ def prepare(folder: Path, _python: str) -> None:
 
 
 def ledgit(folder: Path) -> dict[str, Timing]:
-    """How long ``start_run`` keeps its caller, and when the snapshot's ref is there."""
+    """How long ``start_run`` keeps its caller, and when the snapshot is in the journal."""
     import ledgit
 
     edit_files(folder, time.time_ns())
@@ -41,10 +41,10 @@ def _start(ledgit: object, folder: Path) -> tuple[Timing, Timing]:
     started = time.perf_counter()
     run = ledgit.start_run()  # type: ignore[attr-defined]
     caller = time.perf_counter() - started
-    ref = folder / ".git" / "refs" / "ledgit" / "active" / run.info.run_id
-    while not ref.exists():
+    journal = folder / ".git" / "ledgit" / "active" / run.info.run_id
+    while not any(b" code\t" in part.read_bytes() for part in journal.glob("*.log")):
         if time.perf_counter() - started > 30:
-            message = f"no snapshot at {ref} after 30 s"
+            message = f"no snapshot in {journal} after 30 s"
             raise TimeoutError(message)
         time.sleep(0.0005)
     taken = time.perf_counter() - started
