@@ -11,20 +11,18 @@ written the whole index lives in memory.
 from __future__ import annotations
 
 import os
-import time
 from _thread import RLock  # threading costs 1 ms more
-from dataclasses import dataclass, field
-from math import isnan
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from ledgit.query import Query
-from ledgit.records import RunState
+from ledgit.store.index_live import LiveRuns
 
 if TYPE_CHECKING:
     from collections.abc import Callable
     from typing import TypeVar
 
     from ledgit.git import Repo
+    from ledgit.records import RunState
     from ledgit.store.folder import Folder
     from ledgit.store.index_database import Database
     from ledgit.store.index_search import Experiments
@@ -37,12 +35,9 @@ FILE = "index.sqlite3"
 _EXPERIMENT_SQL = "coalesce((SELECT e.name FROM experiment e WHERE e.label = r.experiment), r.experiment)"
 _READ_ONLY = {3, 8, 14, 23}  # PERM READONLY CANTOPEN AUTH
 _HEX = frozenset("0123456789abcdef")
-_SLOW = 0.02
-"""Seconds of reading journals from which on it pays to store how far they were read."""
 
 
-@dataclass(frozen=True, slots=True)
-class Page:
+class Page(NamedTuple):
     """Some of the runs that a query asks for.
 
     Attributes:
@@ -52,13 +47,12 @@ class Page:
             them all. :meth:`Index.count` counts.
     """
 
-    runs: list[RunState] = field(default_factory=list)
+    runs: list[RunState]
     next_token: str | None = None
     total: int | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class ExperimentCount:
+class ExperimentCount(NamedTuple):
     """The runs of one experiment.
 
     Attributes:
@@ -96,15 +90,13 @@ class Index:
     ) -> None:
         self.repo = repo
         self.folder = folder
-        self._live = live
+        self._live = LiveRuns(folder, live)
         self._lock = RLock()
         self._database: Database | None = None
         self._pid = 0
         self._stamp: str | None = None
         self._in_memory = False
         self._seed: str | None = None
-        self._summaries: dict[str, bytes] | None = None
-        self._live_runs: dict[str, RunState] = {}
         self._fresh = False
         self._experiments: Experiments = {}
 
@@ -139,7 +131,7 @@ class Index:
             plan = Plan(database, query, self._experiments, self._code_commits(database, query.branch))
             self._materialize(database, plan.ends())
             limit = query.limit
-            rows = plan.rows(bool(self._live_runs), None if limit is None else limit + 1, after)
+            rows = plan.rows(bool(self._live.runs), None if limit is None else limit + 1, after)
             more = limit is not None and len(rows) > limit
             rows = rows[:limit] if more else rows
             token = write_token(query, rows[-1].values) if more and rows else None
@@ -157,7 +149,7 @@ class Index:
         def run(database: Database) -> int:
             plan = Plan(database, query, self._experiments, self._code_commits(database, query.branch))
             self._materialize(database, plan.ends())
-            return plan.count(bool(self._live_runs))
+            return plan.count(bool(self._live.runs))
 
         return self._do(run)
 
@@ -183,7 +175,7 @@ class Index:
 
         def run(database: Database) -> list[str]:
             rows = database.db.execute(f"SELECT name FROM {database.runs.run} WHERE name <> '' ORDER BY started DESC")
-            names = [state.name for state in self._live_runs.values()]
+            names = [state.name for state in self._live.runs.values()]
             return list(dict.fromkeys([*names, *(name for (name,) in rows)]))
 
         return self._do(run)
@@ -193,7 +185,7 @@ class Index:
 
         def run(database: Database) -> list[ExperimentCount]:
             counts: dict[str, list[int]] = {}
-            live = tuple(self._live_runs)
+            live = tuple(self._live.runs)
             rows = database.db.execute(
                 "SELECT experiment, sum(1 - deleted), sum(deleted), min(started), max(started)"
                 f" FROM {database.runs.run} WHERE id NOT IN ({', '.join('?' * len(live))}) GROUP BY experiment",
@@ -201,7 +193,7 @@ class Index:
             )
             for label, runs, deleted, first, last in rows:
                 counts[label] = [runs, deleted, first or 0, last or 0]
-            for state in self._live_runs.values():
+            for state in self._live.runs.values():
                 count = counts.setdefault(state.experiment, [0, 0, state.start, state.start])
                 count[1 if state.deleted else 0] += 1
                 count[2], count[3] = min(count[2], state.start), max(count[3], state.start)
@@ -215,7 +207,7 @@ class Index:
 
         def run(database: Database) -> list[str]:
             counts = database.runs.counts(kind)
-            for state in self._live_runs.values():
+            for state in self._live.runs.values():
                 for key in getattr(state, kind):
                     counts[key] = counts.get(key, 0) + 1
             return sorted(counts, key=lambda key: (-counts[key], key))
@@ -268,7 +260,9 @@ class Index:
         """Whether there is anything to keep, and a folder to keep it in."""
         if os.path.exists(self.path):
             return True
-        if not _run_refs(self.repo):
+        from ledgit.store.index_source import run_refs
+
+        if not run_refs(self.repo):
             return False
         try:
             os.makedirs(self.folder.path, exist_ok=True)
@@ -295,7 +289,8 @@ class Index:
 
     def _forget(self) -> None:
         database, self._database = self._database, None
-        self._stamp, self._fresh, self._summaries, self._live_runs = None, False, None, {}
+        self._stamp, self._fresh = None, False
+        self._live.forget()
         if database is not None:
             database.close()
 
@@ -310,11 +305,12 @@ class Index:
 
     def _refresh(self, database: Database) -> None:
         self._refresh_refs(database)
-        self._refresh_live(database)
+        self._live.refresh(database, new=not self._fresh)
         self._fresh = True
 
     def _refresh_refs(self, database: Database) -> None:
         from ledgit.git import stamp
+        from ledgit.store.index_source import run_refs
 
         now = stamp(self.repo, "refs/ledgit/")
         mark = None if now is None else repr(now)
@@ -323,9 +319,10 @@ class Index:
         database.runs.forget()
         if mark is None or mark != database.meta("stamp"):
             generation = database.meta("generation")
-            refs = _run_refs(self.repo)
+            refs = run_refs(self.repo)
             if refs == dict(database.db.execute("SELECT name, oid FROM ref")):
-                self._note(database, mark)
+                # Nothing of ours changed; note it if that is quick, so that the next process need not look.
+                database.try_to_write(lambda: database.set_meta("stamp", mark))
             else:
                 self._update(database, refs, generation, mark)
         self._stamp = mark
@@ -335,74 +332,18 @@ class Index:
         for table in (database.runs, database.live):
             table.experiment_sql = _EXPERIMENT_SQL if renamed else None
 
-    def _note(self, database: Database, mark: str | None) -> None:
-        """Store that nothing changed up to *mark*, so that the next process need not look; if that is quick."""
-        import sqlite3
-
-        if mark is None:
-            return
-        from ledgit.store.index_database import PATIENCE
-
-        database.db.execute("PRAGMA busy_timeout = 0")
-        try:
-            with database.writing():
-                database.set_meta("stamp", mark)
-        except sqlite3.OperationalError:
-            pass  # somebody else writes, or nobody can: the next process looks again
-        finally:
-            database.db.execute(f"PRAGMA busy_timeout = {int(PATIENCE * 1000)}")
-
     def _update(self, database: Database, refs: dict[str, str], generation: str | None, mark: str | None) -> None:
         from ledgit.git import BatchReader
-        from ledgit.store.index_source import Source
+        from ledgit.store.index_source import Source, run_refs
 
         with database.writing(), BatchReader(self.repo) as reader:
             database.runs.forget()
             if database.meta("generation") != generation:
                 # Another process was here since we listed the refs: ours may be the older list.
-                refs, mark = _run_refs(self.repo), None
+                refs, mark = run_refs(self.repo), None
             Source(database, reader, refs).update()
             database.set_meta("generation", os.urandom(8).hex())
             database.set_meta("stamp", mark)
-
-    def _refresh_live(self, database: Database) -> None:
-        try:
-            names = os.listdir(self.folder.active)
-        except OSError:
-            names = []
-        if not names and self._live is None:
-            self._live_runs = {}
-            return
-        summaries = self._summaries
-        if summaries is None:
-            summaries = self._summaries = dict(database.db.execute("SELECT id, summary FROM live"))
-        if self._live is None:
-            from ledgit.store.live import live_runs
-
-            self._live = live_runs
-        begun = time.perf_counter()
-        states = self._live(self.folder, summaries)
-        slow = time.perf_counter() - begun > _SLOW
-        found: dict[str, RunState] = {}
-        for state in states:
-            base = database.runs.find("id = ?", state.id)
-            found[state.id] = _resumed(base[0], state) if base else state
-        if found and (found != self._live_runs or not self._fresh):
-            database.live.create()
-            database.live.write(list(found.values()))
-        self._live_runs = found
-        if slow and database.path is not None:
-            self._keep_summaries(database, summaries)
-
-    def _keep_summaries(self, database: Database, summaries: dict[str, bytes]) -> None:
-        import sqlite3
-
-        try:
-            with database.writing():
-                database.db.execute("DELETE FROM live")
-                database.db.executemany("INSERT INTO live VALUES (?, ?)", list(summaries.items()))
-        except sqlite3.OperationalError:
-            pass  # the journals are read whole again next time
 
     # ------------------------------------------------------------------ parts of questions
 
@@ -411,7 +352,7 @@ class Index:
         table = database.runs
         known = {key for kind, key, facet in table.columns if kind == "metrics" and facet in ("last", "nan")}
         for key, part in sorted(ends):
-            if self._live_runs:
+            if self._live.runs:
                 database.live.materialize(key, part)
             if key not in known or ("metrics", key, part) in table.columns:
                 continue
@@ -431,7 +372,7 @@ class Index:
         from ledgit.git import reachable
 
         rows = database.db.execute(f"SELECT DISTINCT code_commit FROM {database.runs.run}")
-        commits = {commit for (commit,) in rows} | {state.code.commit for state in self._live_runs.values()}
+        commits = {commit for (commit,) in rows} | {state.code.commit for state in self._live.runs.values()}
         try:
             return {commit for commit in commits if commit} & reachable(self.repo, branch)
         except (GitFailed, NotFound):
@@ -439,44 +380,10 @@ class Index:
 
     def _find(self, condition: str, *values: object) -> list[RunState]:
         def run(database: Database) -> list[RunState]:
-            found = [state for state in database.runs.find(condition, *values) if state.id not in self._live_runs]
-            if self._live_runs:
+            found = [state for state in database.runs.find(condition, *values) if state.id not in self._live.runs]
+            if self._live.runs:
                 found += database.live.find(condition, *values)
                 found.sort(key=lambda state: (-state.start, state.id))
             return found
 
         return self._do(run)
-
-
-def _run_refs(repo: Repo) -> dict[str, str]:
-    from ledgit.git import list_refs
-    from ledgit.store.index_source import LEDGER, RUNS
-
-    refs = list_refs(repo, "refs/ledgit/")
-    return {name: oid for name, oid in refs.items() if name == LEDGER or name.startswith(RUNS)}
-
-
-def _resumed(base: RunState, live: RunState) -> RunState:
-    """Return the finalized run *base* with what its new session *live* has logged so far."""
-    from dataclasses import replace
-
-    ranges = dict(base.ranges)
-    for key, value in live.metrics.items():
-        before = base.metrics.get(key, value)
-        ends = [*base.ranges.get(key, (before,)), *live.ranges.get(key, (value,))]
-        numbers = [end for end in ends if not isnan(end)]
-        if numbers:
-            ranges[key] = (min(numbers), max(numbers))
-    return replace(
-        base,
-        name=live.name,
-        experiment=live.experiment,
-        status=live.status,
-        end=live.end,
-        params={**live.params, **base.params},
-        metrics={**base.metrics, **live.metrics},
-        ranges=ranges,
-        tags={**base.tags, **live.tags},
-        deleted=base.deleted or live.deleted,
-        lost=live.lost,
-    )

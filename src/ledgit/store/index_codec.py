@@ -6,7 +6,7 @@ belongs to the index's schema version and to nothing else.
 
 from __future__ import annotations
 
-from math import isnan
+from math import isfinite, isnan
 from typing import TYPE_CHECKING, Any
 
 import orjson
@@ -38,7 +38,7 @@ def encode_state(state: RunState) -> bytes:
             state.parent_run,
             [code.commit, code.tree, code.branch, code.dirty],
             {key: to_json(value) for key, value in state.params.items()},
-            {key: to_json(value) for key, value in state.metrics.items()},
+            state.metrics if all(map(isfinite, state.metrics.values())) else _tagged(state.metrics),
             {key: [to_json(low), to_json(high)] for key, (low, high) in state.ranges.items()},
             state.tags,
             state.deleted,
@@ -51,6 +51,10 @@ def encode_state(state: RunState) -> bytes:
             state.problem,
         ]
     )
+
+
+def _tagged(values: dict[str, float]) -> dict[str, Any]:
+    return {key: to_json(value) for key, value in values.items()}
 
 
 def decode_state(data: bytes) -> RunState:

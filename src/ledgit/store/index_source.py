@@ -16,11 +16,11 @@ from ledgit.errors import LedgitError, RecordError
 from ledgit.records import RunState, decode_entry, history_files, join, load_flat, with_head
 
 if TYPE_CHECKING:
-    from ledgit.git import BatchReader
+    from ledgit.git import BatchReader, Repo
     from ledgit.records import Entry
     from ledgit.store.index_database import Database
 
-__all__ = ["LEDGER", "RUNS", "Source"]
+__all__ = ["LEDGER", "RUNS", "Source", "run_refs"]
 
 RUNS = "refs/ledgit/runs/"
 LEDGER = "refs/ledgit/ledger"
@@ -29,6 +29,14 @@ _CHUNK = 1_000
 _MARKS = 500
 
 Lines = dict[str, list[bytes]]  # run id → its lines in one segment
+
+
+def run_refs(repo: Repo) -> dict[str, str]:
+    """Return the refs that the index is made from."""
+    from ledgit.git import list_refs
+
+    refs = list_refs(repo, "refs/ledgit/")
+    return {name: oid for name, oid in refs.items() if name == LEDGER or name.startswith(RUNS)}
 
 
 class Source:

@@ -29,6 +29,7 @@ __all__ = ["KINDS", "MAX_COLUMNS", "Table"]
 
 KINDS = ("params", "metrics", "tags")
 MAX_COLUMNS = 1_900
+ENDS = ("min", "max")
 
 ATTRIBUTES = {
     "id": "id",
@@ -53,6 +54,7 @@ _FIXED = ("n", *ATTRIBUTES.values())
 _CHUNK = 500
 
 Facet = tuple[str, str, str]  # kind, key, facet
+Shape = tuple[tuple[str, ...], list[bool]]  # columns; which params have one for numbers
 Ranges = Callable[["RunState", str], tuple[float, float]]
 
 
@@ -78,6 +80,7 @@ class Table:
         self.experiment_sql: str | None = None
         self.ranges: Ranges = _own_range
         self._columns: dict[Facet, str] | None = None
+        self._shapes: dict[object, Shape | None] = {}
 
     # ------------------------------------------------------------------ schema
 
@@ -98,8 +101,10 @@ class Table:
         execute(f"CREATE {kind} {self.key} (kind, key, facet, name, PRIMARY KEY (kind, key, facet)) WITHOUT ROWID")
         if not self.temporary:
             execute(f"CREATE INDEX {self.run}_recent ON {self.run} (deleted, started DESC, id)")
+            execute(f"CREATE INDEX {self.run}_experiment ON {self.run} (experiment, deleted, started)")
             execute(f"CREATE INDEX {self.run}_name ON {self.run} (name)")
         self._columns = {}
+        self._shapes.clear()
         for facet, name in names.items():
             self._remember(facet, name)
         for facet in facets[MAX_COLUMNS:]:
@@ -116,8 +121,10 @@ class Table:
     def forget(self) -> None:
         """Read the columns again: another process may have added some."""
         self._columns = None
+        self._shapes.clear()
 
     def _remember(self, facet: Facet, name: str) -> None:
+        self._shapes.clear()
         self.db.execute(f"INSERT INTO {self.key} VALUES (?, ?, ?, ?)", (*facet, name))
         self.columns[facet] = name
 
@@ -250,7 +257,7 @@ class Table:
 
     def _widen(self, batch: list[RunState]) -> None:
         """Make an empty table anew with the columns that *batch* needs."""
-        facets: dict[Facet, None] = {facet: None for facet in self.columns if facet[2] in ("min", "max")}
+        facets: dict[Facet, None] = {facet: None for facet in self.columns if facet[2] in ENDS}
         for state in batch:
             for kind, key, facet, _ in _facets(state):
                 facets[kind, key, facet] = None
@@ -258,7 +265,6 @@ class Table:
 
     def _row(self, number: int, state: RunState, more: list[tuple[int, int, Any]]) -> tuple[tuple[str, ...], list[Any]]:
         code = state.code
-        names: list[str] = list(_FIXED)
         values: list[Any] = [
             number,
             state.id,
@@ -277,25 +283,63 @@ class Table:
             int(state.deleted),
             int(code.dirty),
         ]
+        return self._row_of_known_shape(state, values) or self._row_of_any_shape(number, state, values, more)
+
+    def _row_of_known_shape(self, state: RunState, values: list[Any]) -> tuple[tuple[str, ...], list[Any]] | None:
+        """Complete *values* by the columns that a run with the same keys had: 5 µs instead of 60."""
+        signature = (tuple(state.metrics), tuple(state.params), tuple(state.tags))
+        if signature not in self._shapes:
+            self._shapes[signature] = self._shape(*signature)
+        shape = self._shapes[signature]
+        if shape is None or any(map(isnan, state.metrics.values())):
+            return None
+        names, numeric = shape
+        numbers = list(map(number_of, state.params.values()))
+        for place, has_column in enumerate(numeric):
+            if not has_column and numbers[place] is not None:
+                return None
+        values += state.metrics.values()
+        values += map(str, state.params.values())
+        values += [one for one, has_column in zip(numbers, numeric, strict=True) if has_column]
+        values += state.tags.values()
+        return names, values
+
+    def _shape(self, metrics: Iterable[str], params: Iterable[str], tags: Iterable[str]) -> Shape | None:
+        """Return the columns of these keys, and which params have one for numbers; None if it isn't so simple."""
         columns = self.columns
-        for kind, key, facet, value in _facets(state):
-            name = columns.get((kind, key, facet)) or self._add((kind, key, facet))
+        numbers = [columns.get(("params", key, "number")) for key in params]
+        names = [
+            *(columns.get(("metrics", key, "last")) for key in metrics),
+            *(columns.get(("params", key, "text")) for key in params),
+            *(name for name in numbers if name is not None),
+            *(columns.get(("tags", key, "text")) for key in tags),
+        ]
+        ends = any(("metrics", key, part) in columns for key in metrics for part in ENDS)
+        if ends or any(name is None or name[0] == "#" for name in names):
+            return None
+        return (*_FIXED, *(name for name in names if name)), [name is not None for name in numbers]
+
+    def _row_of_any_shape(
+        self, number: int, state: RunState, values: list[Any], more: list[tuple[int, int, Any]]
+    ) -> tuple[tuple[str, ...], list[Any]]:
+        names = list(_FIXED)
+        columns = self.columns
+
+        def put(name: str, value: Any) -> None:
             if name[0] == "#":
                 more.append((int(name[1:]), number, value))
             else:
                 names.append(name)
                 values.append(value)
-            if facet in ("last", "nan"):
-                for place, part in enumerate(("min", "max")):
-                    name = columns.get((kind, key, part), "")
-                    if name:
-                        end = self.ranges(state, key)[place]
-                        end_value = None if isnan(end) else end
-                        if name[0] == "#":
-                            more.append((int(name[1:]), number, end_value))
-                        else:
-                            names.append(name)
-                            values.append(end_value)
+
+        for kind, key, facet, value in _facets(state):
+            put(columns.get((kind, key, facet)) or self._add((kind, key, facet)), value)
+        for key in state.metrics:
+            for place, part in enumerate(ENDS):
+                name = columns.get(("metrics", key, part))
+                if name is not None:
+                    end = self.ranges(state, key)[place]
+                    put(name, None if isnan(end) else end)
         return tuple(names), values
 
     def materialize(self, key: str, part: str) -> None:
@@ -303,7 +347,7 @@ class Table:
         if ("metrics", key, part) in self.columns:
             return
         name = self._add(("metrics", key, part))
-        place = ("min", "max").index(part)
+        place = ENDS.index(part)
         found: list[tuple[float, int]] = []
         for number, state in self.every():
             if key in state.metrics:
