@@ -72,6 +72,8 @@ def _whole_tree(data: bytes | None) -> str | None:
         return None
     at, end = 12, len(data) - 20
     for _ in range(int.from_bytes(data[8:12], "big")):
+        if at + 62 > end:
+            return None  # damaged
         # Flags: assume-unchanged, extended (skip-worktree, intent-to-add), merge stage.
         if data[at + 60] & 0xF0 or int.from_bytes(data[at + 24 : at + 28], "big") == _GITLINK:
             return None

@@ -105,7 +105,7 @@ def _apply(repo: Repo, tree: str, limits: list[bytes] | None, scratch: str, *, f
         if path not in target and path not in hidden and _within(path, limits) and not in_run_folder(path):
             if entry[0] == _GITLINK:
                 submodules.append(path)
-            elif os.path.lexists(os.path.join(root, path)):
+            elif _is_there(root, path):
                 delete.append(path)
     have = _on_disk(repo, root, [*write, *delete])
     write = [path for path in write if have.get(path) != target[path]]
@@ -170,21 +170,29 @@ def _check_out(repo: Repo, scratch: str, target: dict[bytes, tuple[bytes, bytes]
 
 
 def _on_disk(repo: Repo, root: bytes, paths: list[bytes]) -> dict[bytes, tuple[bytes, bytes]]:
-    """Path → (mode, id) of the files among *paths* as Git would store them (clean filters applied)."""
-    files = [path for path in paths if b"\n" not in path and _is_file(root, path)]
-    if not files:
-        return {}
-    out = run_git(repo, *QUIET, "hash-object", "--stdin-paths", stdin=b"\n".join(files) + b"\n")
-    have = {}
-    for path, oid in zip(files, out.split(b"\n"), strict=False):
-        executable = os.lstat(os.path.join(root, path)).st_mode & stat.S_IXUSR
-        have[path] = (b"100755" if executable else b"100644", oid)
+    """Path → (mode, id) of the files and links among *paths* as Git would store them (clean filters applied)."""
+    have: dict[bytes, tuple[bytes, bytes]] = {}
+    files: list[tuple[bytes, bytes]] = []
+    for path in paths:
+        full = os.path.join(root, path)
+        if not _is_there(root, path):
+            continue
+        mode = os.lstat(full).st_mode
+        if stat.S_ISLNK(mode):
+            have[path] = (b"120000", ObjectSet().blob(os.readlink(full)).encode("ascii"))
+        elif stat.S_ISREG(mode) and b"\n" not in path:
+            files.append((path, b"100755" if mode & stat.S_IXUSR else b"100644"))
+    if files:
+        asked = b"".join(path + b"\n" for path, _ in files)
+        out = run_git(repo, *QUIET, "hash-object", "--stdin-paths", stdin=asked)
+        have |= {path: (mode, oid) for (path, mode), oid in zip(files, out.split(b"\n"), strict=False)}
     return have
 
 
-def _is_file(root: bytes, path: bytes) -> bool:
+def _is_there(root: bytes, path: bytes) -> bool:
+    """Whether a file or link is at *path*, in the work tree itself and not behind a link."""
     try:
-        return not _link_above(root, path) and stat.S_ISREG(os.lstat(os.path.join(root, path)).st_mode)
+        return _link_above(root, path) is None and not stat.S_ISDIR(os.lstat(os.path.join(root, path)).st_mode)
     except OSError:
         return False
 
@@ -225,8 +233,6 @@ def _would_lose(
 
 def _delete(root: bytes, path: bytes) -> None:
     """Remove a tracked file, and the folders that this leaves empty."""
-    if _link_above(root, path) is not None:
-        return  # what is behind a link is not in the work tree
     try:
         os.unlink(os.path.join(root, path))
         folder = os.path.dirname(path)
