@@ -400,6 +400,22 @@ class Repository:
         near = difflib.get_close_matches(name_or_id, [item.name for item in everything], 3, 0.75)
         raise ExperimentNotFound(name_or_id, near)
 
+    def known_experiment(self, name: str) -> Experiment | None:
+        """Return what was said about the experiment *name*, without counting its runs.
+
+        None if nothing was said: that is most experiments, which exist by their runs alone.
+        Costs one git command at most, so that training can ask before its first run.
+        """
+        from ledgit.store import experiment_id
+
+        self._records = None
+        records = self._experiment_records()
+        for label, record in records.items():
+            if record.name == name or (label == name and record.name == label):
+                created = int(record.values.get("created", 0))
+                return Experiment(experiment_id(label), record.name, label, record.tags, record.deleted, 0, created)
+        return None
+
     def create_experiment(self, name: str, tags: dict[str, str] | None = None) -> Experiment:
         """Record an experiment before its first run.
 
