@@ -783,7 +783,7 @@ def test_before_the_first_commit_a_snapshot_is_protected_without_parents(tmp_pat
 
 
 def test_thousands_of_files_with_twenty_changes_cost_a_few_git_status(tmp_path: Path, git: Git) -> None:
-    """10,000 take 45-65 ms on a quiet machine, git status 21; processor time holds on a busy one too."""
+    """10,000 take 45-65 ms on a quiet machine, git status 21; processor time holds on a busy one."""
     git(tmp_path, "init", "-q", "big")
     big = tmp_path / "big"
     old = time.time() - 100

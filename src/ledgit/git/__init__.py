@@ -28,7 +28,7 @@ if TYPE_CHECKING:
         parse_tree,
         read_loose,
     )
-    from ledgit.git.pack import ObjectSet, Pack, release_leftovers
+    from ledgit.git.pack import ObjectSet, Pack, release_leftovers, release_pack
     from ledgit.git.packmerge import gc_is_running, merge_packs
     from ledgit.git.reflock import remove_left_lock
     from ledgit.git.refs import RefUpdate, list_refs, read_ref, stamp, update_refs
@@ -86,6 +86,7 @@ __all__ = [
     "read_loose",
     "read_ref",
     "release_leftovers",
+    "release_pack",
     "remove_left_lock",
     "resolve_links",
     "run_git",
@@ -103,7 +104,7 @@ _MODULES = {
     "links": "CodeFacts Link find_base merge_base patch_id reachable resolve_links",
     "objects": "EXECUTABLE FILE GITLINK SYMLINK TREE BatchReader Commit Objects Signature TreeEntry"
     " parse_commit parse_tree read_loose",
-    "pack": "ObjectSet Pack release_leftovers",
+    "pack": "ObjectSet Pack release_leftovers release_pack",
     "packmerge": "gc_is_running merge_packs",
     "reflock": "remove_left_lock",
     "refs": "RefUpdate list_refs read_ref stamp update_refs",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import stat
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -10,6 +11,7 @@ from dataclasses import dataclass
 from ledgit.errors import GitFailed
 from ledgit.git.command import run_git
 from ledgit.git.indexfile import Index, IndexFacts
+from ledgit.git.pack import collect_loose
 from ledgit.git.repo import Repo
 from ledgit.git.status import Status
 
@@ -133,13 +135,23 @@ def _filtered(repo: Repo, paths: list[bytes]) -> set[bytes]:
 
 
 def write_tree(
-    repo: Repo, index: Index, facts: IndexFacts, changes: list[bytes], scratch_folder: str | None
-) -> tuple[str, list[LeftOut]]:
-    """Apply *changes* to a copy of *index* and return its tree, and what Git refused to add."""
+    repo: Repo, index: Index, facts: IndexFacts, changes: list[bytes], scratch_folder: str | None, *, keep: bool
+) -> tuple[str, list[LeftOut], str]:
+    """Apply *changes* to a copy of *index*; return its tree, what Git refused to add, and the pack.
+
+    New objects go into a folder of their own first and then, as one pack, into the repository:
+    loose ones would be gone, or worse, half gone, when a ``git prune`` comes before a ref does.
+    """
     folder = scratch_folder or os.path.join(repo.common_dir, "ledgit")
     os.makedirs(folder, exist_ok=True)
     scratch = os.path.join(folder, f"index-{os.urandom(6).hex()}")
-    env = {"GIT_INDEX_FILE": scratch}
+    objects = f"{scratch}.objects"
+    os.mkdir(objects)
+    env = {
+        "GIT_INDEX_FILE": scratch,
+        "GIT_OBJECT_DIRECTORY": objects,
+        "GIT_ALTERNATE_OBJECT_DIRECTORIES": _quoted(repo.objects_dir),
+    }
     left_out: list[LeftOut] = []
     try:
         if index.data is not None and index.times is not None:
@@ -165,17 +177,26 @@ def write_tree(
                     raise
                 wanted.remove(path)
                 left_out.append(LeftOut(_text(path), 0, _first_error(err.stderr)))
-        out = run_git(repo, *QUIET, *DURABLE, "write-tree", "--missing-ok", env=env, isolate=True)
-        return out.decode("ascii").strip(), left_out
+        out = run_git(repo, *QUIET, "write-tree", "--missing-ok", env=env, isolate=True)
+        pack = collect_loose(objects).write(repo, keep=keep)
+        return out.decode("ascii").strip(), left_out, os.path.basename(pack.path)
     finally:
+        shutil.rmtree(objects, ignore_errors=True)
         for leftover in (scratch, f"{scratch}.lock"):
             if os.path.lexists(leftover):
                 os.unlink(leftover)
 
 
+def _quoted(path: str) -> str:
+    """Write *path* for a list that is separated by colons (git(1), GIT_ALTERNATE_OBJECT_DIRECTORIES)."""
+    if ":" not in path and "\n" not in path and not path.startswith('"'):
+        return path
+    return '"' + path.replace("\\", "\\\\").replace('"', '\\"').replace("\n", "\\n") + '"'
+
+
 def _update_index(repo: Repo, env: dict[str, str], *flags: str, paths: Sequence[bytes]) -> None:
     data = b"\0".join(paths) + b"\0"
-    run_git(repo, *QUIET, *DURABLE, "update-index", *flags, "-z", "--stdin", stdin=data, env=env, isolate=True)
+    run_git(repo, *QUIET, "update-index", *flags, "-z", "--stdin", stdin=data, env=env, isolate=True)
 
 
 def _refused_path(stderr: str, wanted: list[bytes]) -> bytes | None:

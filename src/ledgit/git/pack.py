@@ -20,9 +20,10 @@ if TYPE_CHECKING:
     from ledgit.git.objects import Signature, TreeEntry
     from ledgit.git.repo import Repo
 
-__all__ = ["ObjectSet", "Pack", "release_leftovers"]
+__all__ = ["ObjectSet", "Pack", "collect_loose", "release_leftovers", "release_pack"]
 
 _TYPES = {"commit": 1, "tree": 2, "blob": 3, "tag": 4}
+_TEMPORARY = "ledgit-new-"
 _KEEP_MARK = b"ledgit: until a ref points at these objects\n"
 # Up to here a small window suffices; zlib clears 256 KiB for the usual one, 50 µs an object
 # where 2 µs do (measured with Python 3.11, zlib 1.2.13).
@@ -165,8 +166,28 @@ class Pack:
             raise StorageError(self.path + ".pack", err.strerror or str(err)) from err
 
 
+def collect_loose(objects_dir: str) -> ObjectSet:
+    """Return the loose objects in a folder laid out like ``.git/objects``."""
+    found = ObjectSet()
+    for fan in sorted(os.listdir(objects_dir)):
+        if len(fan) != 2:
+            continue
+        for name in sorted(os.listdir(os.path.join(objects_dir, fan))):
+            if len(name) == 38:
+                with open(os.path.join(objects_dir, fan, name), "rb") as file:
+                    head, _, data = zlib.decompress(file.read()).partition(b"\0")
+                found.add(head.partition(b" ")[0].decode("ascii"), data)
+    return found
+
+
+def release_pack(repo: Repo, name: str) -> None:
+    """Remove the ``.keep`` that :meth:`ObjectSet.write` gave the pack *name* (``pack-<hex>`` or "")."""
+    if name:
+        Pack(os.path.join(repo.objects_dir, "pack", os.path.basename(name)), keep=True).release()
+
+
 def release_leftovers(repo: Repo, older_than: float = 3600.0) -> int:
-    """Remove the ``.keep`` files that killed processes of ours left; return how many.
+    """Remove the ``.keep`` and unfinished files that killed processes of ours left; return how many.
 
     Args:
         repo: Where to look.
@@ -177,13 +198,13 @@ def release_leftovers(repo: Repo, older_than: float = 3600.0) -> int:
     folder = os.path.join(repo.objects_dir, "pack")
     removed = 0
     try:
-        names = [name for name in os.listdir(folder) if name.endswith(".keep")]
+        names = [name for name in os.listdir(folder) if name.endswith(".keep") or name.startswith(_TEMPORARY)]
     except OSError:
         return 0
     for name in names:
         path = os.path.join(folder, name)
         try:
-            if _is_ours(path) and time.time() - os.stat(path).st_mtime > older_than:
+            if (name.startswith(_TEMPORARY) or _is_ours(path)) and time.time() - os.stat(path).st_mtime > older_than:
                 os.unlink(path)
                 removed += 1
         except OSError:
@@ -195,7 +216,8 @@ def store_pack(folder: str, name: str, body: list[bytes], index: bytes, *, keep:
     """Write a pack and its index into *folder*; see :meth:`ObjectSet.write`."""
     final = os.path.join(folder, name)
     mark = os.urandom(6).hex()
-    temporary = os.path.join(folder, f"tmp_pack_{mark}"), os.path.join(folder, f"tmp_idx_{mark}")
+    # Not Git's own "tmp_pack_…": a `git prune --expire=now` takes those from under whoever writes them.
+    temporary = os.path.join(folder, f"{_TEMPORARY}{mark}.pack"), os.path.join(folder, f"{_TEMPORARY}{mark}.idx")
     kept = False
     try:
         # Before looking whether the pack is there: from now on no gc takes it away.

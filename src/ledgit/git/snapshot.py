@@ -29,6 +29,7 @@ from ledgit.git.cleancheck import clean_head
 from ledgit.git.command import run_git, start_git, try_git
 from ledgit.git.indexfile import IndexFacts, index_facts, read_index
 from ledgit.git.objects import read_loose
+from ledgit.git.pack import release_pack
 from ledgit.git.refs import RefUpdate, read_ref, update_refs
 from ledgit.git.repo import Repo
 from ledgit.git.status import parse_status
@@ -109,7 +110,7 @@ class Snapshot:
     submodules: tuple[Submodule, ...] = ()
     subtrees: dict[str, str] = field(default_factory=dict)
     patch_id: str | None = None
-    pack: str = ""
+    pack: str = field(default="", compare=False)
 
 
 def take_snapshot(repo: Repo, options: SnapshotOptions | None = None) -> Snapshot:
@@ -204,6 +205,7 @@ def _attempt(repo: Repo, options: SnapshotOptions) -> Snapshot | None:
         tree, refused, pack = write_tree(repo, index, facts, changes, options.scratch, keep=options.keep)
         left_out += refused
     if read_index(index_path, data=False).times != index.times:
+        release_pack(repo, pack)
         return None
     hidden = bool(facts.flagged) and not snapshot.dirty and not facts.run_files and tree != head_tree
     return replace(

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 __all__ = ["collect"]
 
 #: Seconds before the snapshot gets a ref of its own. What a run that ends sooner needs is
-#: reachable from HEAD or was written this moment, and its own ref takes over.
+#: reachable from HEAD or in a pack with a ``.keep``, and its own ref takes over.
 _PROTECT_AFTER = 0.05
 
 
@@ -55,6 +55,7 @@ def _facts(run: ActiveRun, stop: threading.Event) -> None:
     snapshot = None if resumed else take_snapshot(repo, options)
     if snapshot is not None:
         facts["code"] = _code(snapshot)
+        facts["pack"] = snapshot.pack
     run._append(encode("code", {"at": now_ms(), **facts}))
     if snapshot is not None and snapshot.tree and not stop.wait(_PROTECT_AFTER):
         ref = f"refs/ledgit/active/{run.id}"
@@ -73,6 +74,7 @@ def _options(config: Config) -> SnapshotOptions:
         mode=mode,  # type: ignore[arg-type]  # checked above
         max_file=config.get_int("ledgit.snapshotMaxFile", defaults.max_file),
         max_total=config.get_int("ledgit.snapshotMaxTotal", defaults.max_total),
+        keep=True,
     )
 
 

@@ -97,8 +97,11 @@ def finalize_locked(repo: Repo, folder: Folder, run_id: str) -> str:
 
 
 def _clean_up(repo: Repo, folder: Folder, run_id: str, state: JournalState) -> None:
-    from ledgit.git import RefUpdate, read_ref, update_refs
+    from ledgit.git import RefUpdate, read_ref, release_pack, update_refs
 
+    for kind, item in state.events:
+        if kind == "code":
+            release_pack(repo, item.get("pack", ""))
     if state.first("protected") is not None or state.first("end") is None:
         ref = active_ref(run_id)
         if read_ref(repo, ref) is not None:
