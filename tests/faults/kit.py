@@ -7,10 +7,12 @@ import hashlib
 import json
 import os
 import select
+import shutil
 import signal
 import socket
 import subprocess
 import sys
+import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -172,25 +174,38 @@ def fingerprint(path: Path, git_dir: Path | None = None) -> dict[str, str]:
 
 
 def work_tree_as_git_sees_it(path: Path) -> dict[str, tuple[str, str]]:
-    """Return path → (mode, blob) of the work tree, by ``git add -A`` on a copy of the index."""
+    """Return path → (mode, blob) of the work tree, by ``git add -A`` on a copy of the index.
+
+    The objects go into a folder of their own: they must not be what the run's commit lives on.
+    """
     index = Path(run_git(path, "rev-parse", "--path-format=absolute", "--git-path", "index"))
-    scratch = path.parent / "expected-index"
-    if index.exists():
-        scratch.write_bytes(index.read_bytes())
-    env = {**os.environ, "GIT_INDEX_FILE": str(scratch)}
+    objects = run_git(path, "rev-parse", "--path-format=absolute", "--git-path", "objects")
     top = run_git(path, "rev-parse", "--show-toplevel")
-    try:
+    with tempfile.TemporaryDirectory() as folder:
+        scratch = Path(folder, "index")
+        if index.exists():
+            shutil.copy2(index, scratch)  # with its time, which decides what Git looks at again
+        env = {
+            **os.environ,
+            "GIT_INDEX_FILE": str(scratch),
+            "GIT_OBJECT_DIRECTORY": folder,
+            "GIT_ALTERNATE_OBJECT_DIRECTORIES": objects,
+        }
         subprocess.run(["git", "add", "-A"], cwd=top, env=env, check=True, capture_output=True)
         done = subprocess.run(["git", "write-tree"], cwd=top, env=env, check=True, capture_output=True)
-    finally:
-        scratch.unlink(missing_ok=True)
-    return tree_files(path, done.stdout.decode().strip())
+        tree = done.stdout.decode().strip()
+        done = subprocess.run(["git", "ls-tree", "-rz", tree], cwd=top, env=env, check=True, capture_output=True)
+    return _listed(done.stdout.decode(errors="surrogateescape"))
 
 
 def tree_files(path: Path, tree: str) -> dict[str, tuple[str, str]]:
     """Return path → (mode, id) of a tree or commit, the run's own files left out."""
+    return _listed(run_git(path, "ls-tree", "-rz", "--full-tree", tree))
+
+
+def _listed(lines: str) -> dict[str, tuple[str, str]]:
     found = {}
-    for line in run_git(path, "ls-tree", "-r", "-z", tree).split("\0"):
+    for line in lines.split("\0"):
         if line:
             facts, _, name = line.partition("\t")
             mode, _, oid = facts.split(" ")

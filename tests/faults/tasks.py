@@ -177,3 +177,34 @@ def own_run_threads(say: Say, threads: int, runs: int, each: int) -> list[dict[s
     for worker in workers:
         worker.join()
     return made
+
+
+def run_after_run(say: Say) -> None:
+    """Make runs until killed, saying what was logged into each and when it was finished."""
+    while True:
+        run = open_run(snapshot=False)
+        say(["open", run.id])
+        for step in range(5):
+            run.log_metric("n", float(step), step)
+            say(["point", run.id])
+        commit = run.finish()
+        say(["finished", run.id, commit])
+
+
+def die_while_packing(say: Say, call: int, run_id: str) -> None:
+    """Finalize an active run and die at the *call*-th renaming of a pack's file."""
+    from ledgit.git import pack
+
+    rename = os.rename
+    calls = 0
+
+    def counted(*paths: str) -> None:
+        nonlocal calls
+        calls += 1
+        if calls == call:
+            os.kill(os.getpid(), signal.SIGKILL)
+        rename(*paths)
+
+    pack.os.rename = counted  # type: ignore[attr-defined]
+    repo = Repo.discover()
+    finalizing.finalize(repo, Folder.of(repo), run_id)
