@@ -262,9 +262,8 @@ def test_artifacts_are_listed_and_downloaded(run: ledgit.ActiveRun, tmp_path: Pa
 
     got = ledgit.artifacts.download_artifacts(f"runs:/{run.id}/deep", dst_path=tmp_path / "got")
     assert str(tmp_path / "got/deep") == got
-    assert {"b.txt": "deep/b.txt", "c.txt": "deep/er/c.txt"} == {
-        p.name: p.read_text() for p in Path(got).rglob("*.txt")
-    }
+    files = {path.name: path.read_text() for path in Path(got).rglob("*.txt")}
+    assert {"b.txt": "deep/b.txt", "c.txt": "deep/er/c.txt"} == files
     everything = Path(ledgit.artifacts.download_artifacts(run_id=run.id))
     assert "a.txt" == (everything / "a.txt").read_text()
     local = ledgit.artifacts.download_artifacts("data.csv", dst_path=tmp_path / "copies")

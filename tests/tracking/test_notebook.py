@@ -72,7 +72,7 @@ def test_a_cell_that_fails_fails_its_run(repo: Path, kernel: Kernel) -> None:
     shown = kernel.run("%%ledgit\nledgit.log_metric('m', 1)\nraise ValueError('broken')", fails=True)
     kernel.run("%%ledgit\nledgit.log_metric('m', 2)")
 
-    assert 1 == shown.count("ValueError: broken") or 1 == shown.count("broken\x1b") or "broken" in shown
+    assert "broken" in shown
     assert ["FINISHED", "FAILED"] == [run.status for run in ledgit.open(repo).runs]
 
 

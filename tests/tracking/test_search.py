@@ -235,8 +235,10 @@ def test_experiments_are_searched_by_name_tag_and_time(repo: Path) -> None:
         "creation_time = 'x'",
         "name = 1",
         "name = 'a' OR name = 'b'",
-    ]
-    + ["name = 'a' AND", "creation_time LIKE 1", "tags.a = 1 AND AND"],
+        "name = 'a' AND",
+        "creation_time LIKE 1",
+        "tags.a = 1 AND AND",
+    ],
 )
 def test_a_wrong_experiment_filter_says_where(repo: Path, text: str) -> None:
     """The error points into the text."""

@@ -102,7 +102,11 @@ def _log_data(active: Training, train_set: Any) -> None:
     from ledgit.tracking import data
 
     with safely(active.options, "the data set"):
-        features, label = train_set.get_data(), train_set.get_label()
+        # The attributes, not get_data(): that refuses before LightGBM has built its own copy, and
+        # after that the raw data may be gone.
+        features, label = train_set.data, train_set.label
+        if features is None:
+            return
         if isinstance(features, str):
             dataset = data.from_file(features)
         elif type(features).__module__.partition(".")[0] == "pandas":

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 import threading
+import warnings
 import weakref
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -51,7 +52,9 @@ def training_metrics(estimator: Any, data: Data, pos_label: Any, options: Option
             if not options.silent:
                 session.report(error, f"autologging sklearn, training_{name}")
 
-    with safely(options, "training metrics"):
+    # A class without a prediction makes a metric 0 and scikit-learn warn; nobody asked us for it.
+    with safely(options, "training metrics"), warnings.catch_warnings():
+        warnings.simplefilter("ignore")
         if is_classifier(estimator):
             _classifier(estimator, data, pos_label, put)
         elif is_regressor(estimator):
