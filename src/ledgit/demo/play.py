@@ -9,7 +9,7 @@ from typing import Any
 
 from ledgit.demo.folder import clear_folder, mark_folder
 from ledgit.demo.shell import Shell
-from ledgit.errors import MissingDependency
+from ledgit.errors import LedgitError, MissingDependency
 
 
 def run_demo(folder: str, write: Callable[[str], object]) -> None:
@@ -127,8 +127,8 @@ def _commit(shell: Shell, message: str) -> None:
 def _find(shell: Shell, *, dirty: bool | None = None, **params: object) -> dict[str, Any]:
     """Return the newest run on digits with these params and this kind of code state, as JSON has it."""
     runs: list[dict[str, Any]] = json.loads(shell.quiet("ledgit", "ls", "--experiment", "digits", "--json"))
-    return next(
-        run
-        for run in runs
-        if (dirty is None or run["code"]["dirty"] == dirty) and params.items() <= run["params"].items()
-    )
+    for run in runs:
+        if (dirty is None or run["code"]["dirty"] == dirty) and params.items() <= run["params"].items():
+            return run
+    message = f"the demo finds none of its runs with {params or 'uncommitted changes'}; 'ledgit doctor' may say why"
+    raise LedgitError(message)
