@@ -11,7 +11,6 @@
 
 from __future__ import annotations
 
-import difflib
 import io
 import os
 from dataclasses import dataclass, field
@@ -161,7 +160,9 @@ class Repository:
             living = [state for state in found if not state.deleted]
             found = living if len(living) == 1 else found
         if not found:
-            near = difflib.get_close_matches(ref, self.index.names(), 3, 0.75)
+            from difflib import get_close_matches
+
+            near = get_close_matches(ref, self.index.names(), 3, 0.75)
             raise RunNotFound(ref, near)
         if len(found) > 1:
             raise Ambiguous(ref, [f"{state.id[:8]}  {state.name}  ({state.experiment})" for state in found])
@@ -397,7 +398,9 @@ class Repository:
         for experiment in everything:
             if name_or_id in (experiment.id, experiment.label):
                 return experiment
-        near = difflib.get_close_matches(name_or_id, [item.name for item in everything], 3, 0.75)
+        from difflib import get_close_matches
+
+        near = get_close_matches(name_or_id, [item.name for item in everything], 3, 0.75)
         raise ExperimentNotFound(name_or_id, near)
 
     def known_experiment(self, name: str) -> Experiment | None:

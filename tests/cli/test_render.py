@@ -51,13 +51,15 @@ def test_a_table_never_is_wider_than_the_terminal(rows: list[tuple[str, str, str
 
 
 def test_json_tags_what_json_cannot_say() -> None:
-    shown = render.json_text({"loss": float("nan"), "best": float("-inf"), "path": "caf\udce9", "n": [1, True, None]})
+    shown = render.json_text(
+        {"loss": float("nan"), "best": float("-inf"), "path": "caf\udce9", "n": [1, True, None, 2**70]}
+    )
 
     assert json.loads(shown) == {
         "loss": {"~float": "nan"},
         "best": {"~float": "-inf"},
         "path": "caf\\udce9",
-        "n": [1, True, None],
+        "n": [1, True, None, 2**70],
     }
 
 

@@ -115,15 +115,19 @@ def _informative(runs: Sequence[Run]) -> Chosen:
 def _telling(runs: Sequence[Run], kind: str, *, alone: bool) -> list[str]:
     """Return the keys of *kind* that differ, those most runs have first."""
     counts: dict[str, int] = {}
-    values: dict[str, set[str]] = {}
+    first: dict[str, object] = {}
+    differing: set[str] = set()
     for run in runs:
         for key, value in getattr(run, kind).items():
             counts[key] = counts.get(key, 0) + 1
-            values.setdefault(key, set()).add(str(value))
+            if key not in differing:
+                old = first.setdefault(key, value)
+                if old is not value and (old != value or type(old) is not type(value)):
+                    differing.add(key)
     keys = [
         key
         for key, count in counts.items()
-        if not key.startswith("system/") and (alone or len(values[key]) > 1 or count < len(runs))
+        if (alone or key in differing or count < len(runs)) and not key.startswith("system/")
     ]
     return [f"{kind}.{key}" for key in sorted(keys, key=lambda key: (-counts[key], key))]
 

@@ -60,9 +60,10 @@ def table(
     Returns:
         The lines, and how many of the columns are shown.
     """
+    measured = [_measure([row[place] for row in rows]) for place in range(len(columns))]
     widths = [
-        max(text.width(column.title) if header else 0, max((text.width(row[place]) for row in rows), default=0))
-        for place, column in enumerate(columns)
+        max(text.width(column.title) if header else 0, max(cells, default=0))
+        for column, cells in zip(columns, measured, strict=True)
     ]
     shown = len(columns) if limit is None else _squeeze(columns, widths, limit)
     lines = []
@@ -72,17 +73,25 @@ def table(
             for column, wide in zip(columns[:shown], widths, strict=False)
         ]
         lines.append(style.bold(GAP.join(titles).rstrip()))
-    for row in rows:
+    layout = [(place, widths[place], columns[place].right, measured[place]) for place in range(shown)]
+    for number, row in enumerate(rows):
         cells = []
-        for place in range(shown):
-            cell, wide = row[place], widths[place]
-            fitted = text.fit(cell, wide)
-            gap = " " * (wide - text.width(fitted))
+        for place, wide, right, taken in layout:
+            cell = fitted = row[place]
+            room = wide - taken[number]
+            if room < 0:
+                fitted = text.fit(cell, wide)
+                room = wide - text.width(fitted)
             if isinstance(cell, Painted):
                 fitted = cell.paint(fitted)
-            cells.append(gap + fitted if columns[place].right else fitted + gap)
+            cells.append(" " * room + fitted if right else fitted + " " * room)
         lines.append(GAP.join(cells).rstrip())
     return lines, shown
+
+
+def _measure(cells: Sequence[str]) -> list[int]:
+    """Return the width of each cell; a column of plain ASCII, as most are, is measured in C."""
+    return list(map(len, cells)) if "".join(cells).isascii() else [text.width(cell) for cell in cells]
 
 
 def _squeeze(columns: Sequence[Column], widths: list[int], limit: int) -> int:
@@ -112,9 +121,15 @@ def json_text(value: object) -> str:
 
     JSON has no NaN: it is written ``{"~float": "nan"}``, as everywhere in Ledgit's files.
     """
-    import json
+    import orjson
 
-    shown = json.dumps(_plain(value), indent=2, ensure_ascii=False, allow_nan=False)
+    plain = _plain(value)
+    try:
+        shown = orjson.dumps(plain, option=orjson.OPT_INDENT_2).decode()
+    except TypeError:  # an integer beyond 64 bits
+        import json
+
+        shown = json.dumps(plain, indent=2, ensure_ascii=False, allow_nan=False)
     if not shown.replace("\n", "").isprintable():
         # JSON escapes the old controls itself; these are the newer ones and direction overrides.
         shown = "".join(char if char == "\n" or char.isprintable() else _json_escape(char) for char in shown)
@@ -127,13 +142,15 @@ def _json_escape(char: str) -> str:
 
 
 def _plain(value: object) -> object:
+    if isinstance(value, str):
+        return _unicode(value)
     if isinstance(value, float):
         return value if math.isfinite(value) else {"~float": str(value)}
     if isinstance(value, Mapping):
         return {_unicode(str(key)): _plain(item) for key, item in value.items()}
     if isinstance(value, list | tuple):
         return [_plain(item) for item in value]
-    return _unicode(value) if isinstance(value, str) else value
+    return value
 
 
 def _unicode(value: str) -> str:

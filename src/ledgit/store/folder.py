@@ -16,7 +16,6 @@ from __future__ import annotations
 
 import contextlib
 import os
-import shutil
 from typing import TYPE_CHECKING
 
 import orjson
@@ -77,7 +76,7 @@ class Folder:
         """Remove what interrupted processes left in the trash."""
         with contextlib.suppress(FileNotFoundError):
             for name in os.listdir(self.trash):
-                shutil.rmtree(os.path.join(self.trash, name), ignore_errors=True)
+                _remove(os.path.join(self.trash, name))
 
     @property
     def clone_id(self) -> str:
@@ -134,7 +133,7 @@ def _remove_tree(path: str) -> None:
             os.unlink(os.path.join(path, name))
         os.rmdir(path)
     except OSError:
-        shutil.rmtree(path, ignore_errors=True)
+        _remove(path)
 
 
 def boot_id() -> str:
@@ -147,3 +146,9 @@ def boot_id() -> str:
             return file.read().strip()
     except OSError:
         return ""
+
+
+def _remove(path: str) -> None:
+    import shutil  # 2 ms with its compressors, and readers never come here
+
+    shutil.rmtree(path, ignore_errors=True)
