@@ -17,7 +17,7 @@ from hypothesis import strategies as st
 
 from ledgit.errors import Conflict, GitFailed, InvalidName, ReadOnlyRepository, RefMoved, StorageError
 from ledgit.git import RefUpdate, Repo, list_refs, read_ref, remove_left_lock, stamp, update_refs
-from ledgit.git.reflock import OURS, lock_ref
+from ledgit.git.reflock import OURS, lock_ref, no_cleaning
 
 Git = Callable[..., str]
 NAME = "refs/ledgit/runs/" + "0" * 32
@@ -39,7 +39,9 @@ def by_git(repo: Path, git: Git) -> dict[str, str]:
 
 
 def locks(repo: Path) -> list[Path]:
-    return list((repo / ".git").rglob("*.lock"))
+    return [
+        path for path in (repo / ".git").rglob("*.lock") if path.parent.name != "ledgit" or path.name != "refs.lock"
+    ]
 
 
 def test_a_ref_is_made_moved_and_deleted(repo: Path, opened: Repo, git: Git, commits: list[str]) -> None:
@@ -184,7 +186,7 @@ def test_a_held_lock_is_waited_for(repo: Path, opened: Repo, commits: list[str])
 def test_a_lock_that_stays_is_named_in_the_error(
     repo: Path, opened: Repo, commits: list[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("ledgit.git.reflock._PATIENCE", 0.05)
+    monkeypatch.setattr("ledgit.git.reflock.PATIENCE", 0.05)
     lock = Path(f"{loose(repo, NAME)}.lock")
     lock.parent.mkdir(parents=True)
     lock.touch()
@@ -214,7 +216,7 @@ def test_a_lock_of_a_process_that_lives_is_not_removed_however_old_it_is(
     repo: Path, opened: Repo, commits: list[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A stopped process holds it by flock, and goes on where it was."""
-    monkeypatch.setattr("ledgit.git.reflock._PATIENCE", 0.05)
+    monkeypatch.setattr("ledgit.git.reflock.PATIENCE", 0.05)
     lock = Path(f"{loose(repo, NAME)}.lock")
     holder = lock_ref(opened, str(loose(repo, NAME)))
     os.utime(lock, (1, 1))
@@ -262,6 +264,58 @@ refs.update_refs(Repo.discover(), [RefUpdate("{NAME}", None, "{commits[0]}")])
     remove_left_lock(opened)
 
     git(repo, "pack-refs", "--all")
+
+
+def test_hundreds_of_refs_change_in_one_transaction(repo: Path, opened: Repo, git: Git, commits: list[str]) -> None:
+    names = [f"refs/ledgit/runs/{number:032x}" for number in range(200)]
+    update_refs(opened, [RefUpdate(name, commits[0]) for name in names])
+    assert list_refs(opened) == dict.fromkeys(names, commits[0]) == by_git(repo, git)
+    git(repo, "pack-refs", "--all")
+
+    with pytest.raises(RefMoved) as caught:
+        update_refs(opened, [RefUpdate(name, None, commits[name == names[7]]) for name in names])
+    assert caught.value.ref == names[7]
+    assert list_refs(opened) == dict.fromkeys(names, commits[0])
+
+    update_refs(opened, [RefUpdate(name, None, commits[0]) for name in names])
+    assert list_refs(opened) == {}
+    assert locks(repo) == []
+
+
+def test_a_stale_lock_does_not_stop_a_large_transaction(
+    repo: Path, opened: Repo, commits: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("ledgit.git.refs.PATIENCE", 0.05)
+    names = [f"refs/ledgit/runs/{number:032x}" for number in range(100)]
+    lock = Path(f"{loose(repo, names[50])}.lock")
+    lock.parent.mkdir(parents=True)
+    lock.touch()
+    with pytest.raises(Conflict, match="File exists"):
+        update_refs(opened, [RefUpdate(name, commits[0]) for name in names])
+    os.utime(lock, (1, 1))
+
+    update_refs(opened, [RefUpdate(name, commits[0]) for name in names])
+
+    assert list_refs(opened) == dict.fromkeys(names, commits[0])
+
+
+def test_locks_that_git_holds_for_us_are_never_taken_for_stale(
+    repo: Path, opened: Repo, git: Git, commits: list[str]
+) -> None:
+    """A slow transaction of Git's, which knows no flock, against somebody who cleans after a second."""
+    lock = Path(f"{loose(repo, NAME)}.lock")
+    lock.parent.mkdir(parents=True)
+    lock.touch()
+    os.utime(lock, (1, 1))
+
+    cleaner = threading.Thread(target=update_refs, args=(opened, [RefUpdate(NAME, commits[0])]))
+    with no_cleaning(opened):
+        cleaner.start()
+        cleaner.join(0.3)
+        assert lock.exists()
+    cleaner.join()
+
+    assert read_ref(opened, NAME) == commits[0]
 
 
 def test_a_name_can_become_a_folder_and_back(repo: Path, opened: Repo, git: Git, commits: list[str]) -> None:

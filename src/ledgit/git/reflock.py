@@ -20,9 +20,18 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from ledgit.git.repo import Repo
 
-__all__ = ["OURS", "lock_ref", "remove_left_lock", "unlink", "write_all"]
+__all__ = [
+    "OURS",
+    "PATIENCE",
+    "lock_ref",
+    "no_cleaning",
+    "remove_if_stale",
+    "remove_left_lock",
+    "unlink",
+    "write_all",
+]
 
-_PATIENCE = 2.0  # seconds to wait for somebody else's lock
+PATIENCE = 2.0  # seconds to wait for somebody else's lock
 _STALE = 60.0  # seconds after which a lock file was left by a killed process
 # The same for refs that only Ledgit writes, whose lock files live processes of ours hold by flock.
 _STALE_OWN = 1.0
@@ -34,6 +43,33 @@ def remove_left_lock(repo: Repo) -> None:
     lock = os.path.join(repo.common_dir, "packed-refs.lock")
     if os.path.exists(lock):
         _remove_stale(repo, lock)
+
+
+class no_cleaning:  # noqa: N801 (reads as the statement it is used in)
+    """While a git command of ours holds locks, which Git doesn't do by ``flock``, nobody takes them for stale."""
+
+    def __init__(self, repo: Repo) -> None:
+        self._folder = os.path.join(repo.common_dir, "ledgit")
+        self._fd = -1
+
+    def __enter__(self) -> None:
+        import fcntl
+
+        try:
+            os.makedirs(self._folder, exist_ok=True)
+            self._fd = os.open(os.path.join(self._folder, "refs.lock"), os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o666)
+            fcntl.flock(self._fd, fcntl.LOCK_SH)
+        except OSError:
+            pass  # no locks here, so nobody cleans either
+
+    def __exit__(self, *_: object) -> None:
+        if self._fd >= 0:
+            os.close(self._fd)
+
+
+def remove_if_stale(repo: Repo, lock: str) -> bool:
+    """Remove the lock file *lock* if a killed process left it; return whether there was one to remove."""
+    return os.path.exists(lock) and _remove_stale(repo, lock)
 
 
 def lock_ref(repo: Repo, path: str) -> int:
@@ -59,7 +95,7 @@ def lock_ref(repo: Repo, path: str) -> int:
             raise Conflict(f"{path} can't be made: a ref has the name of one of its folders") from None
         except FileExistsError:
             now = time.monotonic()
-            deadline = deadline or now + _PATIENCE
+            deadline = deadline or now + PATIENCE
             if now >= deadline:
                 raise Conflict(
                     f"{path}.lock is held by another process; if no git command is running, remove that file"

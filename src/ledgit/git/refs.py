@@ -18,7 +18,7 @@ import os
 import time
 
 from ledgit.errors import Conflict, GitFailed, InvalidName, ReadOnlyRepository, RefMoved, StorageError
-from ledgit.git.reflock import OURS, lock_ref, unlink, write_all
+from ledgit.git.reflock import OURS, PATIENCE, lock_ref, no_cleaning, remove_if_stale, unlink, write_all
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -301,7 +301,7 @@ def _write_error(repo: Repo, err: OSError) -> StorageError | ReadOnlyRepository 
     return StorageError(str(where), err.strerror or str(err))
 
 
-def _update_by_git(repo: Repo, updates: Sequence[RefUpdate]) -> None:
+def _update_by_git(repo: Repo, updates: Sequence[RefUpdate], *, again: bool = False) -> None:
     """Change refs by ``git update-ref``, in one transaction."""
     from ledgit.git.command import run_git
 
@@ -315,9 +315,23 @@ def _update_by_git(repo: Repo, updates: Sequence[RefUpdate]) -> None:
             lines.append(b"delete %s\0%s\0" % (name, old))
         else:
             lines.append(b"update %s\0%s\0%s\0" % (name, update.new.encode("ascii"), old))
+    settings = (
+        *("-c", "core.fsync=all"),
+        *("-c", f"core.filesRefLockTimeout={int(PATIENCE * 1000)}"),
+        *("-c", f"core.packedRefsTimeout={int(PATIENCE * 1000)}"),
+    )
     try:
-        run_git(repo, "-c", "core.fsync=all", "update-ref", "-z", "--stdin", stdin=b"".join(lines))
+        # A large transaction holds its locks for more than a second, and not by flock.
+        with no_cleaning(repo):
+            run_git(repo, *settings, "update-ref", "-z", "--stdin", stdin=b"".join(lines))
     except GitFailed as err:
+        if "Unable to create" in err.stderr and ".lock" in err.stderr:
+            paths = [os.path.join(repo.common_dir, name) for name in ("packed-refs", *(u.name for u in updates))]
+            removed = [path for path in paths if remove_if_stale(repo, f"{path}.lock")]
+            if removed and not again:
+                _update_by_git(repo, updates, again=True)
+                return
+            raise Conflict(str(err)) from err
         if "cannot lock ref" in err.stderr or "already exists" in err.stderr:
             moved = next((update.name for update in updates if f"'{update.name}'" in err.stderr), updates[0].name)
             raise RefMoved(moved) from err
