@@ -153,7 +153,8 @@ def _attributes(entry: Entry, left: dict[str, int]) -> dict[str, Any]:
         "code": {key: value for key, value in shown_code.items() if value},
         "clock": list(entry.clock),
     }
-    return {key: value for key, value in fields.items() if value not in (None, "", {}, False)}
+    # Not "not in (None, False, …)": 0 equals False, and the epoch is a time.
+    return {key: value for key, value in fields.items() if value or type(value) is int}
 
 
 def _sections(entry: Entry) -> dict[str, dict[str, Any]]:

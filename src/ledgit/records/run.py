@@ -162,7 +162,7 @@ def encode_run(info: RunInfo) -> bytes:
 
 
 def _filled(values: Mapping[str, Any]) -> dict[str, Any]:
-    return {key: value for key, value in values.items() if value not in (None, "", (), [], {}, False)}
+    return {key: value for key, value in values.items() if value or type(value) is int}
 
 
 def decode_run(data: bytes, where: str = "run.yaml") -> RunInfo:

@@ -173,6 +173,10 @@ def _order(candidate: _Candidate) -> tuple[Clock, bool, bytes]:
     return candidate[:3]
 
 
+def _first_order(candidate: _Candidate) -> tuple[Clock, bool, bytes]:
+    return candidate[0], not candidate[1], candidate[2]
+
+
 def _several(lines: list[Entry]) -> RunState:
     newest = sorted(lines, key=lambda line: (line.greatest_clock(), line.head), reverse=True)
     default = max(line.clock for line in lines)
@@ -199,10 +203,14 @@ def _several(lines: list[Entry]) -> RunState:
         for key in sorted(keys):
             found = _candidates(lines, name, key)
             if first_writer:
-                known = sorted((one for one in found if one[3] is not _REMOVED and one[1]), key=_order)
-                if len({str(one[3]) for one in known}) > 1:
-                    conflicts[key] = tuple(dict.fromkeys(one[3] for one in known))
-                winner = known[0] if known else max(found, key=_order)
+                written = sorted((one for one in found if one[3] is not _REMOVED), key=_first_order)
+                by_text: dict[str, Any] = {}
+                for _, known, _, value in written:
+                    if known:
+                        by_text.setdefault(str(value), value)
+                if len(by_text) > 1:
+                    conflicts[key] = tuple(by_text.values())
+                winner = written[0] if written else max(found, key=_order)
             else:
                 winner = max(found, key=_order)
             if winner[3] is not _REMOVED and winner[1]:
