@@ -75,7 +75,7 @@ def test_apply_writes_params_and_keeps_comments(cli: Cli, dirty_run: Path, git: 
     git(dirty_run, "add", ".")
     git(dirty_run, "commit", "-q", "-m", "params")
 
-    assert cli("apply", "owl", "--params").out == "wrote lr\n"
+    assert cli("apply", "owl", "--params").out == "set lr\n"
     assert (dirty_run / "params.yaml").read_text() == "# mine\nseed: 1\nlr: 0.1  # learning rate\n"
     assert "changes that would be overwritten" in cli("apply", "owl", "--params", code=4).err
     assert "nothing to do" in cli("apply", "owl", "--params", "--force").out

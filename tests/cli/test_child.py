@@ -171,3 +171,40 @@ def test_output_beyond_the_limit_is_shown_but_not_kept(tmp_path: Path) -> None:
 
     assert done.stdout == b"x" * 8 + b"\n" + b"y" * 8 + b"\n" + b"z" * 8 + b"\n"
     assert log.read_bytes() == b"x" * 8 + b"\ny" + b"\n[ledgit: further output was not kept]\n"
+
+
+def test_ctrl_c_on_a_terminal_reaches_the_child_once(tmp_path: Path) -> None:
+    """The terminal sends it to the whole group; a second one would break the child's clean-up."""
+    log, count = tmp_path / "log", tmp_path / "count"
+    code = f"""
+import signal, time
+def got(*_):
+    with open({str(count)!r}, "a") as file:
+        file.write("x")
+signal.signal(signal.SIGINT, got)
+print("ready", flush=True)
+end = time.monotonic() + 0.5
+while time.monotonic() < end:
+    time.sleep(0.05)
+"""
+    pid, ours = pty.fork()
+    if pid == 0:
+        os.execv(sys.executable, [sys.executable, "-c", DRIVER, str(log), *python(code)])
+    shown = b""
+    sent = False
+    while True:
+        try:
+            data = os.read(ours, 4096)
+        except OSError:
+            break
+        if not data:
+            break
+        shown += data
+        if b"ready" in shown and not sent:
+            os.write(ours, b"\x03")
+            sent = True
+    _, status = os.waitpid(pid, 0)
+    os.close(ours)
+
+    assert os.waitstatus_to_exitcode(status) == 0
+    assert count.read_text() == "x"

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import argparse
+import os
 import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -138,3 +140,26 @@ def test_what_follows_two_dashes_is_no_option() -> None:
 def test_too_many_or_too_few_arguments_are_usage(words: list[str]) -> None:
     with pytest.raises(UsageError, match=f"see 'ledgit {words[0]} --help'"):
         parsing.build(words[0]).read(words[1:])
+
+
+def test_bash_completes_commands_options_and_runs(repo: Path) -> None:
+    """In a real bash, with the names of this repository's runs."""
+    words = """
+ledgit() { "$PYTHON" -m ledgit "$@"; }
+ledgit record --name calm-owl > /dev/null
+eval "$(ledgit completion bash)"
+complete_this() { COMP_WORDS=("$@"); COMP_CWORD=$(($# - 1)); COMPREPLY=(); _shtab_ledgit ledgit "${@: -1}" ""; }
+for line in "ledgit dem" "ledgit ls --exper" "ledgit show calm" "ledgit ls --experiment Def"; do
+  complete_this $line; echo "${COMPREPLY[*]}"
+done
+"""
+    done = subprocess.run(
+        ["bash", "-c", words],
+        cwd=repo,
+        env={**os.environ, "PYTHON": sys.executable},
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+
+    assert done.stdout.splitlines() == ["demo", "--experiment", "calm-owl", "Default"]

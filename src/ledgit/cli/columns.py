@@ -162,7 +162,7 @@ def text_columns(names: Sequence[str]) -> list[render.Column]:
         render.Column(
             title(name),
             right=name.split(".", 1)[0] in _RIGHT,
-            least=0 if name == "id" else 10 if name == "name" else 6,
+            least=0 if name == "id" else 20 if name == "name" else 6,
         )
         for name in names
     ]

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 SPARK = 12
 ABSENT = "–"
 _NOTE_TAG = "mlflow.note.content"
-_IDS = ("commit", "tree", "patch_id", "lock_hash")
+_IDS = ("commit", "lock_hash")
 
 
 class DiffText:
@@ -92,7 +92,8 @@ class DiffText:
         return render.table(columns, rows, style=self.style, limit=limit, header=not self.pair)[0]
 
     def _rows(self, rows: Sequence[Row]) -> list[list[str]]:
-        return [self._row(row) for row in rows]
+        # Trees and patch ids say no more than the files below, to people.
+        return [self._row(row) for row in rows if row.key not in ("tree", "patch_id")]
 
     def _row(self, row: Row) -> list[str]:
         key = "note" if row.key == _NOTE_TAG else text.clean(row.key.removeprefix("packages."))

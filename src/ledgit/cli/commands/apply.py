@@ -58,7 +58,7 @@ def run(args: argparse.Namespace) -> int:
     if not written and not deleted:
         terminal.write(f"nothing to do: the {what} are those of {clean(found.name)}\n")
     for name in written:
-        terminal.write(f"wrote {clean(name)}\n")
+        terminal.write(f"set {clean(name)}\n" if args.params else f"wrote {clean(name)}\n")
     for name in deleted:
         terminal.write(f"deleted {clean(name)}\n")
     for name in left:
