@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 import ledgit
-from ledgit.errors import InvalidValue, RunNotFound, RunStateError, UsageError
+from ledgit.errors import InvalidName, InvalidValue, RunNotFound, RunStateError, UsageError
 
 Script = Callable[..., object]
 OnlyRun = Callable[[], ledgit.Run]
@@ -193,6 +193,21 @@ def test_a_description_is_given_once(repo: Path) -> None:
     """As an argument or as the tag, not both."""
     with pytest.raises(UsageError, match="twice"):
         ledgit.start_run(description="a", tags={"mlflow.note.content": "b"})
+
+
+@pytest.mark.parametrize("name", ["lr=0.1 (v2), 50 % ✓", "a/b", "-x", "../x"])
+def test_a_runs_name_is_any_text_that_can_be_shown(repo: Path, name: str) -> None:
+    """People put formulas into them; control characters could write over a terminal."""
+    with ledgit.start_run(run_name=name) as run:
+        for wrong in ("", " ", "a\x1b[2J", "a\nb", "a" * 251):
+            with pytest.raises(InvalidName):
+                run.rename(wrong)
+    assert name == run.name == ledgit.get_run(name).name
+    run.rename("other (2)")
+    ledgit.log_batch(run_id=run.id, tags={"k": "v"})
+    ledgit.set_tag("mlflow.runName", "third!", run_id=run.id)
+
+    assert ("third!", {"k": "v"}) == (run.name, dict(run.tags))
 
 
 def test_mlflows_system_tags_can_name_a_run_and_its_parent(repo: Path) -> None:

@@ -154,6 +154,22 @@ def test_setting_an_experiment_writes_nothing(repo: Path, git: Any) -> None:
     assert "" == git(repo, "for-each-ref", "refs/ledgit")
 
 
+def test_an_experiment_without_a_run_can_be_tagged_renamed_and_deleted(repo: Path) -> None:
+    """Then it is written down."""
+    number = ledgit.set_experiment("thought of").id
+    ledgit.set_experiment_tag("k", "v")
+    ledgit.rename_experiment(number, "thought over")
+    assert {"k": "v"} == dict(ledgit.get_experiment(number).tags)
+    assert "thought over" == ledgit.get_experiment(number).name
+    other = ledgit.set_experiment("other").id
+    ledgit.delete_experiment(other)
+
+    with pytest.raises(ExperimentExists, match="deleted"):
+        ledgit.create_experiment("other")
+    with pytest.raises(RunStateError):
+        ledgit.start_run()
+
+
 def test_a_deleted_experiment_takes_no_runs(repo: Path) -> None:
     """Its runs are deleted with it, and restored with it."""
     experiment = ledgit.set_experiment("old")

@@ -45,6 +45,7 @@ if TYPE_CHECKING:
     from ledgit.records.inputs import encode_inputs as encode_inputs
     from ledgit.records.names import check_artifact_path as check_artifact_path
     from ledgit.records.names import check_key as check_key
+    from ledgit.records.names import check_run_name as check_run_name
     from ledgit.records.names import history_file as history_file
     from ledgit.records.names import history_files as history_files
     from ledgit.records.names import is_reserved as is_reserved
@@ -100,8 +101,8 @@ _WHERE = {
     "flat": "dump_flat load_flat",
     "history": "Points decode_history encode_history union",
     "inputs": "InputRecord decode_inputs encode_inputs",
-    "names": "check_artifact_path check_key history_file history_files is_reserved path_problem safe_file"
-    " stored_path stored_paths",
+    "names": "check_artifact_path check_key check_run_name history_file history_files is_reserved path_problem"
+    " safe_file stored_path stored_paths",
     "record": "RUN_FOLDER RunRecord decode_record make_entry make_state run_files",
     "redact": "is_secret_name redact_command",
     "run": "DEFAULT_EXPERIMENT FAILED FINISHED KILLED RUNNING SCHEDULED STATUSES CodeInfo CodeRef RunInfo"

@@ -15,6 +15,7 @@ from ledgit.errors import InvalidName
 __all__ = [
     "check_artifact_path",
     "check_key",
+    "check_run_name",
     "history_file",
     "history_files",
     "is_reserved",
@@ -59,6 +60,23 @@ def check_key(kind: str, name: str) -> None:
         parts = name.split("/")
         if "" in parts or "." in parts or ".." in parts or name.startswith(".."):
             raise InvalidName(kind, name, "looks like a path that points elsewhere; drop the extra dots and slashes")
+
+
+def check_run_name(name: str) -> None:
+    """Check the readable name of a run: any text of 1 to 250 characters without control characters.
+
+    It is for people (``lr=0.1 (v2)``) and never part of a file's name, so a key's rules would be
+    in the way; control characters could write over a terminal.
+
+    Raises:
+        InvalidName: it is empty, too long, or not printable.
+    """
+    if not isinstance(name, str) or not name.strip():
+        raise InvalidName("run", str(name), "is empty")
+    if len(name) > MAX_KEY:
+        raise InvalidName("run", name, f"has {len(name)} characters, at most {MAX_KEY} are allowed")
+    if not name.isprintable():
+        raise InvalidName("run", name, "has control characters or undecodable bytes")
 
 
 def _digest(name: str, digits: int) -> str:

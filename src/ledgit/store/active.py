@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, BinaryIO
 from zlib import crc32
 
 from ledgit.errors import InvalidValue, ParamConflict, RunNotFound, RunStateError, StorageError
-from ledgit.records.names import check_artifact_path, check_key
+from ledgit.records.names import check_artifact_path, check_key, check_run_name
 from ledgit.records.redact import redact_command
 from ledgit.records.run import STATUSES, new_run_id, random_name
 from ledgit.records.scalars import Scalar, to_json, to_metric, to_scalar
@@ -127,7 +127,7 @@ class ActiveRun:
         began = now_ms() if start.start is None else start.start
         name = start.name or random_name(run_id)
         if start.name:
-            check_key("run", start.name)
+            check_run_name(start.name)
         command = list(sys.orig_argv) if start.command is None else list(start.command)
         record = {
             "at": now_ms(),
@@ -361,7 +361,7 @@ class ActiveRun:
         if name not in ("name", "experiment", "deleted"):
             raise InvalidValue("field", name, "name, experiment or deleted")
         if name == "name":
-            check_key("run", str(value))
+            check_run_name(str(value))
         self._append(encode("field", {"at": now_ms(), "field": name, "value": value}))
         if name != "deleted":
             setattr(self, name, str(value))

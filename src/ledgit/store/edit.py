@@ -10,7 +10,7 @@ from ledgit.errors import InvalidValue, RefMoved, RunNotFound
 from ledgit.records.clock import Clock, encode_clocks
 from ledgit.records.entry import encode_entry
 from ledgit.records.flat import dump_flat
-from ledgit.records.names import check_key
+from ledgit.records.names import check_key, check_run_name
 from ledgit.records.record import make_entry
 from ledgit.records.run import encode_run
 from ledgit.store.chain import RUN_FOLDER, read_commit, run_ref
@@ -131,7 +131,7 @@ def _apply(record: RunRecord, edit: Edit, clock: Clock) -> tuple[RunRecord, list
         clocks.set(f"tags.{key}", clock)
         told.append(f"untag {key}")
     if edit.name is not None and edit.name != info.name:
-        check_key("run", edit.name)
+        check_run_name(edit.name)
         told.append(f"rename {info.name} to {edit.name}")
         info = replace(info, name=edit.name)
         clocks.set("name", clock)

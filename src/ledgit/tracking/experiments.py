@@ -62,7 +62,7 @@ def set_experiment(experiment_name: str | None = None, experiment_id: str | None
         experiment = get_experiment(str(experiment_id))
     else:
         assert experiment_name is not None
-        experiment = get_experiment_by_name(experiment_name) or _fresh(experiment_name)
+        experiment = repository.known_experiment(experiment_name) or _fresh(experiment_name)
     _refuse_deleted(experiment.name, deleted=experiment.deleted)
     _chosen[repository.repo.common_dir] = experiment.label
     os.environ[VARIABLES[0]] = experiment.name
@@ -138,7 +138,7 @@ def rename_experiment(experiment_id: str, new_name: str) -> None:
         ExperimentNotFound: There is none with this id.
         ExperimentExists: Another one has that name.
     """
-    session.repository().rename_experiment(get_experiment(experiment_id).label, new_name)
+    session.repository().rename_experiment(_recorded(get_experiment(experiment_id)), new_name)
 
 
 def delete_experiment(experiment_id: str) -> None:
@@ -147,7 +147,7 @@ def delete_experiment(experiment_id: str) -> None:
     Raises:
         ExperimentNotFound: There is none with this id.
     """
-    session.repository().delete_experiment(get_experiment(experiment_id).label)
+    session.repository().delete_experiment(_recorded(get_experiment(experiment_id)))
 
 
 def restore_experiment(experiment_id: str) -> None:
@@ -174,7 +174,8 @@ def set_experiment_tags(tags: Mapping[str, Any]) -> None:
 
     for key in tags:
         check_key("tag", key)
-    session.repository().set_experiment_tags(current_label(), {key: str(value) for key, value in tags.items()})
+    label = _recorded(_find_label(current_label()))
+    session.repository().set_experiment_tags(label, {key: str(value) for key, value in tags.items()})
 
 
 def delete_experiment_tag(key: str) -> None:
@@ -184,7 +185,7 @@ def delete_experiment_tag(key: str) -> None:
         InvalidValue: It has no such tag.
     """
     repository = session.repository()
-    experiment = repository.experiment(current_label())
+    experiment = _find_label(current_label())
     if key not in experiment.tags:
         raise InvalidValue("the tag", key, f"a tag of experiment {experiment.name}")
     repository.set_experiment_tags(experiment.label, {key: None})
@@ -209,6 +210,18 @@ def _find(reference: str) -> Experiment:
             if getattr(experiment, key) == reference:
                 return experiment
     raise ExperimentNotFound(reference)
+
+
+def _find_label(label: str) -> Experiment:
+    return next((experiment for experiment in _all("all") if experiment.label == label), None) or _fresh(label)
+
+
+def _recorded(experiment: Experiment) -> str:
+    """Return the label of *experiment*, which is written down first if only this process knows it."""
+    repository = session.repository()
+    if all(known.label != experiment.label for known in repository.experiments("all")):
+        repository.create_experiment(experiment.name)
+    return experiment.label
 
 
 def _fresh(name: str) -> Experiment:

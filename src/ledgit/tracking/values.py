@@ -164,8 +164,7 @@ def set_tag(key: str, value: Any, synchronous: bool | None = None, run_id: str |
     Raises:
         InvalidName: The key can't be stored.
     """
-    with open_run(run_id) as run:
-        run.set_tags({key: value})
+    set_tags({key: value}, run_id=run_id)
 
 
 def set_tags(tags: Mapping[str, Any], synchronous: bool | None = None, run_id: str | None = None) -> None:  # noqa: ARG001
@@ -174,8 +173,13 @@ def set_tags(tags: Mapping[str, Any], synchronous: bool | None = None, run_id: s
     Raises:
         InvalidName: A key can't be stored.
     """
+    labels = dict(_mapping("tags", tags))
+    # MLflow keeps a run's name in this tag; setting it is how its scripts rename one.
+    name = labels.pop("mlflow.runName", None)
     with open_run(run_id) as run:
-        run.set_tags(_mapping("tags", tags))
+        if name is not None:
+            run.set_field("name", str(name))
+        run.set_tags(labels)
 
 
 def delete_tag(key: str, run_id: str | None = None) -> None:
