@@ -235,6 +235,7 @@ class Index:
                     database = self._opened()
                     if refresh or not self._fresh:
                         self._refresh(database)
+                    database.notice_changes()
                     return run(database)
                 except (sqlite3.Error, CodecError) as error:
                     if attempt == 2:
@@ -316,7 +317,6 @@ class Index:
         mark = None if now is None else repr(now)
         if mark is not None and mark == self._stamp:
             return
-        database.runs.forget()
         if mark is None or mark != database.meta("stamp"):
             generation = database.meta("generation")
             refs = run_refs(self.repo)

@@ -70,6 +70,7 @@ class Database:
         self.path = path
         self.runs = Table(db)
         self.live = Table(db, "live_", temporary=True)
+        self._schema: int | None = None
 
     @classmethod
     def open(cls, path: str) -> Database:
@@ -158,6 +159,13 @@ class Database:
         finally:
             self.db.execute(f"PRAGMA busy_timeout = {int(PATIENCE * 1000)}")
         return True
+
+    def notice_changes(self) -> None:
+        """Read the columns again if another process has changed them."""
+        (schema,) = self.db.execute("PRAGMA schema_version").fetchone()
+        if schema != self._schema:
+            self.runs.forget()
+            self._schema = schema
 
     def meta(self, key: str) -> str | None:
         """Return a stored fact about the index."""
