@@ -11,6 +11,7 @@ if TYPE_CHECKING:
     from typing import Any
 
     from ledgit.git.attributes import ensure_attributes
+    from ledgit.git.batch import BatchReader
     from ledgit.git.command import git_environment, git_version, run_git, start_git, try_git
     from ledgit.git.links import CodeFacts, Link, find_base, merge_base, patch_id, reachable, resolve_links
     from ledgit.git.objects import (
@@ -19,7 +20,6 @@ if TYPE_CHECKING:
         GITLINK,
         SYMLINK,
         TREE,
-        BatchReader,
         Commit,
         Objects,
         Signature,
@@ -100,9 +100,10 @@ __all__ = [
 
 _MODULES = {
     "attributes": "ensure_attributes",
+    "batch": "BatchReader",
     "command": "git_environment git_version run_git start_git try_git",
     "links": "CodeFacts Link find_base merge_base patch_id reachable resolve_links",
-    "objects": "EXECUTABLE FILE GITLINK SYMLINK TREE BatchReader Commit Objects Signature TreeEntry"
+    "objects": "EXECUTABLE FILE GITLINK SYMLINK TREE Commit Objects Signature TreeEntry"
     " parse_commit parse_tree read_loose",
     "pack": "ObjectSet Pack release_leftovers release_pack",
     "packmerge": "gc_is_running merge_packs",

@@ -13,6 +13,7 @@ from ledgit.git.command import run_git
 from ledgit.git.indexfile import Index, IndexFacts
 from ledgit.git.pack import collect_loose
 from ledgit.git.repo import Repo
+from ledgit.git.shared import make_folders
 from ledgit.git.status import Status
 
 __all__ = ["DURABLE", "QUIET", "RUN_FOLDER", "LeftOut", "closed_folders", "in_run_folder", "select", "write_tree"]
@@ -143,7 +144,7 @@ def write_tree(
     loose ones would be gone, or worse, half gone, when a ``git prune`` comes before a ref does.
     """
     folder = scratch_folder or os.path.join(repo.common_dir, "ledgit")
-    os.makedirs(folder, exist_ok=True)
+    make_folders(folder)
     scratch = os.path.join(folder, f"index-{os.urandom(6).hex()}")
     objects = f"{scratch}.objects"
     os.mkdir(objects)

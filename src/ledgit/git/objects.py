@@ -4,7 +4,7 @@
 pygit2. It needs no repository of libgit2's, so neither configuration extensions that libgit2
 doesn't know nor its own check of the owner can stand in the way: :class:`ledgit.git.Repo` has
 dealt with both. pygit2 costs 65 ms to import and is imported with the first read.
-:class:`BatchReader` does without it.
+:class:`ledgit.git.BatchReader` does without it.
 """
 
 from __future__ import annotations
@@ -13,14 +13,13 @@ import os
 import zlib
 
 from ledgit.errors import GitFailed, LedgitError, NotFound, RecordError, RepositoryError, StorageError
-from ledgit.git.command import run_git, start_git
+from ledgit.git.command import run_git
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator
-    from subprocess import Popen
+    from collections.abc import Callable
     from types import TracebackType
-    from typing import IO, Any
+    from typing import Any
 
     from ledgit.git.repo import Repo
 
@@ -30,7 +29,6 @@ __all__ = [
     "GITLINK",
     "SYMLINK",
     "TREE",
-    "BatchReader",
     "Commit",
     "Objects",
     "Signature",
@@ -346,106 +344,3 @@ def _cat_file(repo: Repo, oid: str, *, fetch: bool) -> tuple[str, bytes] | None:
     if len(words) != 3 or words[1] == b"missing":
         return None
     return words[1].decode("ascii"), data[: int(words[2])]
-
-
-class BatchReader:
-    """Read objects through one ``git cat-file --batch`` process (2-3 ms to start, no pygit2).
-
-    A context manager; not for use by several threads at once. A *spec* is what ``git rev-parse``
-    takes: an id, a ref, ``<commit>:<path>``, ``<commit>^{tree}``.
-    """
-
-    # Requests that may be on their way while nobody reads answers: what a pipe holds on every
-    # system, so that neither side waits for the other for ever.
-    _WINDOW = 4000
-
-    def __init__(self, repo: Repo) -> None:
-        self._repo = repo
-        self._process: Popen[bytes] | None = None
-
-    def __enter__(self) -> BatchReader:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self.close()
-
-    def close(self) -> None:
-        """End the process; the next read starts another."""
-        process, self._process = self._process, None
-        if process is not None:
-            process.kill()
-            process.communicate()
-
-    def read(self, spec: str) -> tuple[str, str, bytes] | None:
-        """Return (id, type, content) of what *spec* names, or ``None``."""
-        return next(self.read_many((spec,)))
-
-    def read_many(self, specs: Iterable[str]) -> Iterator[tuple[str, str, bytes] | None]:
-        """Yield an answer for each of *specs*, in order, asking ahead while answers come in."""
-        waiting: list[bytes] = []
-        ahead = 0
-        pending = iter(specs)
-        more = True
-        while more or waiting:
-            while more and (ahead < self._WINDOW or not waiting):
-                spec = next(pending, None)
-                if spec is None:
-                    more = False
-                    break
-                request = spec.encode("utf-8", "surrogateescape")
-                if b"\n" in request or len(request) > self._WINDOW:
-                    request = b"?"  # no name in Git: answered as missing
-                waiting.append(request)
-                ahead += len(request) + 1
-                self._send(request)
-            if waiting:
-                stream = self._flush()
-                request = waiting.pop(0)
-                ahead -= len(request) + 1
-                answer, alive = self._receive(stream)
-                if not alive:
-                    # A partial clone that may not fetch ends Git at the first object that is
-                    # elsewhere (Git before 2.45): that one is missing, ask again for the rest.
-                    self.close()
-                    for again in waiting:
-                        self._send(again)
-                yield answer
-
-    def _send(self, request: bytes) -> None:
-        if self._process is None:
-            env = {"GIT_ALLOW_PROTOCOL": "none"} if self._repo.partial else None
-            self._process = start_git(self._repo, "cat-file", "--batch", env=env)
-        assert self._process.stdin is not None
-        try:
-            self._process.stdin.write(request + b"\n")
-        except BrokenPipeError:
-            pass  # noticed when the answer is read
-
-    def _flush(self) -> IO[bytes]:
-        assert self._process is not None
-        assert self._process.stdin is not None
-        assert self._process.stdout is not None
-        try:
-            self._process.stdin.flush()
-        except BrokenPipeError:
-            pass
-        return self._process.stdout
-
-    def _receive(self, stream: IO[bytes]) -> tuple[tuple[str, str, bytes] | None, bool]:
-        head = stream.readline()
-        if not head.endswith(b"\n"):
-            if self._repo.partial:
-                return None, False
-            assert self._process is not None
-            _, err = self._process.communicate()
-            code, self._process = self._process.returncode, None
-            raise GitFailed(("cat-file", "--batch"), code, err.decode("utf-8", "replace"))
-        words = head.rstrip(b"\n").rsplit(b" ", 2)
-        if len(words) != 3 or not words[2].isdigit() or len(words[0]) != 40:
-            return None, True  # "<spec> missing", "<spec> ambiguous"
-        size = int(words[2])
-        data = stream.read(size)
-        stream.read(1)
-        return (words[0].decode("ascii"), words[1].decode("ascii"), data), True

@@ -12,6 +12,7 @@ import zlib
 from hashlib import sha1
 
 from ledgit.errors import ReadOnlyRepository, StorageError
+from ledgit.git.shared import make_folders, share
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -282,11 +283,14 @@ def _is_ours(keep: str) -> bool:
 
 def _create(path: str, mode: int) -> int:
     flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC
+    folder = os.path.dirname(path)
     try:
-        return os.open(path, flags, mode)
+        fd = os.open(path, flags, mode)
     except FileNotFoundError:  # tools that copy repositories leave out empty folders
-        os.makedirs(os.path.dirname(path), exist_ok=True)
-        return os.open(path, flags, mode)
+        make_folders(folder)
+        fd = os.open(path, flags, mode)
+    share(fd, folder)
+    return fd
 
 
 def _write(path: str, pieces: list[bytes], durable: bool) -> None:

@@ -15,6 +15,7 @@ import os
 import time
 
 from ledgit.errors import Conflict
+from ledgit.git.shared import make_folders, share
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -56,7 +57,7 @@ class no_cleaning:  # noqa: N801 (reads as the statement it is used in)
         import fcntl
 
         try:
-            os.makedirs(self._folder, exist_ok=True)
+            make_folders(self._folder)
             self._fd = os.open(os.path.join(self._folder, "refs.lock"), os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o666)
             fcntl.flock(self._fd, fcntl.LOCK_SH)
         except OSError:
@@ -83,6 +84,7 @@ def lock_ref(repo: Repo, path: str) -> int:
     while True:
         try:
             fd = os.open(path + ".lock", os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o666)
+            share(fd, os.path.dirname(path))
             try:
                 fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
             except OSError:
@@ -90,7 +92,7 @@ def lock_ref(repo: Repo, path: str) -> int:
             return fd
         except FileNotFoundError:
             # The folder is missing, or was removed as empty by another process just now.
-            os.makedirs(os.path.dirname(path), exist_ok=True)
+            make_folders(os.path.dirname(path))
         except NotADirectoryError:
             raise Conflict(f"{path} can't be made: a ref has the name of one of its folders") from None
         except FileExistsError:
@@ -113,7 +115,7 @@ def _remove_stale(repo: Repo, lock: str) -> bool:
         if not _abandoned(repo, lock, time.time()):
             return False
         folder = os.path.join(repo.common_dir, "ledgit")
-        os.makedirs(folder, exist_ok=True)
+        make_folders(folder)
         fd = os.open(os.path.join(folder, "refs.lock"), os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o666)
     except FileNotFoundError:
         return True

@@ -18,6 +18,7 @@ from ledgit.git.objects import Objects
 from ledgit.git.pack import ObjectSet
 from ledgit.git.refs import RefUpdate, update_refs
 from ledgit.git.repo import Repo
+from ledgit.git.shared import make_folders
 from ledgit.git.status import parse_status
 from ledgit.git.trees import check_path, without
 
@@ -57,7 +58,7 @@ def apply_tree(repo: Repo, tree: str, paths: Sequence[str] | None = None, force:
     if repo.work_tree is None:
         raise RepositoryError(f"{repo.git_dir} is a bare repository, which has no files to change")
     folder = os.path.join(repo.common_dir, "ledgit")
-    os.makedirs(folder, exist_ok=True)
+    make_folders(folder)
     scratch = os.path.join(folder, f"index-{os.urandom(6).hex()}")
     try:
         return _apply(repo, tree, _limits(paths), scratch, force=force)
