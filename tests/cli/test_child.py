@@ -208,3 +208,25 @@ while time.monotonic() < end:
 
     assert os.waitstatus_to_exitcode(status) == 0
     assert count.read_text() == "x"
+
+
+def test_a_full_disk_does_not_stop_the_child(tmp_path: Path) -> None:
+    """It is shown whole, and what could be kept is kept."""
+    driver = """
+import os, sys
+from ledgit.cli.child import Child
+child = Child(sys.argv[1:], dict(os.environ), open("/dev/full", "wb", buffering=0))
+code = child.run()
+print(child.problem, file=sys.stderr)
+sys.exit(code)
+"""
+    done = subprocess.run(
+        [sys.executable, "-c", driver, *python("for n in range(10_000): print(n)\nraise SystemExit(5)")],
+        capture_output=True,
+        check=False,
+        stdin=subprocess.DEVNULL,
+    )
+
+    assert done.returncode == 5
+    assert done.stdout.splitlines()[-1] == b"9999"
+    assert done.stderr == b"the output was not kept any further: No space left on device\n"

@@ -74,9 +74,12 @@ def test_nothing_is_made_when_the_words_are_wrong(cli: Cli) -> None:
     assert cli("ls", "--json").json == []
 
 
-def test_a_bad_name_leaves_a_failed_run_not_a_lost_one(cli: Cli) -> None:
-    assert "name" in cli("record", "-p", "../x=1", code=2).err
-    assert [run["status"] for run in cli("ls", "--json").json] == ["FAILED"]
+def test_a_name_that_cannot_be_stored_makes_no_run(cli: Cli) -> None:
+    for words in (["-p", "../x=1"], ["-m", "a?b=1"], ["-t", "x" * 300 + "=1"], ["-e", "tab\t"]):
+        assert "name" in cli("record", *words, code=2).err
+        if words[0] in ("-p", "-t"):
+            assert "name" in cli("run", *words, "--", "true", code=2).err
+    assert cli("ls", "--json").json == []
 
 
 def test_a_run_of_a_living_process_cannot_be_finished_by_others(cli: Cli, repo: Path) -> None:

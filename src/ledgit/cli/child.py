@@ -24,10 +24,15 @@ def find(program: str) -> str | None:
 
 
 class Child:
-    """Runs a command; each of its output streams stays the kind it was: terminal or pipe."""
+    """Runs a command; each of its output streams stays the kind it was: terminal or pipe.
+
+    Attributes:
+        problem: Why the log is not whole; mostly empty.
+    """
 
     def __init__(self, command: Sequence[str], environ: Mapping[str, str], log: IO[bytes] | None) -> None:
         self.command, self.environ, self.log = list(command), dict(environ), log
+        self.problem = ""
         self._kept = 0
         self._held: dict[int, bytes] = {}
         self._process: subprocess.Popen[bytes] | None = None
@@ -137,12 +142,16 @@ class Child:
 
     def _log(self, data: bytes) -> None:
         left = MOST_KEPT - self._kept
-        if self.log is None or not data or left <= 0:
+        if self.log is None or not data or left <= 0 or self.problem:
             return
-        self.log.write(data[:left])
         self._kept += len(data)
-        if self._kept >= MOST_KEPT:
-            self.log.write(b"\n[ledgit: further output was not kept]\n")
+        end = b"\n[ledgit: further output was not kept]\n" if self._kept >= MOST_KEPT else b""
+        view = memoryview(data[:left] + end)
+        try:
+            while view:
+                view = view[self.log.write(view) or 0 :]
+        except OSError as error:  # a full disk must not stop the command
+            self.problem = f"the output was not kept any further: {error.strerror}"
 
     def _take_signals(self) -> dict[int, Any]:
         numbers = [getattr(signal, name) for name in _SIGNALS if hasattr(signal, name)]

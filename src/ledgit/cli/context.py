@@ -89,9 +89,17 @@ def edit(text: str, name: str) -> str:
             return file.read()
 
 
-def experiment() -> str | None:
-    """Return the experiment that the environment names for new runs."""
-    return os.environ.get("LEDGIT_EXPERIMENT") or os.environ.get("MLFLOW_EXPERIMENT_NAME")
+def experiment(given: str | None) -> str:
+    """Return the experiment for a new run: the one *given*, the environment's, or Default.
+
+    Raises:
+        InvalidName: It can't be one.
+    """
+    from ledgit.store import check_experiment
+
+    name = given or os.environ.get("LEDGIT_EXPERIMENT_NAME") or os.environ.get("MLFLOW_EXPERIMENT_NAME") or "Default"
+    check_experiment(name)
+    return name
 
 
 def child_environment(run_id: str, repository_path: str) -> dict[str, str]:

@@ -130,16 +130,19 @@ def add_formats(parser: argparse.ArgumentParser, *formats: str) -> None:
 
 
 def pairs(given: Sequence[str], what: str) -> dict[str, str]:
-    """Split ``key=value`` arguments; a value may hold further ``=``.
+    """Split ``key=value`` arguments for *what* (param, metric, tag); a value may hold further ``=``.
 
     Raises:
-        UsageError: One of them has no ``=`` or no key.
+        UsageError: One of them has no ``=``, or a key that can't be stored.
     """
+    from ledgit.records import check_key
+
     found: dict[str, str] = {}
     for pair in given:
         key, equals, value = pair.partition("=")
         if not equals or not key:
             raise UsageError(f"{what} {pair!r} is not of the form key=value")
+        check_key(what, key)
         found[key] = value
     return found
 

@@ -122,7 +122,7 @@ def _create(repository: Repository, args: argparse.Namespace) -> ActiveRun:
     from ledgit.store import ActiveRun, RunStart
 
     start = RunStart(
-        experiment=args.experiment or context.experiment() or "Default",
+        experiment=context.experiment(args.experiment),
         name=args.name,
         parent_run=None if args.start else context.current_run(),
         command=(),

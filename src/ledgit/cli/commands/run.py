@@ -62,7 +62,7 @@ def run(args: argparse.Namespace) -> int:
     active = ActiveRun.create(
         repository.repo,
         RunStart(
-            experiment=args.experiment or context.experiment() or "Default",
+            experiment=context.experiment(args.experiment),
             name=args.name,
             parent_run=context.current_run(),
             command=tuple(command),
@@ -78,11 +78,14 @@ def run(args: argparse.Namespace) -> int:
         repo = repository.repo
         environ = context.child_environment(active.id, repo.work_tree or repo.git_dir)
         log = None if args.no_output else active.open_artifact(OUTPUT)
+        child = Child(command, environ, log)
         try:
-            code = Child(command, environ, log).run()
+            code = child.run()
         finally:
             if log is not None:
                 log.close()
+            if child.problem:
+                active.note_problem(child.problem)
         status = "FINISHED" if code == 0 else "KILLED" if code > 128 else "FAILED"
         active.set_tags({"ledgit.exit_code": str(code)})
         _keep(active, args.keep)
