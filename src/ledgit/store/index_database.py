@@ -27,7 +27,7 @@ SCHEMA = 1
 """Written to the file's ``user_version``; with any other number the file is made anew."""
 
 PATIENCE = 10.0
-"""Seconds to wait for another process that writes; a rebuild of 100,000 runs takes less."""
+"""Seconds to wait for another process that writes: about what a rebuild of 100,000 runs takes. Then: in memory."""
 
 _TABLES = (
     "CREATE TABLE meta (key TEXT PRIMARY KEY, value) WITHOUT ROWID",
