@@ -179,6 +179,26 @@ def test_scores_after_the_training_go_into_its_run(iris: tuple[Any, Any]) -> Non
     assert "FINISHED" == run.status
 
 
+def test_metrics_of_later_predictions_go_into_the_run(iris: tuple[Any, Any]) -> None:
+    """By the prediction it is known which run and data they are about."""
+    from sklearn import metrics
+    from sklearn.linear_model import LogisticRegression
+
+    ledgit.sklearn.autolog()
+    X_new, y_new = iris[0][::2], iris[1][::2]  # noqa: N806
+    model = LogisticRegression(max_iter=300).fit(*iris)
+    found = model.predict(X_new)
+    accuracy = metrics.accuracy_score(y_new, found)
+    loss = metrics.log_loss(y_new, model.predict_proba(X_new), normalize=True)
+    metrics.confusion_matrix(y_new, found)
+    metrics.f1_score(y_new, found, average=None)
+    metrics.accuracy_score(y_new, y_new)
+
+    (run,) = runs()
+    later = {name: value for name, value in run.metrics.items() if not name.startswith("training_")}
+    assert {"accuracy_score_X_new": accuracy, "log_loss_X_new": loss} == later
+
+
 def test_a_second_training_in_one_run_warns_and_trains(iris: tuple[Any, Any]) -> None:
     """Its params differ and can't be logged; the training does not mind, and silent is silent."""
     from sklearn.linear_model import LogisticRegression

@@ -24,6 +24,7 @@ EXCLUDED_MODULES = (
 )
 EXCLUDED_CLASSES = {"sklearn.compose._column_transformer.ColumnTransformer"}
 FITTING = ("fit", "fit_transform", "fit_predict")
+PREDICTING = ("predict", "predict_proba", "decision_function")
 
 _patches = Patches()
 _lock = threading.RLock()
@@ -63,8 +64,10 @@ def autolog(
         disable_for_unsupported_versions: Accepted for MLflow's sake.
         silent: Do not warn when something could not be logged.
         max_tuning_runs: Child runs of a parameter search, the best first; None for all.
-        log_post_training_metrics: Log what ``estimator.score(X_test, …)`` gives later, as
-            ``<Class>_score_<name of the variable>``.
+        log_post_training_metrics: Log what is found out later into the training's run: by
+            ``estimator.score(X_test, …)`` as ``<Class>_score_<name of the variable>``, by
+            ``sklearn.metrics.accuracy_score(y_test, estimator.predict(X_test))`` and its like
+            as ``accuracy_score_<name of the variable>``.
         serialization_format: Accepted for MLflow's sake.
         registered_model_name: Accepted for MLflow's sake.
         pos_label: The positive class: precision, recall and F1 are then those of this class
@@ -88,6 +91,11 @@ def _install(logger: _Logger, *, score: bool) -> None:
     """Patch the estimators there are, and those that further imports will define."""
     from sklearn.base import BaseEstimator
 
+    patched: set[type] = set()
+    later = []
+    if score:
+        later = [("score", logger.scores.around), *((name, logger.scores.around_predict) for name in PREDICTING)]
+
     def patch(cls: type) -> None:
         if not cls.__module__.startswith("sklearn.") or cls.__module__.startswith(EXCLUDED_MODULES):
             return
@@ -96,8 +104,13 @@ def _install(logger: _Logger, *, score: bool) -> None:
         for name in FITTING:
             if name in vars(cls):
                 _wrap_method(cls, name, logger.around_fit)
-        if score and "score" in vars(cls):
-            _wrap_method(cls, "score", logger.around_score)
+        # These are often inherited from a mixin, which is no estimator of its own.
+        for base in cls.__mro__:
+            if base.__module__.startswith("sklearn.") and base not in patched:
+                patched.add(base)
+                for name, around in later:
+                    if name in vars(base):
+                        _wrap_method(base, name, around)
 
     for cls in _subclasses(BaseEstimator):
         patch(cls)
@@ -109,10 +122,18 @@ def _install(logger: _Logger, *, score: bool) -> None:
         patch(cls)
 
     _patches.put(BaseEstimator, "__init_subclass__", classmethod(init_subclass))
-    from sklearn.base import ClassifierMixin, RegressorMixin
+    if score:
+        _wrap_metrics(logger)
 
-    for mixin in (ClassifierMixin, RegressorMixin) if score else ():
-        _wrap_method(mixin, "score", logger.around_score)
+
+def _wrap_metrics(logger: _Logger) -> None:
+    """Patch the functions of ``sklearn.metrics`` that compare labels with predictions."""
+    from sklearn import metrics
+
+    for name in metrics.__all__:
+        function = getattr(metrics, name)
+        if inspect.isfunction(function) and name.endswith(scoring.METRIC_ENDINGS):
+            _patches.wrap(metrics, name, logger.scores.around_metric)
 
 
 def _wrap_method(cls: type, name: str, around: Any) -> None:
@@ -171,9 +192,6 @@ class _Logger:
                     self._search(active, estimator)
             self.scores.remember(estimator, active.run.id)
             return result
-
-    def around_score(self, original: Any, estimator: Any, *args: Any, **kwargs: Any) -> Any:
-        return self.scores.around(original, estimator, *args, **kwargs)
 
     def _before(self, active: Training, estimator: Any, data: scoring.Data) -> None:
         # The estimator inside a search is only its seed: its params are not what is trained.

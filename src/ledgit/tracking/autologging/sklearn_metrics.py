@@ -15,7 +15,13 @@ from typing import Any
 from ledgit.tracking import session
 from ledgit.tracking.autologging.patching import Options, numbers, safely
 
-__all__ = ["Data", "LaterScores", "entry_point", "training_metrics"]
+__all__ = ["METRIC_ENDINGS", "Data", "LaterScores", "entry_point", "training_metrics"]
+
+
+METRIC_ENDINGS = ("_score", "_error", "_loss", "_deviance")
+
+#: Predictions that are remembered, to know the metrics computed from them by.
+KEPT = 64
 
 
 @dataclass(frozen=True)
@@ -109,13 +115,15 @@ class _Quiet(threading.local):
 
 
 class LaterScores:
-    """Logs what ``estimator.score(X_test, y_test)`` returns into the run of its training."""
+    """Logs what is found out about a model later into the run of its training."""
 
     def __init__(self, options: Options) -> None:
         self._options = options
         self._runs: weakref.WeakKeyDictionary[Any, str] = weakref.WeakKeyDictionary()
         self._names: dict[tuple[str, str], int] = {}
         self._quiet = _Quiet()
+        # id of a prediction → itself (weakly, as ids are used again), run, name of its data.
+        self._predictions: dict[int, tuple[weakref.ref[Any], str, str]] = {}
 
     def remember(self, estimator: Any, run_id: str) -> None:
         """Note that *estimator* was trained in the run."""
@@ -141,9 +149,37 @@ class LaterScores:
                 self._log(run_id, f"{type(estimator).__name__}_score_{_variable(data)}", value)
         return value
 
+    def around_predict(self, original: Any, estimator: Any, *args: Any, **kwargs: Any) -> Any:
+        """Call ``predict``, and remember of which run and data its result is."""
+        run_id = self._runs.get(estimator)
+        with self.quiet():
+            result = original(estimator, *args, **kwargs)
+        if run_id is not None and not self._quiet.depth:
+            with safely(self._options, "predictions"):
+                data = args[0] if args else kwargs.get("X")
+                while len(self._predictions) >= KEPT:
+                    del self._predictions[next(iter(self._predictions))]
+                self._predictions[id(result)] = (weakref.ref(result), run_id, _variable(data))
+        return result
+
+    def around_metric(self, original: Any, *args: Any, **kwargs: Any) -> Any:
+        """Call a function of ``sklearn.metrics``, and log its value if it is about a known prediction."""
+        with self.quiet():
+            value = original(*args, **kwargs)
+        if not self._quiet.depth and self._predictions:
+            with safely(self._options, original.__name__):
+                for argument in (*args, *kwargs.values()):
+                    known = self._predictions.get(id(argument))
+                    if known is not None and known[0]() is argument:
+                        self._log(known[1], f"{original.__name__}_{known[2]}", value)
+                        break
+        return value
+
     def _log(self, run_id: str, name: str, value: Any) -> None:
         from ledgit.tracking.values import log_metrics
 
+        if not numbers({name: value}):
+            return  # a value a class, or the like
         again = self._names[run_id, name] = self._names.get((run_id, name), 0) + 1
         log_metrics(numbers({name if again == 1 else f"{name}-{again}": value}), run_id=run_id)
 
