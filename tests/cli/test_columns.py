@@ -28,7 +28,7 @@ def run(run_id: str = "a", **facts: Any) -> Any:
 def test_what_is_the_same_in_all_runs_is_not_shown() -> None:
     runs = [run("a", params={"lr": 0.1, "seed": 1}), run("b", params={"lr": 0.2, "seed": 1})]
 
-    assert columns.choose(runs).names == ["id", "name", "start", "duration", "params.lr"]
+    assert columns.choose(runs).names == ["id", "name", "start", "params.lr", "duration"]
 
 
 def test_what_only_one_run_has_is_shown() -> None:

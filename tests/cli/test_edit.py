@@ -32,6 +32,18 @@ def test_a_wrong_tag_changes_nothing(cli: Cli, record: Record) -> None:
     assert cli("tag", "owl", "--json").json == {}
 
 
+def test_a_run_is_renamed_and_moved(cli: Cli, record: Record) -> None:
+    run_id = record("--name", "owl", "-e", "old")
+    cli("tag", "owl", "--rename", "best", "--move", "new")
+    run = cli("show", "best", "--json").json
+
+    assert (run["id"], run["experiment"]) == (run_id, "new")
+    assert [entry["subject"] for entry in cli("log", "best", "--json").json][:2] == [
+        "move to experiment new: best",
+        "rename owl to best: best",
+    ]
+
+
 def test_every_edit_is_in_the_log(cli: Cli, record: Record) -> None:
     run_id = record("--name", "owl", "-m", "loss=0.5")
     cli("tag", "owl", "keep=yes")

@@ -116,3 +116,12 @@ def test_the_experiment_of_the_environment_is_used(process: Cli) -> None:
     process("record", "--name", "one", env={"MLFLOW_EXPERIMENT_NAME": "wine"})
 
     assert [run["experiment"] for run in json.loads(process("ls", "--json").out)] == ["wine"]
+
+
+def test_a_run_kept_open_below_another_is_nested(process: Cli) -> None:
+    me = f"{sys.executable} -m ledgit record"
+    process("run", "--name", "outer", "--", "sh", "-c", f"id=$({me} --start --name inner) && {me} --run $id --finish")
+    runs = {run["name"]: run for run in process("ls", "--json").json}
+
+    assert runs["inner"]["parent_run"] == runs["outer"]["id"]
+    assert runs["inner"]["status"] == "FINISHED"

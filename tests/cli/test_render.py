@@ -41,6 +41,13 @@ def test_a_narrow_terminal_cuts_names_before_it_drops_columns() -> None:
     assert render.table(columns(), rows, style=PLAIN, limit=7, header=False) == (["1  a-r…"], 2)
 
 
+def test_a_narrow_terminal_cuts_headings_but_no_number() -> None:
+    whole = [render.Column("id"), render.Column("learning_rate", right=True, least=3, whole=True)]
+
+    assert render.table(whole, [("1", "0.00125")], style=PLAIN, limit=11)[0] == ["id  learni…", "1   0.00125"]
+    assert render.table(whole, [("1", "0.00125")], style=PLAIN, limit=10)[0] == ["id", "1"]
+
+
 @given(ROWS, st.integers(12, 60))
 def test_a_table_never_is_wider_than_the_terminal(rows: list[tuple[str, str, str]], limit: int) -> None:
     lines, shown = render.table([render.Column("x", least=4), *columns()[1:]], rows, style=PLAIN, limit=limit)

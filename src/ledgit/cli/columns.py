@@ -102,10 +102,10 @@ def _informative(runs: Sequence[Run]) -> Chosen:
         names.append("experiment")
     if any(run.status != "FINISHED" for run in runs):
         names.append("status")
-    names += ["start", "duration"]
+    names.append("start")
     metrics = _telling(runs, "metrics", alone=alone)
     params = _telling(runs, "params", alone=alone)
-    tail = [name for name in ("branch", "user") if len({_attribute(run, name) for run in runs}) > 1]
+    tail = ["duration"] + [name for name in ("branch", "user") if len({_attribute(run, name) for run in runs}) > 1]
     if any(run.deleted for run in runs) and not all(run.deleted for run in runs):
         tail.append("deleted")
     shown = metrics[:3] + params[:5] + metrics[3:_MOST_METRICS] + params[5:_MOST_PARAMS]
@@ -158,14 +158,16 @@ def title(name: str) -> str:
 
 def text_columns(names: Sequence[str]) -> list[render.Column]:
     """Return how the named columns are laid out."""
-    return [
-        render.Column(
-            title(name),
-            right=name.split(".", 1)[0] in _RIGHT,
-            least=0 if name == "id" else 20 if name == "name" else 6,
+    columns = []
+    for name in names:
+        kind = name.partition(".")[0]
+        least = 0 if name == "id" else 20 if name == "name" else 10 if kind in ("tags", "params") else 6
+        columns.append(
+            render.Column(
+                title(name), right=kind in _RIGHT, least=least, whole=kind in (*_RIGHT, "start", "end", "status")
+            )
         )
-        for name in names
-    ]
+    return columns
 
 
 def cells(run: Run, names: Sequence[str], style: text.Style, now: float | None = None) -> list[str]:

@@ -17,13 +17,14 @@ class Column:
     Attributes:
         title: Heading.
         right: Whether cells are right-aligned, as numbers are.
-        least: How narrow the column may be cut (columns); 0 never cuts it.
+        least: How narrow the column may be cut; 0 never cuts it.
+        whole: Cut the heading if need be, but no cell: half a number is another number.
     """
 
-    __slots__ = ("least", "right", "title")
+    __slots__ = ("least", "right", "title", "whole")
 
-    def __init__(self, title: str, *, right: bool = False, least: int = 0) -> None:
-        self.title, self.right, self.least = title, right, least
+    def __init__(self, title: str, *, right: bool = False, least: int = 0, whole: bool = False) -> None:
+        self.title, self.right, self.least, self.whole = title, right, least, whole
 
 
 class Painted(str):
@@ -65,7 +66,8 @@ def table(
         max(text.width(column.title) if header else 0, max(cells, default=0))
         for column, cells in zip(columns, measured, strict=True)
     ]
-    shown = len(columns) if limit is None else _squeeze(columns, widths, limit)
+    least = [_least(*found) for found in zip(columns, widths, measured, strict=True)]
+    shown = len(columns) if limit is None else _squeeze(widths, least, limit)
     lines = []
     if header and shown:
         titles = [
@@ -94,25 +96,25 @@ def _measure(cells: Sequence[str]) -> list[int]:
     return list(map(len, cells)) if "".join(cells).isascii() else [text.width(cell) for cell in cells]
 
 
-def _squeeze(columns: Sequence[Column], widths: list[int], limit: int) -> int:
+def _squeeze(widths: list[int], least: list[int], limit: int) -> int:
     """Narrow *widths* in place until they fit *limit*; return how many columns are left."""
-    shown = len(columns)
-    while shown > 1:
-        least = sum(_least(columns[place], widths[place]) for place in range(shown)) + len(GAP) * (shown - 1)
-        if least <= limit:
-            break
+    shown = len(widths)
+    while shown > 1 and sum(least[:shown]) + len(GAP) * (shown - 1) > limit:
         shown -= 1
     surplus = sum(widths[:shown]) + len(GAP) * (shown - 1) - limit
     while surplus > 0:
-        wide = max(range(shown), key=lambda place: widths[place] - _least(columns[place], widths[place]))
-        if widths[wide] <= _least(columns[wide], widths[wide]):
+        wide = max(range(shown), key=lambda place: widths[place] - least[place])
+        if widths[wide] <= least[wide]:
             break
         widths[wide] -= 1
         surplus -= 1
     return shown
 
 
-def _least(column: Column, wide: int) -> int:
+def _least(column: Column, wide: int, cells: list[int]) -> int:
+    """Return how narrow a column may become whose widest cell or heading takes *wide*."""
+    if column.whole:
+        return min(wide, max(max(cells, default=0), column.least))
     return min(column.least, wide) if column.least else wide
 
 

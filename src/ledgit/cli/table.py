@@ -32,7 +32,7 @@ GROUPS = (
     (
         "edit",
         (
-            ("tag", "set or delete tags"),
+            ("tag", "set or delete tags, rename, move to another experiment"),
             ("note", "write a run's note"),
             ("rm", "mark runs as deleted"),
             ("restore", "bring deleted runs back"),

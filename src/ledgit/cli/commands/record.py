@@ -85,7 +85,9 @@ def _check(args: argparse.Namespace, target: str | None) -> None:
     if args.start and args.status:
         raise UsageError("--status says how a run ended; with --start it goes on")
     if target is not None and (args.name or args.experiment):
-        raise UsageError("--name and --experiment are for a new run; 'ledgit tag' and 'ledgit note' edit one")
+        raise UsageError(
+            "--name and --experiment are for a new run; 'ledgit tag RUN --rename NAME --move EXPERIMENT' edits one"
+        )
     if args.status and target is not None and not args.finish:
         raise UsageError("--status says how a run ended; give it together with --finish")
 
@@ -124,7 +126,7 @@ def _create(repository: Repository, args: argparse.Namespace) -> ActiveRun:
     start = RunStart(
         experiment=context.experiment(args.experiment),
         name=args.name,
-        parent_run=None if args.start else context.current_run(),
+        parent_run=context.current_run(),
         command=(),
         entry_point="ledgit record",
         detached=args.start,

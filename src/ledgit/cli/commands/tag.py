@@ -8,13 +8,15 @@ from ledgit.cli import context, parsing, render, terminal, text
 from ledgit.errors import UsageError
 
 HELP = """\
-Set tags with key=value, delete them with 'key-' or --delete. Without either, print the run's tags.
+Set tags with key=value, delete them with 'key-' or --delete; rename the run, or move it to another experiment.
+Without any of these, print the run's tags.
 An edit is a commit on top of the run, so 'ledgit log RUN' shows who did it.
 """
 EPILOG = """
 ledgit tag calm-owl keep=yes stage=candidate
 ledgit tag calm-owl stage-              delete one
 ledgit tag calm-owl                     print all
+ledgit tag calm-owl --rename best --move digits
 ledgit ls 'tags.keep = "yes"'           and find it again
 """
 
@@ -24,6 +26,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parsing.add_run(parser)
     parser.add_argument("changes", metavar="K=V | K-", nargs="*", help="a tag to set, or to delete")
     parser.add_argument("-d", "--delete", metavar="KEY", action="append", default=[], help="delete a tag (repeatable)")
+    parser.add_argument("--rename", metavar="NAME", help="give the run another name")
+    move = parser.add_argument("--move", metavar="EXPERIMENT", help="put the run into another experiment")
+    parsing.complete(move, "experiment")
     parsing.add_formats(parser)
 
 
@@ -39,7 +44,7 @@ def run(args: argparse.Namespace) -> int:
     both = sorted(set(unwanted) & set(wanted))
     if both:
         raise UsageError(f"tag {both[0]!r} can't be set and deleted at once")
-    changing = bool(wanted or unwanted)
+    changing = bool(wanted or unwanted or args.rename or args.move)
     found = context.repository(writing=changing).run(args.ref)
     if changing:
         missing = [key for key in unwanted if key not in found.tags]
@@ -47,8 +52,12 @@ def run(args: argparse.Namespace) -> int:
             raise UsageError(f"run {found.id[:8]} has no tag {missing[0]!r}")
         if wanted:
             found.set_tags(wanted)
-        for key in unwanted:
-            found.delete_tag(key)
+        if unwanted:
+            found.delete_tag(*unwanted)
+        if args.rename:
+            found.rename(args.rename)
+        if args.move:
+            found.move(args.move)
         return 0
     if args.format == "json":
         terminal.write(render.json_text(dict(found.tags)))
