@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from ledgit.errors import ConfigError, LedgitError
 from ledgit.store.facts import environment_facts
-from ledgit.store.journal import encode
+from ledgit.store.journal import encode, now_ms
 
 if TYPE_CHECKING:
     from ledgit.git import Config, Snapshot, SnapshotOptions
@@ -25,8 +25,6 @@ def collect(run: ActiveRun, stop: threading.Event) -> None:
 
     Only git commands and small reads: no import of pygit2, no long hold of the interpreter.
     """
-    from ledgit.store.active import now_ms
-
     try:
         _facts(run, stop)
     except (LedgitError, OSError) as error:
@@ -37,7 +35,6 @@ def collect(run: ActiveRun, stop: threading.Event) -> None:
 
 def _facts(run: ActiveRun, stop: threading.Event) -> None:
     from ledgit.git import identity, protect, take_snapshot
-    from ledgit.store.active import now_ms
 
     repo = run.repo
     run._append(encode("env", {"at": now_ms(), "env": environment_facts(repo.work_tree)}))

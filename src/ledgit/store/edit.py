@@ -15,6 +15,7 @@ from ledgit.records.record import make_entry
 from ledgit.records.run import encode_run
 from ledgit.store.chain import RUN_FOLDER, read_commit, run_ref
 from ledgit.store.experiments import check_experiment
+from ledgit.store.journal import now_ms
 
 if TYPE_CHECKING:
     from ledgit.git import Repo
@@ -74,7 +75,6 @@ def edit_run(repo: Repo, folder: Folder, run_id: str, edit: Edit, when: int | No
 
 def _edit_once(repo: Repo, folder: Folder, run_id: str, edit: Edit, when: int | None) -> str:
     from ledgit.git import FILE, Objects, ObjectSet, RefUpdate, edit_tree, identity, read_ref, update_refs
-    from ledgit.store.active import now_ms
 
     ref = run_ref(run_id)
     head = read_ref(repo, ref)

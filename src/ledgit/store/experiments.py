@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 from ledgit.errors import InvalidName, RecordError, RefMoved
 from ledgit.records.documents import dump_document, load_document
 from ledgit.records.names import safe_file
+from ledgit.store.journal import now_ms
 
 if TYPE_CHECKING:
     from ledgit.git import Repo
@@ -174,7 +175,6 @@ def _update_once(
     repo: Repo, folder: Folder, label: str, values: Mapping[str, Any], when: int | None
 ) -> ExperimentRecord:
     from ledgit.git import FILE, Objects, ObjectSet, RefUpdate, edit_tree, identity, read_ref, update_refs
-    from ledgit.store.active import now_ms
 
     now = now_ms() if when is None else when
     objects = Objects(repo)

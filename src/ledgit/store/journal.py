@@ -19,6 +19,7 @@ Kinds: ``start`` (facts at the start), ``code`` (snapshot), ``env``, ``params``,
 from __future__ import annotations
 
 import os
+import time
 from dataclasses import dataclass, field
 from typing import Any
 from zlib import crc32
@@ -27,9 +28,15 @@ import orjson
 
 from ledgit.records.history import Points
 
-__all__ = ["JournalState", "encode", "encode_metric", "read_parts"]
+__all__ = ["JournalState", "encode", "encode_metric", "now_ms", "read_parts"]
 
 PART_SUFFIX = ".log"
+time_ns = time.time_ns
+
+
+def now_ms() -> int:
+    """Return the time in milliseconds since the epoch."""
+    return time_ns() // 1_000_000
 
 
 def encode(kind: str, data: dict[str, Any]) -> bytes:

@@ -25,10 +25,9 @@ def note_pack(repo: Repo, folder: Folder, name: str) -> None:
 
     Never raises: the pack is fine where it is.
     """
-    with contextlib.suppress(OSError, LedgitError):
-        with _locked(folder) as listed:
-            listed.append((0, name))
-            _write(folder, _merge(repo, listed))
+    with contextlib.suppress(OSError, LedgitError), _locked(folder) as listed:
+        listed.append((0, name))
+        _write(folder, _merge(repo, listed))
 
 
 def tidy(repo: Repo, folder: Folder) -> None:
