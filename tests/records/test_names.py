@@ -213,6 +213,7 @@ def test_artifact_paths_are_normalised(path: str, normal: str) -> None:
         "./",
         "a\0b",
         "\ud800",
+        ".//\\",
         "..\\a",
         "a\\..\\b",
         "\\a",

@@ -260,6 +260,12 @@ def test_a_removed_tag_stays_removed_until_a_later_edit_sets_it() -> None:
     assert two({"tags.a": None}, {"tags.a": "1"}, ((3, "c1"), (2, "c2"))).tags == {}
 
 
+def test_with_a_copied_clone_id_a_value_wins_over_a_removal() -> None:
+    clocks = ((2, "c1"), (2, "c1"))
+
+    assert two({"tags.a": None}, {"tags.a": "1"}, clocks).tags == {"a": "1"}
+
+
 def test_two_values_of_a_param_are_a_conflict_and_the_first_writer_counts() -> None:
     state = two({"params.q": 3}, {"params.q": 4}, ((3, "c1"), (2, "c2")))
 

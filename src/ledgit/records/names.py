@@ -144,13 +144,11 @@ def check_artifact_path(path: str) -> str:
     Raises:
         InvalidName: empty, absolute, with ``..`` (also behind backslashes) or NUL.
     """
-    problem = path_problem(path)
-    parts = [part for part in path.split("/") if part not in ("", ".")]
-    if problem is None and not parts:
-        problem = "names no file"
+    normal = "/".join(part for part in path.split("/") if part not in ("", "."))
+    problem = path_problem(path) or ("names no file" if not normal else path_problem(normal))
     if problem is not None:
         raise InvalidName("artifact", path, problem)
-    return "/".join(parts)
+    return normal
 
 
 def is_reserved(path: str) -> bool:

@@ -143,16 +143,10 @@ def _single(line: Entry) -> RunState:
     )
 
 
-# A candidate for a key: clock, is its value known, canonical bytes, value. Greatest wins; a value
-# that was cut from one line is known from another with the same clock.
-_Candidate = tuple[Clock, bool, bytes, object]
-
-
-class _Removed:
-    """What a removed key has instead of a value."""
-
-
-_REMOVED = _Removed()
+# A candidate for a key: clock, rank, canonical bytes, value. The greatest of the first three wins:
+# of equal clocks a value over a removal, and one that is known over one that was cut from its line.
+_Candidate = tuple[Clock, int, bytes, object]
+_REMOVED, _CUT, _KNOWN = range(3)
 
 
 def _candidates(lines: list[Entry], section: str, key: str) -> list[_Candidate]:
@@ -161,20 +155,20 @@ def _candidates(lines: list[Entry], section: str, key: str) -> list[_Candidate]:
     for line in lines:
         values: dict[str, Any] = getattr(line, section)
         if key in values:
-            found.append((line.clock_of(full), True, b"+" + value_bytes(values[key]), values[key]))
+            found.append((line.clock_of(full), _KNOWN, value_bytes(values[key]), values[key]))
         elif full in line.cut:
-            found.append((line.state[full], False, line.cut[full].encode(), None))
+            found.append((line.clock_of(full), _CUT, line.cut[full].encode(), None))
         elif full in line.state:
-            found.append((line.state[full], True, b"-", _REMOVED))
+            found.append((line.state[full], _REMOVED, b"", None))
     return found
 
 
-def _order(candidate: _Candidate) -> tuple[Clock, bool, bytes]:
+def _order(candidate: _Candidate) -> tuple[Clock, int, bytes]:
     return candidate[:3]
 
 
-def _first_order(candidate: _Candidate) -> tuple[Clock, bool, bytes]:
-    return candidate[0], not candidate[1], candidate[2]
+def _first_order(candidate: _Candidate) -> tuple[Clock, int, bytes]:
+    return candidate[0], -candidate[1], candidate[2]
 
 
 def _several(lines: list[Entry]) -> RunState:
@@ -203,19 +197,19 @@ def _several(lines: list[Entry]) -> RunState:
         for key in sorted(keys):
             found = _candidates(lines, name, key)
             if first_writer:
-                written = sorted((one for one in found if one[3] is not _REMOVED), key=_first_order)
+                written = sorted((one for one in found if one[1] != _REMOVED), key=_first_order)
                 by_text: dict[str, Any] = {}
-                for _, known, _, value in written:
-                    if known:
+                for _, rank, _, value in written:
+                    if rank == _KNOWN:
                         by_text.setdefault(str(value), value)
                 if len(by_text) > 1:
                     conflicts[key] = tuple(by_text.values())
                 winner = written[0] if written else max(found, key=_order)
             else:
                 winner = max(found, key=_order)
-            if winner[3] is not _REMOVED and winner[1]:
+            if winner[1] == _KNOWN:
                 values[key] = winner[3]
-            if winner[0] != default or winner[3] is _REMOVED:
+            if winner[0] != default or winner[1] == _REMOVED:
                 clocks.set(prefix + key, winner[0])
         return values, conflicts
 
