@@ -11,6 +11,8 @@ import pytest
 
 from ledgit.git import Repo
 
+Git = Callable[..., str]
+
 
 @pytest.fixture
 def opened(repo: Path) -> Repo:
@@ -41,3 +43,9 @@ def fingerprint() -> Callable[[Path], dict[str, str]]:
         return _fingerprint(path, (".git/objects", ".git/ledgit", "objects", "ledgit", ".git/refs/ledgit"))
 
     return take
+
+
+@pytest.fixture
+def commits(repo: Path, git: Git) -> list[str]:
+    tree = git(repo, "rev-parse", "HEAD^{tree}")
+    return [git(repo, "commit-tree", tree, "-m", str(n)) for n in range(3)]
