@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 
 import ledgit
+from ledgit.errors import LedgitWarning
 
 OnlyRun = Callable[[], ledgit.Run]
 Script = Callable[..., "subprocess.CompletedProcess[str]"]
@@ -121,6 +122,20 @@ def test_ending_leaves_no_process_and_no_output(script: Script) -> None:
     done = script("import ledgit\nledgit.log_param('a', 1)\nledgit.log_artifact('data.csv')")
 
     assert ("", "") == (done.stdout, done.stderr)
+
+
+def test_git_refusing_does_not_end_a_training(repo: Path) -> None:
+    """It is said once; the run waits as a journal and is finalized when Git can again."""
+    blocker = repo / ".git" / "refs" / "ledgit"
+    blocker.write_text("in the way")
+    with pytest.warns(LedgitWarning, match="kept as a journal"), ledgit.start_run() as run:
+        ledgit.log_metric("m", 1)
+    assert ("FINISHED", None) == (run.status, run.commit)
+    blocker.unlink()
+    ledgit.open(repo).recover()
+
+    assert ("FINISHED", {"m": 1.0}) == (run.status, run.metrics)
+    assert run.commit is not None
 
 
 @pytest.mark.parametrize("variable", ["LEDGIT_RUN_ID", "MLFLOW_RUN_ID"])

@@ -83,6 +83,20 @@ def test_a_thread_can_join_a_run_by_its_id(repo: Path) -> None:
     assert {"m": 1.0, "n": 2.0} == run.metrics
 
 
+def test_a_run_that_another_thread_ended_is_out_of_the_way(repo: Path) -> None:
+    """For the next start_run, and for what is logged without one."""
+    first = ledgit.start_run()
+    in_thread(lambda: first.finish("KILLED"))
+    assert ledgit.active_run() is None
+    second = ledgit.start_run()
+    in_thread(second.finish)
+    ledgit.log_param("a", 1)
+    ledgit.end_run()
+
+    assert ["FINISHED", "FINISHED", "KILLED"] == [run.status for run in ledgit.open(repo).runs]
+    assert [{"a": 1}, {}, {}] == [dict(run.params) for run in ledgit.open(repo).runs]
+
+
 def test_eight_threads_log_at_once_and_nothing_is_lost(repo: Path) -> None:
     """Into one run, metrics and params mixed."""
     with ledgit.start_run() as run, ThreadPoolExecutor(8) as pool:
@@ -134,6 +148,31 @@ def test_a_forked_child_can_start_a_run_of_its_own(repo: Path) -> None:
     assert (None, parent.id) == (runs["own"].parent_run, runs["nested"].parent_run)
     assert ["FINISHED"] * 3 == [run.status for run in runs.values()]
     assert {} == parent.metrics
+
+
+def test_a_forked_child_that_runs_to_its_end_ends_nothing(script: Script, repo: Path) -> None:
+    """Its exit handlers run, and leave the parent's run alone; an exception of the child too."""
+    script(
+        """
+        import os, ledgit
+        run = ledgit.start_run()
+        for failing in (False, True):
+            child = os.fork()
+            if child == 0:
+                os.dup2(os.open(os.devnull, os.O_WRONLY), 2)
+                ledgit.log_metric(f"child{failing}", 1)
+                assert not failing
+                break
+            os.waitpid(child, 0)
+        else:
+            assert run.status == "RUNNING"
+            ledgit.log_metric("parent", 1)
+        """
+    )
+
+    (run,) = ledgit.open(repo).runs
+    assert ("FINISHED", {"childFalse", "childTrue", "parent"}) == (run.status, set(run.metrics))
+    assert run.commit is not None
 
 
 def test_workers_of_a_forked_pool_share_the_run(script: Script, repo: Path) -> None:

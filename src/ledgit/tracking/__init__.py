@@ -3,7 +3,7 @@
 ::
 
     session    what this process logs to: repository, experiment, each thread's runs
-    runs       start_run, end_run, active_run and the object they give
+    runs       start_run, end_run, active_run;  active  the object they give
     values     log_metric, log_param, set_tag: the calls made a million times
     files      log_artifact, log_text, log_figure, log_image;  tables  log_table, load_table
     data       data sets with a digest, log_input

@@ -15,147 +15,16 @@ from typing import TYPE_CHECKING, Any
 from ledgit.errors import InvalidValue, LedgitError, RunNotFound, RunStateError, UsageError
 from ledgit.run import Run
 from ledgit.tracking import session
+from ledgit.tracking.active import ActiveRun, bind
 from ledgit.tracking.session import environment, local
 
 if TYPE_CHECKING:
-    from ledgit.records.state import RunState
-    from ledgit.repository import Repository
     from ledgit.store import ActiveRun as StoreRun
 
 __all__ = ["ActiveRun", "active_run", "current", "end_run", "last_active_run", "open_run", "start_run"]
 
 NOTE = "mlflow.note.content"
 STATUSES = ("FINISHED", "FAILED", "KILLED")
-
-
-class ActiveRun(Run):
-    """A run that is being written; a context manager that ends it.
-
-    It is a :class:`ledgit.repository.Run` whose values are live: from the journal while the run
-    is active, from its commit afterwards. Leaving the ``with`` block by an exception,
-    KeyboardInterrupt too, ends it FAILED; a ``sys.exit(0)`` is no failure.
-    """
-
-    def __init__(self, store: StoreRun, *, owned: bool) -> None:
-        self._store = store
-        self._pid = os.getpid()
-        self._owned = owned
-        self._monitor: Any = None
-        self._ended = False
-        self._record = None
-        self._since = session.cell_number()
-
-    @property
-    def store(self) -> StoreRun:
-        """The run as the store has it: what the ``log_*`` functions write to."""
-        return self._store
-
-    @property
-    def owned(self) -> bool:
-        """Whether ending it here ends the run: not in a forked child, nor where it was joined."""
-        return self._owned and self._pid == os.getpid()
-
-    @property
-    def _repository(self) -> Repository:  # type: ignore[override]
-        return session.repository(self._store.repo)
-
-    @property
-    def _state(self) -> RunState:
-        return self._repository.run(self._store.id).state
-
-    @_state.setter
-    def _state(self, state: RunState) -> None:
-        """What an edit gives back; it is read afresh anyway."""
-
-    @property
-    def id(self) -> str:
-        """The run's id: 32 hex digits."""
-        return self._store.id
-
-    def set_tags(self, tags: Mapping[str, object]) -> None:
-        """Set tags."""
-        if self._ended:
-            super().set_tags(tags)
-        else:
-            self._store.set_tags(tags)
-
-    def delete_tag(self, *keys: str) -> None:
-        """Remove tags."""
-        if self._ended:
-            super().delete_tag(*keys)
-        else:
-            for key in keys:
-                self._store.delete_tag(key)
-
-    def rename(self, name: str) -> None:
-        """Give the run another readable name."""
-        if self._ended:
-            super().rename(name)
-        else:
-            self._store.set_field("name", name)
-
-    def __repr__(self) -> str:
-        return f"<ActiveRun {self._store.name} {self.id[:8]}{' ended' if self._ended else ''}>"
-
-    def __eq__(self, other: object) -> bool:
-        return isinstance(other, Run) and self.id == other.id
-
-    def __hash__(self) -> int:
-        return hash(self.id)
-
-    def __enter__(self) -> ActiveRun:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, value: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        clean = kind is None or (isinstance(value, SystemExit) and value.code in (None, 0))
-        self.finish("FINISHED" if clean else "FAILED")
-
-    def finish(self, status: str = "FINISHED") -> None:
-        """End the run with *status*, or leave it where it was joined; again is no change.
-
-        Runs that were started inside it on this thread and not ended end with it.
-        """
-        stack = local.stack
-        while any(run is self for run in stack):
-            inner = stack.pop()
-            local.last = session.Local.last_ended = inner.id
-            inner._close(status)
-        self._close(status)
-        _bind(stack)
-
-    def _close(self, status: str) -> None:
-        if self._ended:
-            return
-        self._ended = True
-        with session.lock:
-            if session.open_runs.get(self.id) is self:
-                del session.open_runs[self.id]
-        if self._monitor is not None and self._pid == os.getpid():
-            self._monitor.stop()
-        if not self._owned and session.shared(self):
-            return  # another object of this process goes on writing to it
-        store = self._store
-        if self._since is not None and self.owned:
-            from ledgit.tracking.cells import record_cells
-
-            record_cells(store, self._since)
-        try:
-            if not self.owned and _is_detached(store):
-                store.detach()
-            else:
-                # Where it was joined or inherited this only leaves; the store knows who owns it.
-                store.finish(status)
-        except session.TROUBLE as error:
-            session.report(error, f"ending run {self.id[:8]}")
-        for problem in store.problems:
-            session.report(problem, f"run {self.id[:8]}")
-
-
-def _is_detached(store: StoreRun) -> bool:
-    start = store.read().first("start")
-    return bool(start and start.get("detached"))
 
 
 def start_run(
@@ -193,6 +62,7 @@ def start_run(
         ExperimentNotFound: There is no experiment *experiment_id*.
         NotARepository: The working directory is in no Git repository.
     """
+    _forget_ended(local.stack)
     stack = [run for run in local.stack if run._pid == os.getpid()]  # a fork's inherited runs don't count
     if stack and not nested:
         raise RunStateError(
@@ -320,15 +190,7 @@ def _push(run: ActiveRun) -> None:
     with session.lock:
         session.open_runs.setdefault(run.id, run)
     local.stack.append(run)
-    _bind(local.stack)
-
-
-def _bind(stack: list[ActiveRun]) -> None:
-    """Make ``log_metric`` of this thread the innermost run's own method, so a call costs no look-up."""
-    if stack:
-        local.log_metric = stack[-1].store.log_metric
-    else:
-        local.__dict__.pop("log_metric", None)
+    bind(local.stack)
 
 
 def end_run(status: str = "FINISHED") -> None:
@@ -352,11 +214,18 @@ def active_run() -> ActiveRun | None:
 
     A thread without a run of its own gets the main thread's; see :mod:`ledgit.tracking.session`.
     """
-    stack = local.stack or session.Local.main
-    try:
-        return stack[-1]
-    except IndexError:
-        return None
+    _forget_ended(local.stack)
+    for run in reversed(local.stack or session.Local.main):
+        if not run._ended:
+            return run
+    return None
+
+
+def _forget_ended(stack: list[ActiveRun]) -> None:
+    """Drop the runs that another thread ended; this one could not be told."""
+    if stack and stack[-1]._ended:
+        stack[:] = [run for run in stack if not run._ended]
+        bind(stack)
 
 
 def last_active_run() -> ActiveRun | Run | None:

@@ -27,7 +27,7 @@ from ledgit.errors import LedgitWarning, NotARepository, RepositoryError, Storag
 if TYPE_CHECKING:
     from ledgit.git import Repo
     from ledgit.repository import Repository
-    from ledgit.tracking.runs import ActiveRun
+    from ledgit.tracking.active import ActiveRun
 
 __all__ = [
     "TROUBLE",
