@@ -7,9 +7,9 @@ from array import array
 
 from hypothesis import given
 from hypothesis import strategies as st
-from ledgit.records import Points
 
 from ledgit.compare import reduce_points
+from ledgit.records import Points
 
 
 def points(values: list[float]) -> Points:
