@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import subprocess
 import sys
 from collections.abc import Callable
@@ -113,9 +112,19 @@ def test_times_and_steps_of_metrics_are_kept(cli: Cli, record: Record) -> None:
 
 
 def test_the_experiment_of_the_environment_is_used(process: Cli) -> None:
-    process("record", "--name", "one", env={"MLFLOW_EXPERIMENT_NAME": "wine"})
+    import ledgit
 
-    assert [run["experiment"] for run in json.loads(process("ls", "--json").out)] == ["wine"]
+    process("record", "--name", "one", env={"MLFLOW_EXPERIMENT_NAME": "wine"})
+    process("record", "--name", "two", env={"MLFLOW_EXPERIMENT_NAME": "wine", "LEDGIT_EXPERIMENT": "digits"})
+    process("record", "--name", "three", env={"LEDGIT_EXPERIMENT_ID": ledgit.open().experiment("wine").id})
+    missing = process("record", env={"LEDGIT_EXPERIMENT_ID": "f" * 16}, code=3)
+
+    assert "no experiment matches" in missing.err
+    assert {run["name"]: run["experiment"] for run in process("ls", "--json").json} == {
+        "one": "wine",
+        "two": "digits",
+        "three": "wine",
+    }
 
 
 def test_a_run_kept_open_below_another_is_nested(process: Cli) -> None:

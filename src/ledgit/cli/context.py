@@ -10,8 +10,6 @@ from ledgit.errors import UsageError
 if TYPE_CHECKING:
     from ledgit.repository import Repository
 
-RUN_VARIABLES = ("LEDGIT_RUN_ID", "MLFLOW_RUN_ID")
-
 
 def repository(*, writing: bool = False) -> Repository:
     """Open the repository around the working directory, or the one ``LEDGIT_REPO`` names.
@@ -53,7 +51,7 @@ def recover(found: Repository) -> list[str]:
 
 def current_run() -> str | None:
     """Return the id of the run this process was started in by ``ledgit run``, if any."""
-    return next((os.environ[name] for name in RUN_VARIABLES if os.environ.get(name)), None)
+    return _first("LEDGIT_RUN_ID", "MLFLOW_RUN_ID")
 
 
 def edit(text: str, name: str) -> str:
@@ -89,17 +87,26 @@ def edit(text: str, name: str) -> str:
             return file.read()
 
 
-def experiment(given: str | None) -> str:
-    """Return the experiment for a new run: the one *given*, the environment's, or Default.
+def experiment(repository: Repository, given: str | None) -> str:
+    """Return the label of the experiment for a new run: the one *given*, the environment's, or Default.
 
     Raises:
         InvalidName: It can't be one.
+        ExperimentNotFound: The environment names an id that is not here.
     """
     from ledgit.store import check_experiment
 
-    name = given or os.environ.get("LEDGIT_EXPERIMENT_NAME") or os.environ.get("MLFLOW_EXPERIMENT_NAME") or "Default"
+    name = given or _first("LEDGIT_EXPERIMENT", "MLFLOW_EXPERIMENT_NAME")
+    if name is None:
+        by_id = _first("LEDGIT_EXPERIMENT_ID", "MLFLOW_EXPERIMENT_ID")
+        return repository.experiment(by_id).label if by_id else "Default"
     check_experiment(name)
-    return name
+    known = repository.known_experiment(name)
+    return name if known is None else known.label
+
+
+def _first(*names: str) -> str | None:
+    return next((os.environ[name] for name in names if os.environ.get(name)), None)
 
 
 def child_environment(run_id: str, repository_path: str) -> dict[str, str]:

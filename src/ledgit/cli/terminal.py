@@ -91,11 +91,18 @@ def _longer_than_screen(text: str) -> bool:
         return False
 
 
+def _gits_pager() -> str:
+    from ledgit.git import try_git
+
+    return try_git(None, "config", "core.pager")[1].decode("utf-8", "replace").strip()
+
+
 def _through_pager(text: str) -> bool:
     import shlex
     import subprocess
 
-    command = os.environ.get("LEDGIT_PAGER") or os.environ.get("GIT_PAGER") or os.environ.get("PAGER") or "less"
+    command = os.environ.get("LEDGIT_PAGER") or os.environ.get("GIT_PAGER") or _gits_pager()
+    command = command or os.environ.get("PAGER") or "less"
     try:
         words = shlex.split(command)
     except ValueError:

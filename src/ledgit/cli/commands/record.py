@@ -124,7 +124,7 @@ def _create(repository: Repository, args: argparse.Namespace) -> ActiveRun:
     from ledgit.store import ActiveRun, RunStart
 
     start = RunStart(
-        experiment=context.experiment(args.experiment),
+        experiment=context.experiment(repository, args.experiment),
         name=args.name,
         parent_run=context.current_run(),
         command=(),

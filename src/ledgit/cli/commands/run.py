@@ -62,7 +62,7 @@ def run(args: argparse.Namespace) -> int:
     active = ActiveRun.create(
         repository.repo,
         RunStart(
-            experiment=context.experiment(args.experiment),
+            experiment=context.experiment(repository, args.experiment),
             name=args.name,
             parent_run=context.current_run(),
             command=tuple(command),
