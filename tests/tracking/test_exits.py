@@ -138,6 +138,19 @@ def test_git_refusing_does_not_end_a_training(repo: Path) -> None:
     assert run.commit is not None
 
 
+def test_a_run_begun_in_a_shell_stays_open_when_python_leaves_it(repo: Path, script: Script) -> None:
+    """``ledgit record --start`` opens a run that no process holds; who ends it decides when."""
+    from ledgit.store import ActiveRun, RunStart
+
+    repository = ledgit.open(repo)
+    begun = ActiveRun.create(repository.repo, RunStart(detached=True))
+    begun.detach()
+    script(f"import ledgit\nwith ledgit.start_run(run_id={begun.id!r}): ledgit.log_metric('m', 1)")
+
+    run = repository.run(begun.id)
+    assert ("RUNNING", {"m": 1.0}, None) == (run.status, dict(run.metrics), run.commit)
+
+
 @pytest.mark.parametrize("variable", ["LEDGIT_RUN_ID", "MLFLOW_RUN_ID"])
 def test_a_child_of_ledgit_run_joins_its_run(repo: Path, script: Script, only_run: OnlyRun, variable: str) -> None:
     """What it logs is in the parent's run; its end, and even its failure, do not end that."""

@@ -46,6 +46,20 @@ def test_a_folder_goes_with_all_that_is_in_it(run: ledgit.ActiveRun) -> None:
     assert ["models/a.txt", "models/deep/b.txt", "out/a.txt", "out/deep/b.txt"] == paths(run)
 
 
+def test_a_large_file_comes_back_as_it_was(run: ledgit.ActiveRun, tmp_path: Path) -> None:
+    """Above the threshold it is kept beside the run's tree; nobody sees the difference."""
+    content = bytes(range(256)) * 4096
+    Path("weights.bin").write_bytes(content)
+    ledgit.log_artifact("weights.bin", "model")
+    ledgit.end_run()
+
+    (record,) = run.artifacts()
+    assert ("model/weights.bin", len(content), "dvc") == (record.path, record.size, record.stored)
+    assert content == run.read_artifact("model/weights.bin")
+    copy = ledgit.artifacts.download_artifacts(run_id=run.id, artifact_path="model/weights.bin", dst_path=tmp_path)
+    assert content == Path(copy).read_bytes()
+
+
 def test_what_is_not_there_is_a_clear_error(run: ledgit.ActiveRun) -> None:
     """The training's author mistyped; nobody wants to find out a day later."""
     with pytest.raises(InvalidValue, match=r"'none.csv', expected a file or folder that exists"):

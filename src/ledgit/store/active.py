@@ -248,6 +248,11 @@ class ActiveRun(RunLog):
         self._finish_facts()
         self._close(finalizing=False)
 
+    @property
+    def detached(self) -> bool:
+        """Whether the run stays open without a process (``ledgit record --start`` began it)."""
+        return bool(self._start_record.get("detached"))
+
     def end_detached(self, status: str = "FINISHED", end_time: int | None = None) -> str | None:
         """End a detached run that this process joined, and turn it into a commit."""
         self._creator = True

@@ -133,7 +133,7 @@ class ActiveRun(Run):
 
             record_cells(store, self._since)
         try:
-            if not self.owned and _is_detached(store):
+            if not self.owned and store.detached:
                 store.detach()
             else:
                 # Where it was joined or inherited this only leaves; the store knows who owns it.
@@ -142,11 +142,6 @@ class ActiveRun(Run):
             session.report(error, f"ending run {self.id[:8]}")
         for problem in store.problems:
             session.report(problem, f"run {self.id[:8]}")
-
-
-def _is_detached(store: StoreRun) -> bool:
-    start = store.read().first("start")
-    return bool(start and start.get("detached"))
 
 
 def bind(stack: list[ActiveRun]) -> None:
