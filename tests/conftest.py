@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import subprocess
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -19,7 +19,7 @@ GitFunction = Callable[..., str]
 
 
 @pytest.fixture(autouse=True)
-def _private_environment(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+def _private_environment(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch) -> None:
     """No test sees the machine's Git configuration, home folder or Ledgit/MLflow variables."""
     home = tmp_path_factory.mktemp("home")
     for name in list(os.environ):
@@ -33,7 +33,6 @@ def _private_environment(tmp_path_factory: pytest.TempPathFactory, monkeypatch: 
         "[user]\n\tname = Ada Lovelace\n\temail = ada@example.org\n[init]\n\tdefaultBranch = main\n"
         '[protocol "file"]\n\tallow = always\n'
     )
-    yield
 
 
 def run_git(path: Path, *args: str, stdin: bytes | None = None) -> str:
