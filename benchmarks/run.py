@@ -26,6 +26,9 @@ BEGIN, END = "<!-- measured: begin -->", "<!-- measured: end -->"
 def main() -> int:
     """Measure what the arguments name; the exit code is 0 however fast it was."""
     options = arguments()
+    environment = clean_environment()
+    os.environ.clear()
+    os.environ.update(environment)
     pythons = {"ledgit": sys.executable, "": sys.executable, "mlflow": options.mlflow_python}
     measured = []
     with tempfile.TemporaryDirectory(prefix="ledgit-bench-") as scratch:
@@ -63,8 +66,6 @@ def measure(name: str, case: Case, folder: Path, pythons: Mapping[str, str | Non
     shared = folder / "shared"
     shared.mkdir()
     if case.prepare:
-        os.environ.clear()
-        os.environ.update(environment)
         case.prepare(shared, sys.executable)
     found: dict[str, dict[str, list[Timing]]] = {subject.name: {} for subject in subjects}
     for subject in subjects:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import subprocess
 from pathlib import Path
 
@@ -23,8 +22,7 @@ for number in range({RUNS}):
         ledgit.log_metrics({METRICS!r})
         ledgit.set_tags({TAGS!r})
 """
-    environment = {**os.environ, "PYTHONDONTWRITEBYTECODE": ""}
-    subprocess.run([python, "-c", code], cwd=folder, check=True, env=environment)
+    subprocess.run([python, "-c", code], cwd=folder, check=True)
     subprocess.run([python, "-m", "ledgit", "ls"], cwd=folder, check=True, stdout=subprocess.DEVNULL)
 
 
