@@ -72,7 +72,9 @@ def measure(name: str, case: Case, folder: Path, pythons: Mapping[str, str | Non
         if isinstance(subject, Command):
             command(subject, shared, pythons, environment)  # fills the page cache, writes the .pyc files
     for number in range(rounds):
-        for index, subject in enumerate(subjects):
+        turn = number % len(subjects)  # who comes first, and after whom, changes from round to round
+        for subject in subjects[turn:] + subjects[:turn]:
+            index = subjects.index(subject)
             place = shared if case.shared else folder / f"{number}-{index}"
             place.mkdir(exist_ok=True)
             if isinstance(subject, Command):
