@@ -214,6 +214,23 @@ def test_lightning_logs_early_stopping_steps_and_tests() -> None:
         ledgit.lightning.autolog(log_every_n_epoch=0)
 
 
+def test_a_callback_that_goes_to_another_process_joins_the_run() -> None:
+    """Strategies that spawn workers pickle the Trainer with its callbacks."""
+    import pickle
+
+    from ledgit.tracking.autologging.lightning import _callback
+    from ledgit.tracking.autologging.patching import Options, Training
+
+    with ledgit.start_run() as run:
+        here = _callback("lightning.pytorch")(Training(run.store, Options("lightning"), own=True), 1, None)
+        there = pickle.loads(pickle.dumps(here))
+        there._log({"m": 1.0}, 3)
+        there._active.run.finish()
+        assert "RUNNING" == run.status
+
+    assert (type(here), [3]) == (type(there), list(run.history("m").steps))
+
+
 def keras_model() -> Any:
     import keras
 

@@ -150,6 +150,31 @@ def test_a_grid_search_logs_its_best_candidates_as_children(iris: tuple[Any, Any
         ledgit.sklearn.autolog(max_tuning_runs=-1)
 
 
+def test_fits_in_worker_threads_are_steps_of_the_training(iris: tuple[Any, Any]) -> None:
+    """joblib runs them so; in a thread of one's own, too, and beside other runs."""
+    import threading
+
+    import joblib
+    from sklearn.model_selection import GridSearchCV
+    from sklearn.naive_bayes import GaussianNB
+
+    ledgit.sklearn.autolog()
+    search = GridSearchCV(GaussianNB(), {"var_smoothing": [1e-9, 1e-8]}, cv=3, n_jobs=2)
+
+    def trial() -> None:
+        with joblib.parallel_backend("threading"), ledgit.start_run(run_name="trial"):
+            search.fit(*iris)
+
+    thread = threading.Thread(target=trial)
+    thread.start()
+    thread.join()
+    with joblib.parallel_backend("threading"):
+        search.fit(*iris)
+
+    names = sorted(run.tags["estimator_name"] for run in runs())
+    assert ["GaussianNB"] * 4 + ["GridSearchCV"] * 2 == names
+
+
 def test_a_training_that_fails_fails_its_run(iris: tuple[Any, Any]) -> None:
     """And raises what it would have raised."""
     from sklearn.linear_model import LinearRegression

@@ -6,6 +6,8 @@ strategies start: rank zero logs, as a process that joins the run.
 
 from __future__ import annotations
 
+import functools
+import importlib
 import sys
 import threading
 from collections.abc import Mapping
@@ -64,8 +66,7 @@ def autolog(
             return
         options = Options("lightning", exclusive=exclusive, silent=silent, extra_tags=extra_tags)
         for package in _packages():
-            base = package.Callback
-            callback = type("LedgitCallback", (_Hooks, base), {"__module__": __name__})
+            callback = _callback(package.__name__)
 
             def around_fit(
                 original: Any, trainer: Any, *args: Any, package: Any = package, callback: Any = callback, **kwargs: Any
@@ -138,8 +139,25 @@ def _fit(
     return result
 
 
+@functools.cache
+def _callback(package: str) -> Any:
+    """Return the callback's class for Lightning under the name *package*; each has its own base."""
+    base = importlib.import_module(package).Callback
+    return type("LedgitCallback", (_Hooks, base), {"__module__": __name__, "package": package})
+
+
+def _rebuild(package: str, *args: Any) -> Any:
+    return _callback(package)(*args)
+
+
 class _Hooks:
     """What the Trainer calls while it fits."""
+
+    package: str
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        """Go to the worker processes that a strategy spawns: the class is made anew there."""
+        return _rebuild, (self.package, self._active, self._every_epoch, self._every_step)
 
     def __init__(self, active: Training, every_epoch: int, every_step: int | None) -> None:
         self._active = active

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import os
 import threading
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
@@ -74,6 +75,32 @@ class _Inside(threading.local):
 
 
 _inside = _Inside()
+_lock = threading.Lock()
+_under_way = 0
+
+
+def _begin() -> None:
+    global _under_way  # noqa: PLW0603 - counts the trainings of all threads
+    _inside.depth += 1
+    with _lock:
+        _under_way += 1
+
+
+def _end() -> None:
+    global _under_way  # noqa: PLW0603
+    _inside.depth -= 1
+    with _lock:
+        _under_way -= 1
+
+
+def _is_step() -> bool:
+    """Whether a training that begins now is a step of one that is under way.
+
+    It is on the same thread, and on one that has no run of its own: libraries fit in worker
+    threads, and nothing tells those from threads that a script started for trainings of their
+    own. Parallel trainings that are to be logged each start a run.
+    """
+    return bool(_inside.depth or (_under_way and not session.local.stack))
 
 
 @dataclass
@@ -90,17 +117,29 @@ class Training:
     options: Options
     own: bool
 
+    def __getstate__(self) -> dict[str, Any]:
+        """Return what another process needs to log into the same run (data-parallel strategies)."""
+        return {"run": self.run.id, "repo": self.run.repo.git_dir, "options": self.options}
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        """Join the run, which is active in the process this came from."""
+        from ledgit.git import Repo
+        from ledgit.store import ActiveRun as Store
+
+        self.run = Store.join(Repo.discover(state["repo"], os.environ), state["run"])
+        self.options, self.own = state["options"], False
+
 
 @contextmanager
 def training(options: Options) -> Iterator[Training | None]:
     """Give the run that a training logs into, for the time it takes.
 
-    None inside another training (a grid search fits many models; that is one training), and
-    where the script's own run is to be left alone. A run started here ends with the block,
+    None inside another training (a grid search fits many models, perhaps in threads; that is
+    one training), and where the script's own run is to be left alone. A run started here ends with the block,
     FAILED if an exception leaves it.
     """
     active = runs.active_run()
-    if _inside.depth or (active is not None and options.exclusive):
+    if _is_step() or (active is not None and options.exclusive):
         yield None
         return
     run = active
@@ -110,13 +149,13 @@ def training(options: Options) -> Iterator[Training | None]:
     if run is None:
         yield None
         return
-    _inside.depth += 1
+    _begin()
     status = "FAILED"
     try:
         yield Training(run.store, options, own=run is not active)
         status = "FINISHED"
     finally:
-        _inside.depth -= 1
+        _end()
         if run is not active:
             run.finish(status)
 

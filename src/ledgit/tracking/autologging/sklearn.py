@@ -6,7 +6,6 @@ import functools
 import inspect
 import threading
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
 from typing import Any
 
 from ledgit.errors import InvalidValue
@@ -294,15 +293,3 @@ def _log_data(active: Training, data: scoring.Data) -> None:
         y = None if data.y is None else np.asarray(data.y)
         dataset = datasets.from_numpy(np.asarray(x), targets=y)
     active.run.log_input(datasets.record_of(dataset, "train"))
-
-
-@contextmanager
-def disabled() -> Iterator[None]:
-    """Log nothing of scikit-learn in this block, on this thread: another library uses it inside."""
-    from ledgit.tracking.autologging.patching import _inside
-
-    _inside.depth += 1
-    try:
-        yield
-    finally:
-        _inside.depth -= 1
