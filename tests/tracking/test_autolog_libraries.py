@@ -231,6 +231,24 @@ def test_a_callback_that_goes_to_another_process_joins_the_run() -> None:
     assert (type(here), [3]) == (type(there), list(run.history("m").steps))
 
 
+def test_libraries_imported_later_log_too_and_cost_nothing_before(script: Any) -> None:
+    """``autolog()`` imports none of them; ``import transformers`` still does not load torch."""
+    script(
+        """
+        import sys, ledgit
+        ledgit.autolog()
+        heavy = {"sklearn", "xgboost", "lightgbm", "lightning", "keras", "transformers", "torch", "numpy"}
+        assert not heavy & sys.modules.keys()
+        import transformers
+        assert "torch" not in sys.modules
+        from transformers import Trainer
+        import lightning.pytorch, xgboost
+        for method in (Trainer.train, lightning.pytorch.Trainer.fit, xgboost.train):
+            assert method.__wrapped__.__name__ == method.__name__
+        """
+    )
+
+
 def keras_model() -> Any:
     import keras
 

@@ -16,7 +16,8 @@ from ledgit.errors import InvalidValue
 
 __all__ = ["autolog"]
 
-#: Library to import → the module here that knows it.
+#: Module whose import makes a library trainable → the module here that knows it. It is the
+#: deepest that will do: ``import transformers`` alone does not load torch, and need not by us.
 LIBRARIES = {
     "sklearn": "sklearn",
     "xgboost": "xgboost",
@@ -24,7 +25,7 @@ LIBRARIES = {
     "lightning": "lightning",
     "pytorch_lightning": "lightning",
     "keras": "keras",
-    "transformers": "transformers",
+    "transformers.trainer": "transformers",
 }
 
 

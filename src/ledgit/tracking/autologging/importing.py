@@ -15,7 +15,7 @@ _waiting: dict[str, Callable[[], None]] = {}
 
 
 def when_imported(library: str, action: Callable[[], None]) -> None:
-    """Call *action* once, right after the top-level package *library* was imported."""
+    """Call *action* once, right after the module *library* was imported."""
     _waiting[library] = action
     if not any(isinstance(finder, _Finder) for finder in sys.meta_path):
         sys.meta_path.insert(0, _Finder())

@@ -46,7 +46,8 @@ def autolog(
         _patches.restore()
         if disable:
             return
-        from transformers import Trainer, TrainerCallback
+        from transformers.trainer import Trainer
+        from transformers.trainer_callback import TrainerCallback
 
         options = Options("transformers", exclusive=exclusive, silent=silent, extra_tags=extra_tags)
         callback = type("LedgitCallback", (_Hooks, TrainerCallback), {"__module__": __name__})
