@@ -25,6 +25,7 @@ from tests.conftest import run_git
 ROOT = Path(__file__).resolve().parents[2]
 TASKS = "tests.faults.tasks"
 RUNS = "refs/ledgit/runs/"
+PATIENCE = 30.0  #: seconds that a child may be silent
 
 
 class Died(Exception):
@@ -98,7 +99,8 @@ class Child:
         self._stream.close()
         self._connection.close()
         if self._handle >= 0:
-            select.select([self._handle], [], [])
+            gone, _, _ = select.select([self._handle], [], [], PATIENCE)
+            assert gone, f"process {self.pid} does not end"
             os.close(self._handle)
             self._handle = -1
 
@@ -121,6 +123,7 @@ class Forks:
     def start(self, task: str, *args: object, cwd: str | Path | None = None, env: dict[str, str] | None = None) -> Child:
         """Run ``tests.faults.tasks.<task>(say, *args)`` in a child that is on its way when this returns."""
         connection = socket.socket(socket.AF_UNIX)
+        connection.settimeout(PATIENCE)
         connection.connect(self._path)
         order = {
             "task": task if ":" in task else f"{TASKS}:{task}",

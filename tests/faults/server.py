@@ -40,6 +40,9 @@ def serve(path: str) -> None:
     """Accept connections until standard input ends, forking for each."""
     for name in PRELOADED:
         importlib.import_module(name)
+    import faulthandler
+
+    faulthandler.register(signal.SIGUSR1)
     listener = socket.socket(socket.AF_UNIX)
     listener.bind(path)
     listener.listen(128)

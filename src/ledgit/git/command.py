@@ -11,6 +11,8 @@ Starting a process costs 1-3 ms; ``subprocess`` is imported with the first one (
 from __future__ import annotations
 
 import os
+import threading
+import weakref
 
 from ledgit.errors import GitFailed, RepositoryError
 
@@ -134,15 +136,18 @@ def start_git(
         cwd = repo.work_tree or repo.git_dir
     source = stdin if not isinstance(stdin, bool) else subprocess.PIPE if stdin else subprocess.DEVNULL
     try:
-        return subprocess.Popen(
-            ["git", *args],
-            stdin=source,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-            cwd=cwd,
-            env=git_environment(repo, env),
-            process_group=0 if isolate else None,
-        )
+        with _starting:
+            process = subprocess.Popen(
+                ["git", *args],
+                stdin=source,
+                stdout=subprocess.PIPE,
+                stderr=subprocess.PIPE,
+                cwd=cwd,
+                env=git_environment(repo, env),
+                process_group=0 if isolate else None,
+            )
+            _talking.add(process)
+        return process
     except FileNotFoundError as err:
         if cwd is not None and not os.path.isdir(cwd):
             raise RepositoryError(f"the folder {cwd} is gone") from err
@@ -151,6 +156,24 @@ def start_git(
         raise RepositoryError(f"{cwd} is not a folder") from err
     except PermissionError as err:
         raise RepositoryError(f"git can't be run in {cwd}: {err.strerror}") from err
+
+
+def _close_in_child() -> None:
+    for process in list(_talking):
+        for stream in (process.stdin, process.stdout, process.stderr):
+            if stream is not None:
+                # Not the buffer above it, whose lock another thread of the parent may have held.
+                getattr(stream, "raw", stream).close()
+    _talking.clear()
+    _starting.release()
+
+
+# A process that is forked while another thread talks to a git command (data loaders' workers,
+# right after a run's start) would inherit the pipes: the command, or the thread, would wait for
+# their end until that child ends.
+_starting = threading.Lock()
+_talking: weakref.WeakSet[Popen[bytes]] = weakref.WeakSet()
+os.register_at_fork(before=_starting.acquire, after_in_parent=_starting.release, after_in_child=_close_in_child)
 
 
 def try_git(
