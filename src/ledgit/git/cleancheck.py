@@ -5,11 +5,16 @@ small repository, where ``git ls-files -m -o -d`` takes 1.4. That the index hold
 commit's tree can be read from the index file itself: Git keeps the tree's id in it (extension
 ``TREE``, gitformat-index(5)) and takes it out with the first ``git add``. Anything out of the
 ordinary is left to ``git status``.
+
+A process that starts run after run is spared even that one command: while every file and
+folder of a small work tree has the times, size and inode it had when git called it clean, it
+is clean. Git's own index and untracked cache trust the same marks.
 """
 
 from __future__ import annotations
 
 import os
+import time
 from typing import NamedTuple
 
 from ledgit.git.command import try_git
@@ -25,6 +30,12 @@ _HEX = frozenset("0123456789abcdef")
 _GITLINK = 0o160000
 _trees: dict[str, str] = {}
 _MANY = 1000
+_MANY_MARKS = 300
+_RACY = 100_000_000  # ns; the kernel's file times step by up to 10 ms
+Mark = tuple[str, int, int, int, int, int]
+Marks = tuple[Mark, ...]
+# By Git directory: the state of the work tree that git last called clean.
+_proofs: dict[str, object] = {}
 
 
 class Clean(NamedTuple):
@@ -58,12 +69,65 @@ def clean_head(repo: Repo, quiet: tuple[str, ...]) -> Clean | None:
         known, upstream = _upstream(repo, branch)
         if not known:
             return None
+    clean = Clean(commit, tree, branch, upstream)
+    before = _marks(repo)
+    proof = (commit, index.times, before)
+    if before is not None and _proofs.get(repo.git_dir) == proof:
+        return clean
+    began = time.time_ns()
     code, out, err = try_git(repo, *quiet, "ls-files", "-m", "-o", "-d", "-z", "--exclude-standard", isolate=True)
     if code != 0 or out or err:
         return None
     if read_index(path, data=False).times != index.times:
         return None
-    return Clean(commit, tree, branch, upstream)
+    if before is not None and _newest(before) < began - _RACY:
+        _proofs[repo.git_dir] = proof
+    return clean
+
+
+def _marks(repo: Repo) -> Marks | None:
+    """Return what tells that no file was added, removed or changed since; None if that is too much.
+
+    Times, size and inode of every file and folder in the work tree, and of the exclude files:
+    what Git's own index and untracked cache go by. Up to 300 of them: 0.3 ms.
+    """
+    assert repo.work_tree is not None
+    marks: list[Mark] = []
+    config = repo.config()
+    home = os.path.expanduser("~")
+    ignore = config.get("core.excludesfile") or os.path.join(
+        os.environ.get("XDG_CONFIG_HOME") or os.path.join(home, ".config"), "git", "ignore"
+    )
+    try:
+        for path in (os.path.join(repo.common_dir, "info", "exclude"), os.path.expanduser(ignore)):
+            try:
+                marks.append(_mark(path, os.stat(path)))
+            except FileNotFoundError:
+                marks.append((path, 0, 0, 0, 0, 0))
+        marks.append(_mark(repo.work_tree, os.lstat(repo.work_tree)))
+        folders = [repo.work_tree]
+        while folders:
+            with os.scandir(folders.pop()) as entries:
+                for entry in entries:
+                    if entry.name == ".git":
+                        continue
+                    marks.append(_mark(entry.path, entry.stat(follow_symlinks=False)))
+                    if len(marks) > _MANY_MARKS:
+                        return None
+                    if entry.is_dir(follow_symlinks=False):
+                        folders.append(entry.path)
+    except OSError:
+        return None
+    return tuple(marks)
+
+
+def _mark(path: str, info: os.stat_result) -> Mark:
+    return path, info.st_mtime_ns, info.st_ctime_ns, info.st_size, info.st_ino, info.st_mode
+
+
+def _newest(marks: Marks) -> int:
+    """Return the newest change in *marks*: what changed just now may change again under the same time."""
+    return max(max(mark[1], mark[2]) for mark in marks)
 
 
 def _whole_tree(data: bytes | None) -> str | None:
