@@ -17,10 +17,11 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+from tests.conftest import run_git
+
 from ledgit.git import Objects, Repo, list_refs
 from ledgit.store import Folder, Head, Recovered, recover
 from ledgit.store.chain import read_commit
-from tests.conftest import run_git
 
 ROOT = Path(__file__).resolve().parents[2]
 TASKS = "tests.faults.tasks"
@@ -120,7 +121,9 @@ class Forks:
         assert self._process.stdout is not None
         assert self._process.stdout.readline() == b"ready\n"
 
-    def start(self, task: str, *args: object, cwd: str | Path | None = None, env: dict[str, str] | None = None) -> Child:
+    def start(
+        self, task: str, *args: object, cwd: str | Path | None = None, env: dict[str, str] | None = None
+    ) -> Child:
         """Run ``tests.faults.tasks.<task>(say, *args)`` in a child that is on its way when this returns."""
         connection = socket.socket(socket.AF_UNIX)
         connection.settimeout(PATIENCE)

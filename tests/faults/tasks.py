@@ -27,7 +27,8 @@ def everything(run: ActiveRun) -> None:
     run.delete_tag("gone")
     for step in range(20):
         run.log_metric("loss", 1.0 / (step + 1), step)
-    run.log_batch(metrics=[("acc/val top", 0.5, 1, None), ("nan", float("nan"), 0, None), ("inf", float("inf"), 0, None)])
+    odd = [("acc/val top", 0.5, 1, None), ("nan", float("nan"), 0, None), ("inf", float("inf"), 0, None)]
+    run.log_batch(metrics=odd)
     run.add_artifact_bytes("small.txt", b"small")
     run.add_artifact_bytes("deep/large.bin", b"large" * 100_000)
 
@@ -164,7 +165,7 @@ def own_run_threads(say: Say, threads: int, runs: int, each: int) -> list[dict[s
     made: list[dict[str, Any]] = []
 
     def work(thread: int) -> None:
-        for number in range(runs):
+        for _ in range(runs):
             run = open_run()
             for step in range(each):
                 run.log_metric("loss", float(step), step)
@@ -319,3 +320,15 @@ def fork_while_talking_to_git(say: Say) -> bool:
         os.close(writer)
         os.waitpid(pid, 0)
         command.kill()
+
+
+def log_under_a_limit(say: Say, limit: int, count: int) -> list[str]:
+    """Log *count* points where no file may be larger than *limit* bytes, and leave the run open."""
+    import resource
+
+    resource.setrlimit(resource.RLIMIT_FSIZE, (limit, resource.RLIM_INFINITY))
+    run = open_run(snapshot=False)
+    for step in range(count):
+        run.log_metric("m", float(step), step)
+    run.tick()
+    return run.problems

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import os
+import shutil
 from pathlib import Path
 
 import pytest
-
 from tests.conftest import GitFunction
 from tests.faults.kit import RUNS, Died, Forks, check_objects, leftovers, points, read_run, recover_all, run_refs
 
@@ -30,10 +30,8 @@ def test_a_finalizer_that_dies_is_repeated_to_the_same_commit(
     (repo / "train.py").write_text("print('changed')\n")
     with pytest.raises(Died):
         forks.run("leave", RUN)
-    twin = repo.parent / "twin"
-    git(repo.parent, "clone", "-q", "--mirror", str(repo), "twin")
     copied = repo.parent / "copy"
-    os.system(f"cp -a {repo} {copied}")
+    shutil.copytree(repo, copied, symlinks=True)
     expected = forks.run("recover_here", cwd=copied)["commits"][RUN]
 
     with pytest.raises(Died):
@@ -48,9 +46,7 @@ def test_a_finalizer_that_dies_is_repeated_to_the_same_commit(
 
 
 @pytest.mark.parametrize("point", POINTS)
-def test_a_run_whose_own_process_dies_at_its_end_is_finished_all_the_same(
-    repo: Path, forks: Forks, point: str
-) -> None:
+def test_a_run_whose_own_process_dies_at_its_end_is_finished_all_the_same(repo: Path, forks: Forks, point: str) -> None:
     """The end was written before finalizing began, so the status is FINISHED, not KILLED."""
     with pytest.raises(Died):
         forks.run("die_while_finishing", point, "kill", RUN)

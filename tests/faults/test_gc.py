@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import signal
 import subprocess
 import time
 from collections.abc import Iterator
@@ -9,9 +11,6 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
-
-from ledgit.git import Repo
-from ledgit.store import ActiveRun, RunStart
 from tests.conftest import GitFunction
 from tests.faults.kit import (
     Died,
@@ -24,6 +23,9 @@ from tests.faults.kit import (
     tree_files,
     work_tree_as_git_sees_it,
 )
+
+from ledgit.git import Repo
+from ledgit.store import ActiveRun, RunStart
 
 
 def prune(git: GitFunction, repo: Path) -> None:
@@ -41,9 +43,6 @@ def looping(repo: Path, command: str) -> Iterator[Path]:
     try:
         yield said
     finally:
-        import os
-        import signal
-
         os.killpg(process.pid, signal.SIGTERM)
         process.wait()
         (repo / ".git/gc.pid").unlink(missing_ok=True)

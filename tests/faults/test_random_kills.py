@@ -7,13 +7,13 @@ import time
 from pathlib import Path
 
 import pytest
+from tests.faults.kit import Forks, check_objects, recover_all, run_refs
 
 from ledgit.git import Objects, Repo
 from ledgit.records import Points
 from ledgit.store import Folder, read_parts
 from ledgit.store.chain import read_commit
 from ledgit.store.live import live_runs
-from tests.faults.kit import Forks, check_objects, recover_all, run_refs
 
 WRITERS = 600
 FINISHERS = 400
@@ -108,8 +108,10 @@ def test_processes_killed_while_they_finish_runs_keep_every_finished_one(repo: P
             head = read_commit(objects, heads[run_id])
             count = len(head.record.histories["n"]) if told else told
             assert told <= count <= told + 1
-            assert head.record.info.status == "FINISHED" if run_id in finished else told == 5 or (
-                head.record.info.status == "KILLED"
+            assert (
+                head.record.info.status == "FINISHED"
+                if run_id in finished
+                else told == 5 or (head.record.info.status == "KILLED")
             )
             assert () == head.entry.past
     check_objects(repo)

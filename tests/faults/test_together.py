@@ -5,10 +5,10 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+from tests.faults.kit import Forks, check_objects, leftovers, points, read_run, recover_all, run_refs
 
 from ledgit.git import Repo
 from ledgit.store import ActiveRun, RunStart
-from tests.faults.kit import Forks, check_objects, leftovers, points, read_run, recover_all, run_refs
 
 PROCESSES, THREADS, EACH = 8, 8, 50
 

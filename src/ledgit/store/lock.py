@@ -35,18 +35,29 @@ class RunLock:
         self.path = os.path.join(directory, "lock")
         self._fd = -1
 
-    def share(self, *, create: bool = False) -> bool:
-        """Hold the lock for life, as every writer does. False while a finalizer has it."""
+    def share(self, *, create: bool = False, attempts: int = 25) -> bool:
+        """Hold the lock for life, as every writer does. False while a finalizer has it.
+
+        A reader that probes holds it for microseconds: no reason to refuse a writer, hence the
+        *attempts*, two milliseconds apart.
+        """
         import fcntl
 
         flags = os.O_RDWR | os.O_CLOEXEC | (os.O_CREAT if create else 0)
         fd = os.open(self.path, flags, 0o644)
-        try:
-            fcntl.flock(fd, fcntl.LOCK_SH | fcntl.LOCK_NB)
-        except OSError as error:
-            if error.errno not in _NO_LOCKS:
-                os.close(fd)
-                return False
+        for attempt in range(attempts):
+            try:
+                fcntl.flock(fd, fcntl.LOCK_SH | fcntl.LOCK_NB)
+            except OSError as error:
+                if error.errno in _NO_LOCKS:
+                    break
+                if attempt + 1 < attempts:
+                    time.sleep(0.002)
+                continue
+            break
+        else:
+            os.close(fd)
+            return False
         # The finalizer may have removed the folder between open and lock.
         if os.fstat(fd).st_nlink == 0:
             os.close(fd)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import time
 from typing import TYPE_CHECKING
 
 from ledgit.errors import LedgitError
@@ -18,6 +19,8 @@ __all__ = ["note_pack", "tidy"]
 #: 5 levels, below the 50 at which Git starts a gc of its own.
 FACTOR = 8
 _LIST = "packs"
+#: Seconds to wait for another process that merges; then this pack stays as it is, for git gc.
+_PATIENCE = 1.0
 
 
 def note_pack(repo: Repo, folder: Folder, name: str) -> None:
@@ -42,7 +45,16 @@ def _locked(folder: Folder):  # type: ignore[no-untyped-def]  # a generator, use
 
     fd = os.open(os.path.join(folder.path, "packs.lock"), os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
     try:
-        fcntl.flock(fd, fcntl.LOCK_EX)
+        deadline = time.monotonic() + _PATIENCE
+        while True:
+            try:
+                fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                break
+            except BlockingIOError:
+                # A stopped process may hold it for hours, and no run waits for another.
+                if time.monotonic() > deadline:
+                    raise
+                time.sleep(0.005)
         yield _read(folder)
     finally:
         os.close(fd)

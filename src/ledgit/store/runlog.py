@@ -65,6 +65,7 @@ class RunLog(ABC):
         self._facts: threading.Thread | None = None
         self._stop_facts = threading.Event()
         self._staged = 0
+        self._unfinished: bool | None = None
         self._beaten = 0.0
         self._start_record: dict[str, Any] = {}
         _here.add(self)
@@ -254,6 +255,8 @@ class RunLog(ABC):
     def _adopt(self) -> bool:
         """In a forked child, at its first record: take a share of the lock and a part of our own."""
         with self._guard:
+            if self._owner == os.getpid():
+                return not self.ended  # another thread was first
             self._owner = os.getpid()
             self._creator = False
             self._facts = None
@@ -268,7 +271,8 @@ class RunLog(ABC):
                 return False
             self._lock.forget()
             self._lock = lock
-            self._writer.open()
+            with contextlib.suppress(OSError):  # on a full disk the record waits, and a part is opened later
+                self._writer.open()
             syncer.register(self)
             return True
 

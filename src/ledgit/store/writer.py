@@ -45,6 +45,7 @@ class PartWriter:
         self._unsent: deque[bytes] = deque()
         self._unsent_bytes = 0
         self._path = ""
+        self._placed = False
 
     def open(self) -> None:
         """Open a new part; its name sorts after those opened earlier."""
@@ -52,9 +53,16 @@ class PartWriter:
         path = os.path.join(self.directory, name)
         self.fd = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_EXCL | os.O_CLOEXEC, 0o644)
         self._path = path
+        self._placed = False
 
     def append(self, record: bytes) -> None:
-        """Write *record* whole, or keep it until the disk takes it again."""
+        """Write *record* whole, or keep it until the disk takes it again.
+
+        Behind what is kept already: of two values of a tag the later one counts.
+        """
+        if self._unsent:
+            self.rewrite(record, None)
+            return
         try:
             if os.write(self.fd, record) == len(record):
                 self.dirty = True
@@ -97,7 +105,7 @@ class PartWriter:
                 if os.write(self.fd, record) != len(record):
                     return
             except OSError as error:
-                if error.errno != errno.EFBIG or not self._reopen():
+                if error.errno not in (errno.EFBIG, errno.EBADF) or self.closed or not self._reopen():
                     return
                 continue
             self._unsent.popleft()
@@ -142,9 +150,21 @@ class PartWriter:
             self.dirty = False
             try:
                 os.fdatasync(self.fd)
+                if not self._placed:
+                    self._place()
             except OSError:
                 self.dirty = True
                 raise
+
+    def _place(self) -> None:
+        """Make the part's name durable, and its folder's: once, and cheap after the file's own sync."""
+        for folder in (self.directory, os.path.dirname(self.directory)):
+            fd = os.open(folder, os.O_RDONLY | os.O_CLOEXEC)
+            try:
+                os.fsync(fd)
+            finally:
+                os.close(fd)
+        self._placed = True
 
     def close(self) -> None:
         """Stop writing. The descriptor itself is closed a little later."""

@@ -1,0 +1,5 @@
+"""Fixtures of the store's tests; children come from the fault tests' fork server."""
+
+from tests.faults.conftest import fork_server, forks
+
+__all__ = ["fork_server", "forks"]
