@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     from ledgit.git.pack import ObjectSet, Pack, release_leftovers, release_pack
     from ledgit.git.packmerge import gc_is_running, merge_packs
     from ledgit.git.reflock import remove_left_lock
-    from ledgit.git.refs import RefUpdate, list_refs, read_ref, stamp, update_refs
+    from ledgit.git.refs import RefUpdate, list_refs, read_ref, stamp, sync_ref, update_refs
     from ledgit.git.repo import Config, Repo, identity
     from ledgit.git.snapshot import LeftOut, Snapshot, SnapshotOptions, Submodule, protect, take_snapshot
     from ledgit.git.trees import build, check_name, check_path, edit_tree, encode_tree, graft, without
@@ -92,6 +92,7 @@ __all__ = [
     "run_git",
     "stamp",
     "start_git",
+    "sync_ref",
     "take_snapshot",
     "try_git",
     "update_refs",
@@ -108,7 +109,7 @@ _MODULES = {
     "pack": "ObjectSet Pack release_leftovers release_pack",
     "packmerge": "gc_is_running merge_packs",
     "reflock": "remove_left_lock",
-    "refs": "RefUpdate list_refs read_ref stamp update_refs",
+    "refs": "RefUpdate list_refs read_ref stamp sync_ref update_refs",
     "repo": "Config Repo identity",
     "snapshot": "LeftOut Snapshot SnapshotOptions Submodule protect take_snapshot",
     "trees": "build check_name check_path edit_tree encode_tree graft without",

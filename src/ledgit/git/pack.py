@@ -149,6 +149,14 @@ class Pack:
             self._keep = False
             _unlink(self.path + ".keep")
 
+    def is_there(self) -> bool:
+        """Whether both files stand, or neither does (repacked by Git).
+
+        ``git gc`` removes an index without a pack. It lists the folder for that, and where both
+        files appear while it does, it can see the one and not the other.
+        """
+        return not self.path or os.path.exists(self.path + ".idx") == os.path.exists(self.path + ".pack")
+
     def sync(self) -> None:
         """Make a pack durable that was written with ``durable=False``.
 
@@ -218,7 +226,8 @@ def store_pack(folder: str, name: str, body: list[bytes], index: bytes, *, keep:
     final = os.path.join(folder, name)
     mark = os.urandom(6).hex()
     # Not Git's own "tmp_pack_…": a `git prune --expire=now` takes those from under whoever writes them.
-    temporary = os.path.join(folder, f"{_TEMPORARY}{mark}.pack"), os.path.join(folder, f"{_TEMPORARY}{mark}.idx")
+    # Nor ending in .idx: `git gc` removes one that has no pack beside it.
+    temporary = os.path.join(folder, f"{_TEMPORARY}{mark}-pack"), os.path.join(folder, f"{_TEMPORARY}{mark}-idx")
     kept = False
     try:
         # Before looking whether the pack is there: from now on no gc takes it away.

@@ -141,6 +141,27 @@ def update_refs(repo: Repo, updates: Sequence[RefUpdate], *, durable: bool = Tru
         _update_by_git(repo, updates)
 
 
+def sync_ref(repo: Repo, name: str) -> None:
+    """Make a ref durable that was written with ``durable=False``; a packed one is so already.
+
+    Raises:
+        StorageError: The disk failed.
+    """
+    path = os.path.join(repo.common_dir, name)
+    try:
+        try:
+            fd = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+        except FileNotFoundError:
+            return
+        try:
+            os.fsync(fd)
+        finally:
+            os.close(fd)
+        _sync_folder(os.path.dirname(path))
+    except OSError as err:
+        raise _write_error(repo, err) from err
+
+
 def _check_ref_name(name: str) -> None:
     """``git check-ref-format``, for names that also become file names."""
     parts = name.split("/")

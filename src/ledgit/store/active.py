@@ -110,6 +110,7 @@ class ActiveRun(RunLog):
         target = folder.active_dir(run_id)
         scratch = os.path.join(folder.active, f".new-{run_id}-{os.getpid()}")
         record = {**record, "session": os.urandom(8).hex(), "clone": ""}
+        run: ActiveRun | None = None
         try:
             os.makedirs(scratch)
             record["clone"] = folder.clone_id
@@ -122,7 +123,15 @@ class ActiveRun(RunLog):
             if os.path.isdir(target):
                 raise RunStateError(f"run {run_id[:8]} is already active; join it instead of starting it again")
             os.rename(scratch, target)
-        except OSError as error:
+        except (OSError, RunStateError) as error:
+            if run is not None:
+                run._writer.close()
+                run._lock.release()
+            from shutil import rmtree
+
+            rmtree(scratch, ignore_errors=True)
+            if isinstance(error, RunStateError):
+                raise
             raise StorageError(f"a new run in {folder.active}", error.strerror or str(error)) from error
         run._moved_to(target)
         run._begin(record)
@@ -260,17 +269,19 @@ class ActiveRun(RunLog):
 
     def _close(self, *, finalizing: bool) -> str | None:
         self.ended = True
+        if self._writer.flush():
+            # As long as this process lives there is hope: tick() goes on trying, then comes back here.
+            self._say_full()
+            self._unfinished = finalizing
+            return None
         syncer.unregister(self)
-        self._writer.flush()
-        if self._writer.waiting or self._writer.lost:
-            amount = self._writer.waiting + self._writer.lost
-            self.problems.append(f"{amount} bytes of the journal could not be written: the disk is full")
-            finalizing = False
+        if self._writer.lost:
+            self.problems.append(f"{self._writer.lost} bytes of the journal were lost: the disk was full for too long")
         try:
             if finalizing and self._lock.exclusive(attempts=5):
                 from ledgit.store.finalizing import finalize_locked
 
-                self.commit = finalize_locked(self.repo, self.folder, self.id)
+                self.commit = finalize_locked(self.repo, self.folder, self.id, self._writer.sync)
         except Exception as error:
             self.problems.append(f"run {self.id[:8]} is kept as a journal and will be finalized later: {error}")
         finally:
@@ -289,12 +300,19 @@ class ActiveRun(RunLog):
 
     def tick(self) -> None:
         """Sync and beat; called by the sync thread once a second."""
-        if self.ended or self._owner != os.getpid():
+        if self._owner != os.getpid():
+            return
+        if self.ended:
+            if self._unfinished is not None and not self._writer.flush():
+                finalizing, self._unfinished = self._unfinished, None
+                self._close(finalizing=finalizing)
             return
         try:
             if not self._writer.linked():
                 self._relocate()
             self._writer.sync()
+            if self._writer.waiting:
+                self._say_full()
             now = time.monotonic()
             if now - self._beaten > _BEAT_EVERY:
                 self._beaten = now
@@ -303,6 +321,11 @@ class ActiveRun(RunLog):
             text = f"the journal could not be written: {error.strerror}; trying again"
             if text not in self.problems:
                 self.problems.append(text)
+
+    def _say_full(self) -> None:
+        text = "the journal could not be written: the disk is full; what was logged waits in memory, trying again"
+        if text not in self.problems:
+            self.problems.append(text)
 
     def _relocate(self) -> None:
         """The journal was removed under us: go on in a new one, which becomes a further head."""

@@ -16,10 +16,10 @@ from __future__ import annotations
 
 import contextlib
 import os
-from collections.abc import Callable
-from typing import TYPE_CHECKING
+from collections.abc import Callable, Mapping
+from typing import TYPE_CHECKING, Any
 
-from ledgit.errors import RecordError, RunNotFound, RunStateError
+from ledgit.errors import NotFound, RecordError, RunNotFound, RunStateError
 from ledgit.records.artifacts import DVC, GIT, ArtifactRecord, dvc_pointer
 from ledgit.records.entry import encode_entry
 from ledgit.records.names import stored_paths
@@ -29,9 +29,10 @@ from ledgit.store.chain import RUN_FOLDER, Head, active_ref, read_commit, run_re
 from ledgit.store.journal import JournalState, read_parts
 from ledgit.store.lock import RunLock
 from ledgit.store.packs import note_pack
+from ledgit.store.settle import hand_over
 
 if TYPE_CHECKING:
-    from ledgit.git import Objects, ObjectSet, Pack, Repo
+    from ledgit.git import Objects, ObjectSet, Repo
     from ledgit.store.folder import Folder
 
 __all__ = ["finalize", "finalize_locked"]
@@ -61,9 +62,17 @@ def finalize(repo: Repo, folder: Folder, run_id: str) -> str | None:
         lock.release()
 
 
-def finalize_locked(repo: Repo, folder: Folder, run_id: str) -> str:
-    """As :func:`finalize`, for a caller that holds the run's lock alone."""
-    from ledgit.git import Objects, RefUpdate, read_ref, update_refs
+def finalize_locked(repo: Repo, folder: Folder, run_id: str, sync_journal: Callable[[], None] | None = None) -> str:
+    """As :func:`finalize`, for a caller that holds the run's lock alone.
+
+    Args:
+        repo: The repository.
+        folder: Ledgit's folder.
+        run_id: The run.
+        sync_journal: Makes the journal durable. With it, and unless files were logged, that is
+            the only sync that is waited for; the commit settles later (``store/settle.py``).
+    """
+    from ledgit.git import Objects, RefUpdate, update_refs
 
     directory = folder.active_dir(run_id)
     state = read_parts(directory)
@@ -74,29 +83,57 @@ def finalize_locked(repo: Repo, folder: Folder, run_id: str) -> str:
         raise RecordError(directory, f"its journal belongs to run {start['id']}")
     objects = Objects.of(repo)
     ref = run_ref(run_id)
-    current = read_ref(repo, ref)
-    base: Head | None = None
-    if current is not None:
-        base = read_commit(objects, current)
+    current, base = _read_base(repo, objects, ref, start)
+    if current is not None and base is not None:
         chain = [*base.entry.past, current]
         if start["session"] in sessions(objects, chain):
-            _clean_up(repo, folder, run_id, state)
+            _release(repo, run_id, state)
+            os.sync()  # whoever wrote the commit may have died before it was on disk
+            folder.discard(directory)
             return current
-    commit, pack = _write_commit(repo, folder, objects, state, directory, base)
+    later = sync_journal is not None and not staged_files(state, directory)
+    if sync_journal is not None and later:
+        sync_journal()
+    commit, fresh = _make_commit(folder, objects, state, base)
+    pack = fresh.write(repo, keep=True, durable=not later)
     checkpoint("pack")
     try:
-        update_refs(repo, [RefUpdate(ref, commit, current)])
+        update_refs(repo, [RefUpdate(ref, commit, current)], durable=not later)
         checkpoint("ref")
+        if not pack.is_there():
+            pack = fresh.write(repo, keep=True, durable=not later)
     finally:
         pack.release()
     checkpoint("keep")
-    _clean_up(repo, folder, run_id, state)
-    note_pack(repo, folder, os.path.basename(pack.path))
+    _release(repo, run_id, state)
+    checkpoint("active-ref")
+    if later:
+        hand_over(repo, folder, run_id, str(start["session"]), pack)
+    else:
+        folder.discard(directory)
+        note_pack(repo, folder, os.path.basename(pack.path))
     checkpoint("journal")
     return commit
 
 
-def _clean_up(repo: Repo, folder: Folder, run_id: str, state: JournalState) -> None:
+def _read_base(repo: Repo, objects: Objects, ref: str, start: Mapping[str, Any]) -> tuple[str | None, Head | None]:
+    """Return what the run's ref names now, and the head that this session goes on from."""
+    from ledgit.git import read_ref
+
+    current = read_ref(repo, ref)
+    if current is None:
+        return None, None
+    try:
+        return current, read_commit(objects, current)
+    except (NotFound, RecordError):
+        # A power cut took the commit before it was settled: this journal makes it again, on top
+        # of what the session resumed.
+        resumed = start.get("resumed")
+        return current, read_commit(objects, str(resumed)) if resumed else None
+
+
+def _release(repo: Repo, run_id: str, state: JournalState) -> None:
+    """Let go of what kept the snapshot from ``git gc``: the run's own ref does now."""
     from ledgit.git import RefUpdate, read_ref, release_pack, update_refs
 
     for kind, item in state.events:
@@ -105,20 +142,17 @@ def _clean_up(repo: Repo, folder: Folder, run_id: str, state: JournalState) -> N
     if state.first("protected") is not None or state.first("end") is None:
         ref = active_ref(run_id)
         if read_ref(repo, ref) is not None:
-            update_refs(repo, [RefUpdate(ref, None, RefUpdate.ANY)])
-    checkpoint("active-ref")
-    folder.discard(folder.active_dir(run_id))
+            update_refs(repo, [RefUpdate(ref, None, RefUpdate.ANY)], durable=False)
 
 
-def _write_commit(
-    repo: Repo, folder: Folder, objects: Objects, state: JournalState, directory: str, base: Head | None
-) -> tuple[str, Pack]:
+def _make_commit(folder: Folder, objects: Objects, state: JournalState, base: Head | None) -> tuple[str, ObjectSet]:
     from ledgit.git import ObjectSet, graft
 
     built = build_record(state, base.record if base else None)
     record = built.record
     fresh = ObjectSet()
-    contents = _artifacts(folder, built, staged_files(state, directory), base)
+    staged = staged_files(state, folder.active_dir(record.info.id))
+    contents = _artifacts(folder, built, staged, base)
     past = [*base.entry.past, base.head] if base else []
     columns: tuple[str, ...] = ()
     entry = encode_entry(make_entry(record, past), columns)
@@ -131,7 +165,7 @@ def _write_commit(
     who = (built.user or "ledgit", built.email, made // 1000, "+0000")
     parents = [base.head] if base else ([built.code_commit] if built.code_commit else [])
     oid = fresh.commit(tree, parents, who, who, message(built, resumed=base is not None))
-    return oid, fresh.write(repo, keep=True)
+    return oid, fresh
 
 
 def _root_tree(objects: Objects, built: Built, base: Head | None) -> str | None:

@@ -9,6 +9,7 @@
         columns/             metric histories as binary columns (disposable)
         index.sqlite3        the index (disposable)
         scratch/             copies of the index file while a snapshot is taken
+        settling/            journals of finished runs whose commits are being synced to disk
         trash/               finished journals on their way out
 """
 
@@ -37,6 +38,7 @@ class Folder:
     def __init__(self, common_dir: str) -> None:
         self.path = os.path.join(common_dir, "ledgit")
         self.active = os.path.join(self.path, "active")
+        self.settling = os.path.join(self.path, "settling")
         self.trash = os.path.join(self.path, "trash")
         self.cache = os.path.join(self.path, "cache")
         self.columns = os.path.join(self.path, "columns")

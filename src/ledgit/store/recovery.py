@@ -12,6 +12,7 @@ from ledgit.errors import LedgitError
 from ledgit.store.finalizing import finalize
 from ledgit.store.live import active_ids, summarize
 from ledgit.store.lock import DEAD, liveness
+from ledgit.store.settle import settle_leftovers
 
 if TYPE_CHECKING:
     from ledgit.git import Repo
@@ -45,9 +46,10 @@ def recover(repo: Repo, folder: Folder, *, force: tuple[str, ...] = ()) -> Recov
     from ledgit.git import release_leftovers, remove_left_lock
 
     done = Recovered()
+    torn = settle_leftovers(repo, folder)
     for run_id in active_ids(folder):
         directory = folder.active_dir(run_id)
-        if run_id not in force and not _dead(directory):
+        if run_id not in force and run_id not in torn and not _dead(directory):
             continue
         try:
             commit = finalize(repo, folder, run_id)
