@@ -1,0 +1,157 @@
+"""Settling: a finished run's commit is made durable a moment after ``finish`` returned.
+
+Finishing needs one sync: the journal's. The commit is a pure function of it, so pack, index
+and ref can be written without waiting for the disk, in the order that makes them visible at
+once, and be synced beside whatever the process does next. Until then the journal lies in
+``settling/``, where no reader looks. After a power cut the next command that writes finds it
+there and, should the commit have been torn, makes the same one again.
+
+Five syncs less on the way cut a whole short run by half.
+"""
+
+from __future__ import annotations
+
+import atexit
+import contextlib
+import os
+import time
+from typing import TYPE_CHECKING
+
+from ledgit.errors import LedgitError, NotFound, RecordError
+from ledgit.store import syncer
+from ledgit.store.chain import read_commit, run_ref, sessions
+from ledgit.store.packs import note_pack
+
+if TYPE_CHECKING:
+    from ledgit.git import Pack, Repo
+    from ledgit.store.folder import Folder
+
+__all__ = ["hand_over", "settle_all", "settle_leftovers"]
+
+#: Seconds after which a journal that waits is taken for a dead process's.
+_LEFT = 5.0
+
+
+class _Unsettled:
+    __slots__ = ("directory", "folder", "pack", "ref", "repo")
+
+    def __init__(self, repo: Repo, folder: Folder, directory: str, pack: Pack, ref: str) -> None:
+        self.repo, self.folder, self.directory, self.pack, self.ref = repo, folder, directory, pack, ref
+
+
+class _Settler:
+    """What the sync thread calls once a second."""
+
+    def __init__(self) -> None:
+        self.waiting: list[_Unsettled] = []
+        self.exiting = False
+
+    def tick(self) -> None:
+        """Settle what waits; what the disk refuses stays where the next command finds it."""
+        items, self.waiting = self.waiting, []
+        for item in items:
+            with contextlib.suppress(OSError, LedgitError):
+                _settle(item)
+        if not self.waiting:
+            syncer.unregister(self)
+
+
+_settler = _Settler()
+
+
+def hand_over(repo: Repo, folder: Folder, run_id: str, session: str, pack: Pack) -> None:
+    """Take over the journal of a run whose commit is visible but not durable yet."""
+    directory = os.path.join(folder.make(folder.settling), f"{run_id}-{session}")
+    os.rename(folder.active_dir(run_id), directory)
+    _settler.waiting.append(_Unsettled(repo, folder, directory, pack, run_ref(run_id)))
+    if _settler.exiting:
+        _settler.tick()
+    else:
+        syncer.register(_settler)
+
+
+def _settle(item: _Unsettled) -> None:
+    from ledgit.git import sync_ref
+
+    item.pack.sync()
+    sync_ref(item.repo, item.ref)
+    run_id, _, session = os.path.basename(item.directory).rpartition("-")
+    if not _is_whole(item.repo, run_id, session):
+        # Nobody should have been able to take it. The journal goes on being the truth.
+        os.rename(item.directory, item.folder.active_dir(run_id))
+        return
+    item.folder.discard(item.directory)
+    note_pack(item.repo, item.folder, os.path.basename(item.pack.path))
+
+
+def settle_all() -> None:
+    """Settle what waits now, as at exit."""
+    _settler.tick()
+
+
+def settle_leftovers(repo: Repo, folder: Folder, older_than: float = _LEFT) -> list[str]:
+    """Look after journals whose processes died before they settled.
+
+    Args:
+        repo: The repository.
+        folder: Ledgit's folder.
+        older_than: Seconds below which a journal may still be its process's.
+
+    Returns:
+        Ids of runs whose commit did not survive: their journals are active again, to be
+        finalized once more.
+    """
+    try:
+        names = os.listdir(folder.settling)
+    except OSError:
+        return []
+    torn = []
+    synced = False
+    for name in names:
+        directory = os.path.join(folder.settling, name)
+        run_id, _, session = name.rpartition("-")
+        try:
+            if time.time() - os.stat(directory).st_ctime < older_than:
+                continue
+        except FileNotFoundError:
+            continue
+        if _is_whole(repo, run_id, session):
+            if not synced:
+                os.sync()  # which files its commit is in is not known any more
+                synced = True
+            folder.discard(directory)
+            continue
+        with contextlib.suppress(OSError):
+            os.rename(directory, folder.active_dir(run_id))
+            torn.append(run_id)
+    return torn
+
+
+def _is_whole(repo: Repo, run_id: str, session: str) -> bool:
+    """Whether the run's ref leads to the session's commit and everything in it can be read."""
+    from ledgit.git import Objects, read_ref
+
+    head = read_ref(repo, run_ref(run_id))
+    if head is None:
+        return False
+    objects = Objects(repo)
+    try:
+        found = read_commit(objects, head)
+        objects.tree(objects.commit(head).tree)
+        return session in sessions(objects, [*found.entry.past, head])
+    except (NotFound, RecordError):
+        return False
+
+
+def _at_exit() -> None:
+    # Runs may still end after this, in handlers registered before: those settle at once.
+    _settler.exiting = True
+    _settler.tick()
+
+
+def _after_fork() -> None:
+    _settler.waiting = []
+
+
+atexit.register(_at_exit)
+os.register_at_fork(after_in_child=_after_fork)
