@@ -320,17 +320,6 @@ def test_syncing_a_pack_that_git_has_repacked_meanwhile_is_fine(repo: Path, open
     assert read_ref(opened, "refs/ledgit/runs/1") == commit
 
 
-def test_a_run_is_packed_within_a_millisecond_but_for_the_syncs(opened: Repo) -> None:
-    times = []
-    for n in range(30):
-        objectset, _ = some_run(str(n))
-        start = time.process_time()
-        objectset.write(opened, durable=False)
-        times.append(time.process_time() - start)
-
-    assert min(times) < 0.001
-
-
 def test_a_commit_is_encoded_as_git_does(repo: Path, git: Git, monkeypatch: pytest.MonkeyPatch) -> None:
     head, tree = git(repo, "rev-parse", "HEAD", "HEAD^{tree}").split()
     for role in ("AUTHOR", "COMMITTER"):

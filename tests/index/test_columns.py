@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 import os
 import time
 from collections.abc import Callable
@@ -12,7 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ledgit.records import Points, decode_history, encode_history
+from ledgit.records import Points
 from ledgit.store import columns
 from ledgit.store.columns import read_points
 from ledgit.store.folder import Folder
@@ -113,23 +112,3 @@ def test_where_nothing_can_be_written_the_points_come_all_the_same(tmp_path: Pat
 
     assert many() == read_points(folder, OID, many)
     assert many() == read_points(folder, OID, many)
-
-
-def test_a_hundred_thousand_points_are_read_at_once(folder: Folder) -> None:
-    """Ten times as fast as the text, in the same process."""
-    points = many(100_000)
-    data = encode_history("loss", points)
-
-    def seconds(read: Callable[[], object]) -> float:
-        best = math.inf
-        for _ in range(5):
-            begun = time.perf_counter()
-            read()
-            best = min(best, time.perf_counter() - begun)
-        return best
-
-    text = seconds(lambda: decode_history(data))
-    read_points(folder, OID, lambda: points)
-    again = seconds(lambda: read_points(folder, OID, never))
-
-    assert again < text / 10

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-import time
 from array import array
 
 import pytest
@@ -161,30 +160,6 @@ def test_a_reduction_keeps_ends_and_extremes(values: list[float], count: int) ->
         assert canonical(reduced)[0] == canonical(history)[0]
         assert canonical(reduced)[-1] == canonical(history)[-1]
         assert repr(tuple(map(abs, reduced.minmax()))) == repr(tuple(map(abs, history.minmax())))
-
-
-def test_a_hundred_thousand_points_are_read_in_a_fraction_of_the_time_csv_takes() -> None:
-    import csv
-    import random
-
-    rng = random.Random(1)
-    history = Points.of((index, 1_700_000_000_000 + 13 * index, rng.random()) for index in range(100_000))
-    data = encode_history("loss", history)
-
-    def by_csv() -> Points:
-        lines = csv.reader(data.decode().splitlines()[1:], delimiter="\t")
-        return Points.of((int(step), int(at), float(value)) for step, at, value in lines)
-
-    def best(read: object) -> float:
-        spans = []
-        for _ in range(3):
-            before = time.perf_counter()
-            read()  # type: ignore[operator]
-            spans.append(time.perf_counter() - before)
-        return min(spans)
-
-    assert decode_history(data) == ("loss", history)
-    assert best(lambda: decode_history(data)) < best(by_csv) / 2
 
 
 def test_columns_have_the_types_that_a_binary_file_needs() -> None:
