@@ -22,6 +22,7 @@ from tests.conftest import run_git
 from ledgit.git import Objects, Repo, list_refs
 from ledgit.store import Folder, Head, Recovered, recover
 from ledgit.store.chain import read_commit
+from ledgit.store.settle import settle_all, settle_leftovers
 
 ROOT = Path(__file__).resolve().parents[2]
 TASKS = "tests.faults.tasks"
@@ -234,9 +235,12 @@ def read_run(path: Path, run_id: str) -> Head:
 
 
 def recover_all(path: Path, force: tuple[str, ...] = ()) -> Recovered:
-    """Finalize what dead processes left in *path*."""
+    """Finalize what dead processes left in *path*, however recently they died."""
     repo = Repo.discover(str(path))
+    settle_all()
+    settle_leftovers(repo, Folder.of(repo), older_than=-1)
     done = recover(repo, Folder.of(repo), force=force)
+    settle_all()
     assert {} == done.failed
     return done
 
@@ -257,11 +261,12 @@ def points(head: Head, key: str) -> list[tuple[int, float]]:
 
 def leftovers(path: Path) -> list[str]:
     """Return what a clean end leaves nothing of: locks, keeps, temporary files, journals."""
+    settle_all()
     common = Path(run_git(path, "rev-parse", "--path-format=absolute", "--git-common-dir"))
     found = [str(file) for file in common.rglob("*.lock") if file.name not in ("packs.lock", "refs.lock")]
     found += [str(file) for file in (common / "objects").rglob("*.keep")]
     found += [str(file) for file in (common / "objects").rglob("tmp_*")]
-    for name in ("active", "trash", "scratch"):
+    for name in ("active", "settling", "trash", "scratch"):
         folder = common / "ledgit" / name
         if folder.is_dir():
             found += [str(file) for file in folder.iterdir()]

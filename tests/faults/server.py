@@ -8,6 +8,7 @@ sees that.
 
 from __future__ import annotations
 
+import atexit
 import importlib
 import json
 import os
@@ -31,6 +32,7 @@ PRELOADED = (
     "ledgit.store.experiments",
     "ledgit.store.finalizing",
     "ledgit.store.recovery",
+    "ledgit.store.settle",
     "subprocess",
     "tests.faults.tasks",
 )
@@ -73,6 +75,7 @@ def work(connection: socket.socket) -> None:
         os.chdir(order["cwd"])
         module, _, name = order["task"].partition(":")
         result = getattr(importlib.import_module(module), name)(say, *order["args"])
+        atexit._run_exitfuncs()  # as at a proper end
         connection.sendall(json.dumps({"result": result}).encode() + b"\n")
         code = 0
     except BaseException:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import os
-import signal
 import subprocess
 import time
 from collections.abc import Iterator
@@ -37,15 +35,15 @@ def prune(git: GitFunction, repo: Path) -> None:
 @contextmanager
 def looping(repo: Path, command: str) -> Iterator[Path]:
     """Run a shell command again and again beside what the block does; yields the file of its complaints."""
-    said = repo.parent / "loop-said"
-    script = f"while :; do {command} >>{said} 2>&1; done"
-    process = subprocess.Popen(["sh", "-c", script], cwd=repo, process_group=0)
+    said, going = repo.parent / "loop-said", repo.parent / "loop-goes-on"
+    going.touch()
+    script = f"while [ -e {going} ]; do {command}; done >{said} 2>&1"
+    process = subprocess.Popen(["sh", "-c", script], cwd=repo)
     try:
         yield said
     finally:
-        os.killpg(process.pid, signal.SIGTERM)
+        going.unlink()
         process.wait()
-        (repo / ".git/gc.pid").unlink(missing_ok=True)
 
 
 def change(repo: Path, mark: object = "") -> None:

@@ -50,6 +50,7 @@ def test_eight_processes_of_eight_threads_each_make_runs_of_their_own(repo: Path
     assert {item["id"]: item["commit"] for item in made} == run_refs(repo)
     for item in made:
         assert [(step, float(step)) for step in range(20)] == points(read_run(repo, item["id"]), "loss")
+    recover_all(repo)
     assert [] == leftovers(repo)
     assert 30 > len(list((repo / ".git/objects/pack").glob("*.pack")))
     check_objects(repo)

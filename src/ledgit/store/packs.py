@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
-import time
+from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 from ledgit.errors import LedgitError
@@ -19,51 +19,67 @@ __all__ = ["note_pack", "tidy"]
 #: 5 levels, below the 50 at which Git starts a gc of its own.
 FACTOR = 8
 _LIST = "packs"
-#: Seconds to wait for another process that merges; then this pack stays as it is, for git gc.
-_PATIENCE = 1.0
+#: Names that were added while another process had the list; see :func:`note_pack`.
+_NEW, _TAKEN = "packs.new", "packs.taken"
+_ROUNDS = 4
 
 
 def note_pack(repo: Repo, folder: Folder, name: str) -> None:
     """Remember a pack (``pack-<hex>``) that a run's commit was written to; merge when it is time.
 
-    Never raises: the pack is fine where it is.
+    Never raises: the pack is fine where it is. Nor does it wait for a process that is merging,
+    which may be slow or stopped: it leaves the name for whoever has the list next.
     """
-    with contextlib.suppress(OSError, LedgitError), _locked(folder) as listed:
-        listed.append((0, name))
-        _write(folder, _merge(repo, listed))
+    with contextlib.suppress(OSError, LedgitError):
+        new = os.path.join(folder.path, _NEW)
+        fd = os.open(new, os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o644)
+        try:
+            os.write(fd, f"0 {name}\n".encode("ascii"))
+        finally:
+            os.close(fd)
+        for _ in range(_ROUNDS):
+            tidy(repo, folder)
+            if not os.path.exists(new):
+                break
 
 
 def tidy(repo: Repo, folder: Folder) -> None:
-    """Merge what there is to merge."""
-    with _locked(folder) as listed:
-        _write(folder, _merge(repo, listed))
+    """Merge what there is to merge.
+
+    Raises:
+        BlockingIOError: Another process does.
+    """
+    with _locked(folder):
+        listed = _read(folder, _LIST)
+        taken = os.path.join(folder.path, _TAKEN)
+        if not os.path.exists(taken):  # else left by a killed process, and to be read first
+            with contextlib.suppress(FileNotFoundError):
+                os.rename(os.path.join(folder.path, _NEW), taken)
+        listed = list(dict.fromkeys([*listed, *_read(folder, _TAKEN)]))
+        _write(folder, listed)
+        with contextlib.suppress(FileNotFoundError):
+            os.unlink(taken)
+        merged = _merge(repo, listed)
+        if merged != listed:
+            _write(folder, merged)
 
 
 @contextlib.contextmanager
-def _locked(folder: Folder):  # type: ignore[no-untyped-def]  # a generator, used in this file only
+def _locked(folder: Folder) -> Iterator[None]:
     import fcntl
 
     fd = os.open(os.path.join(folder.path, "packs.lock"), os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
     try:
-        deadline = time.monotonic() + _PATIENCE
-        while True:
-            try:
-                fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
-                break
-            except BlockingIOError:
-                # A stopped process may hold it for hours, and no run waits for another.
-                if time.monotonic() > deadline:
-                    raise
-                time.sleep(0.005)
-        yield _read(folder)
+        fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        yield
     finally:
         os.close(fd)
 
 
-def _read(folder: Folder) -> list[tuple[int, str]]:
+def _read(folder: Folder, name: str) -> list[tuple[int, str]]:
     found = []
     try:
-        with open(os.path.join(folder.path, _LIST), encoding="ascii", errors="replace") as file:
+        with open(os.path.join(folder.path, name), encoding="ascii", errors="replace") as file:
             for line in file:
                 level, _, name = line.strip().partition(" ")
                 if level.isdigit() and name.startswith("pack-") and "/" not in name:
@@ -75,9 +91,9 @@ def _read(folder: Folder) -> list[tuple[int, str]]:
 
 def _write(folder: Folder, listed: list[tuple[int, str]]) -> None:
     path = os.path.join(folder.path, _LIST)
-    with open(path + ".new", "w", encoding="ascii") as file:
+    with open(path + ".tmp", "w", encoding="ascii") as file:
         file.writelines(f"{level} {name}\n" for level, name in listed)
-    os.replace(path + ".new", path)
+    os.replace(path + ".tmp", path)
 
 
 def _merge(repo: Repo, listed: list[tuple[int, str]]) -> list[tuple[int, str]]:

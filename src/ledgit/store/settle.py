@@ -14,6 +14,7 @@ from __future__ import annotations
 import atexit
 import contextlib
 import os
+import threading
 import time
 from typing import TYPE_CHECKING
 
@@ -45,15 +46,23 @@ class _Settler:
     def __init__(self) -> None:
         self.waiting: list[_Unsettled] = []
         self.exiting = False
+        self.working = threading.Lock()
+        self.listing = threading.Lock()
 
     def tick(self) -> None:
-        """Settle what waits; what the disk refuses stays where the next command finds it."""
-        items, self.waiting = self.waiting, []
-        for item in items:
-            with contextlib.suppress(OSError, LedgitError):
-                _settle(item)
-        if not self.waiting:
-            syncer.unregister(self)
+        """Settle what waits; what the disk refuses stays where the next command finds it.
+
+        At exit this waits for the sync thread, which would else be cut off in the middle.
+        """
+        with self.working:
+            with self.listing:
+                items, self.waiting = self.waiting, []
+            for item in items:
+                with contextlib.suppress(OSError, LedgitError):
+                    _settle(item)
+            with self.listing:
+                if not self.waiting:
+                    syncer.unregister(self)
 
 
 _settler = _Settler()
@@ -63,11 +72,12 @@ def hand_over(repo: Repo, folder: Folder, run_id: str, session: str, pack: Pack)
     """Take over the journal of a run whose commit is visible but not durable yet."""
     directory = os.path.join(folder.make(folder.settling), f"{run_id}-{session}")
     os.rename(folder.active_dir(run_id), directory)
-    _settler.waiting.append(_Unsettled(repo, folder, directory, pack, run_ref(run_id)))
-    if _settler.exiting:
-        _settler.tick()
-    else:
-        syncer.register(_settler)
+    with _settler.listing:
+        _settler.waiting.append(_Unsettled(repo, folder, directory, pack, run_ref(run_id)))
+        if not _settler.exiting:
+            syncer.register(_settler)
+            return
+    _settler.tick()
 
 
 def _settle(item: _Unsettled) -> None:
@@ -151,6 +161,8 @@ def _at_exit() -> None:
 
 def _after_fork() -> None:
     _settler.waiting = []
+    _settler.working = threading.Lock()  # the thread that may have held them is the parent's
+    _settler.listing = threading.Lock()
 
 
 atexit.register(_at_exit)
