@@ -11,14 +11,12 @@
 
 from __future__ import annotations
 
-import io
 import os
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from ledgit.errors import (
     Ambiguous,
-    ArtifactNotFound,
     ExperimentExists,
     ExperimentNotFound,
     GitFailed,
@@ -193,49 +191,16 @@ class Repository:
     # ------------------------------------------------------------------ reading one run
 
     def read_record(self, state: RunState) -> RunRecord:
-        """Return everything the run *state* holds, from its commit or its journal."""
-        if state.heads:
-            from ledgit.store.chain import read_commit
+        """Return everything the run *state* holds, from its commit, its journal, or both."""
+        from ledgit.store.reading import read_record
 
-            return read_commit(self.objects, state.heads[0]).record
-        from dataclasses import replace
-
-        from ledgit.records.artifacts import ArtifactRecord
-        from ledgit.store.build import build_record, staged_files
-        from ledgit.store.journal import read_parts
-
-        directory = self.folder.active_dir(state.id)
-        try:
-            journal = read_parts(directory)
-        except FileNotFoundError:
-            raise RunNotFound(state.id) from None
-        record = build_record(journal, None).record
-        for path, source in sorted(staged_files(journal, directory).items()):
-            if os.path.exists(source):
-                record.artifacts.append(ArtifactRecord(path, os.path.getsize(source), "", "git", source))
-        return replace(record, info=replace(record.info, status=state.status, end=state.end))
+        return read_record(self.folder, self.objects, state)
 
     def read_history(self, state: RunState, metric: str) -> Points | None:
         """Return the points of *metric* of a run, or None if it has none."""
-        if not state.heads:
-            from ledgit.store.journal import read_parts
+        from ledgit.store.reading import read_history
 
-            try:
-                points = read_parts(self.folder.active_dir(state.id)).histories.get(metric)
-            except FileNotFoundError:
-                raise RunNotFound(state.id) from None
-            return points.sorted_unique() if points is not None else None
-        from ledgit.records.history import decode_history
-        from ledgit.records.names import history_files
-        from ledgit.store.columns import read_points
-
-        name = history_files(state.metrics).get(metric)
-        if name is None:
-            return None
-        entry = self.objects.find(state.heads[0], f".ledgit/run/history/{name}")
-        if entry is None:
-            return None
-        return read_points(self.folder, entry.oid, lambda: decode_history(self.objects.read(entry.oid)[1])[1])
+        return read_history(self.folder, self.objects, state, metric)
 
     def read_artifact(self, state: RunState, record: ArtifactRecord) -> bytes:
         """Return the content of an artifact of the run *state*.
@@ -243,21 +208,9 @@ class Repository:
         Raises:
             ArtifactNotFound: It is not in this clone.
         """
-        if not state.heads:
-            try:
-                with io.open(record.file or "", "rb") as file:  # noqa: UP020 - our own open() is another
-                    return file.read()
-            except FileNotFoundError:
-                raise ArtifactNotFound(record.path) from None
-        if record.stored == "dvc":
-            from ledgit.artifacts import open_cached
+        from ledgit.store.reading import read_artifact
 
-            with open_cached(self.folder.cache, record.digest.removeprefix("md5:")) as cached:
-                return cached.read()
-        entry = self.objects.find(state.heads[0], f".ledgit/run/artifacts/{record.tree_path}")
-        if entry is None:
-            raise ArtifactNotFound(record.path)
-        return self.objects.read(entry.oid)[1]
+        return read_artifact(self.folder, self.objects, state, record)
 
     def read_log(self, state: RunState) -> list[LogEntry]:
         """Return the commits of a run, newest first."""

@@ -244,7 +244,7 @@ class Run:
 
     def record(self) -> RunRecord:
         """Return everything the run holds: histories, inputs, environment, artifacts list."""
-        if self._record is None or self.active:
+        if self._record is None or self.active or self.status == "RUNNING":
             self._record = self._repository.read_record(self._state)
         return self._record
 

@@ -45,6 +45,7 @@ class RunStart:
         start: Start in ms since the epoch; now if None.
         detached: The run stays open without a process (``ledgit record --start``).
         snapshot: Take a snapshot of the code; off for imports.
+        python: The interpreter that the run uses, if it is not this process's.
     """
 
     experiment: str = "Default"
@@ -57,6 +58,7 @@ class RunStart:
     start: int | None = None
     detached: bool = False
     snapshot: bool = True
+    python: str | None = None
 
 
 class ActiveRun(RunLog):
@@ -99,6 +101,7 @@ class ActiveRun(RunLog):
             "snapshot": start.snapshot,
         }
         run = cls._open(repo, folder, run_id, record)
+        run.python = start.python
         if start.tags:
             run.set_tags(start.tags)
         if start.snapshot:

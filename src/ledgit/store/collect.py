@@ -37,7 +37,7 @@ def _facts(run: ActiveRun, stop: threading.Event) -> None:
     from ledgit.git import identity, protect, take_snapshot
 
     repo = run.repo
-    run._append(encode("env", {"at": now_ms(), "env": environment_facts(repo.work_tree)}))
+    run._append(encode("env", {"at": now_ms(), "env": environment_facts(repo.work_tree, run.python)}))
     config = repo.config()
     options = _options(config)
     mode = config.get("ledgit.identity") or "full"

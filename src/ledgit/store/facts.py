@@ -9,7 +9,6 @@ from __future__ import annotations
 import hashlib
 import os
 import sys
-from collections.abc import Callable
 from typing import Any
 
 __all__ = ["environment_facts", "packages"]
@@ -74,11 +73,38 @@ def _gpus() -> tuple[list[str], str]:
     return models, driver
 
 
-def environment_facts(work_tree: str | None) -> dict[str, Any]:
+# What another interpreter is asked: version, implementation, where its packages are.
+_QUESTION = (
+    "import json, sys; print(json.dumps(['.'.join(map(str, sys.version_info[:3])), sys.implementation.name, sys.path]))"
+)
+_PATIENCE = 20.0
+
+
+def _interpreter(python: str | None) -> tuple[str, str, dict[str, str]]:
+    """Return version, implementation and packages of *python*, by default of this process."""
+    if python is not None:
+        import json
+        import subprocess
+
+        try:
+            done = subprocess.run([python, "-c", _QUESTION], capture_output=True, timeout=_PATIENCE, check=True)
+            version, implementation, path = json.loads(done.stdout)
+            return version, implementation, packages(tuple(path[1:]))  # [0] is the folder of -c
+        except (OSError, ValueError, subprocess.SubprocessError):
+            return "", "", {}
+    return ".".join(map(str, sys.version_info[:3])), sys.implementation.name, packages()
+
+
+def environment_facts(work_tree: str | None, python: str | None = None) -> dict[str, Any]:
     """Return the environment as the fields of :class:`ledgit.records.Environment`.
 
     No value of an environment variable is looked at.
+
+    Args:
+        work_tree: Where a lock file may be.
+        python: The interpreter the run uses, if it is not this process.
     """
+    version, implementation, installed = _interpreter(python)
     lock_file = lock_hash = ""
     if work_tree:
         for name in LOCK_FILES:
@@ -91,23 +117,14 @@ def environment_facts(work_tree: str | None) -> dict[str, Any]:
     gpus, driver = _gpus()
     system = os.uname()
     return {
-        "python": ".".join(map(str, sys.version_info[:3])),
-        "implementation": sys.implementation.name,
+        "python": version,
+        "implementation": implementation,
         "platform": f"{system.sysname} {system.release}",
         "machine": system.machine,
         "cpus": os.cpu_count() or 0,
-        "packages": packages(),
+        "packages": installed,
         "lock_file": lock_file or None,
         "lock_hash": lock_hash or None,
         "gpus": gpus,
         "driver": driver or None,
     }
-
-
-def run_in_thread(work: Callable[[], None], name: str) -> Any:
-    """Start *work* in a daemon thread and return the thread."""
-    import threading
-
-    thread = threading.Thread(target=work, name=name, daemon=True)
-    thread.start()
-    return thread

@@ -56,6 +56,7 @@ class RunLog(ABC):
         self.commit: str | None = None
         self.ended = False
         self.status = "RUNNING"
+        self.python: str | None = None
         self._owner = os.getpid()
         self._creator = False
         self._keys: set[str] = set()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import os
+import sys
 from typing import TYPE_CHECKING
 
 from ledgit.cli import context, parsing, terminal
@@ -68,6 +69,7 @@ def run(args: argparse.Namespace) -> int:
             command=tuple(command),
             entry_point=_entry_point(command),
             tags=tags,
+            python=_python(program),
         ),
     )
     terminal.note(f"ledgit: run {active.name} ({active.id[:8]})")
@@ -103,6 +105,13 @@ def _command(words: list[str]) -> list[str]:
     if not words[1:]:
         raise UsageError("no command after '--', for example: ledgit run -- python train.py")
     return words[1:]
+
+
+def _python(program: str) -> str | None:
+    """Return the interpreter to describe: the command's, where it is another than Ledgit's own."""
+    if os.path.basename(program).startswith(("python", "pypy")) and program != sys.executable:
+        return program
+    return None
 
 
 def _entry_point(command: list[str]) -> str:

@@ -1,0 +1,114 @@
+"""Everything a run holds, read from where it is: its newest commit, its journal, or both.
+
+A run that is being written is a journal. One that was resumed is a commit *and* a journal, and
+what it shows is the commit with the new session on top.
+"""
+
+from __future__ import annotations
+
+import os
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from ledgit.errors import ArtifactNotFound, RecordError, RunNotFound
+from ledgit.records.artifacts import DVC, ArtifactRecord
+from ledgit.records.history import Points, decode_history, union
+from ledgit.records.names import history_file, history_files
+from ledgit.store.build import build_record, staged_files
+from ledgit.store.chain import RUN_FOLDER, read_commit
+from ledgit.store.columns import read_points
+from ledgit.store.journal import JournalState, read_parts
+
+if TYPE_CHECKING:
+    from ledgit.git import Objects
+    from ledgit.records.record import RunRecord
+    from ledgit.records.state import RunState
+    from ledgit.store.folder import Folder
+
+__all__ = ["read_artifact", "read_history", "read_record"]
+
+
+def _journal(folder: Folder, state: RunState) -> JournalState | None:
+    """Return the run's journal if it has one (most have none: one failed look-up)."""
+    try:
+        journal = read_parts(folder.active_dir(state.id))
+    except FileNotFoundError:
+        journal = None
+    if journal is not None and journal.first("start") is None:
+        journal = None
+    if journal is None and not state.heads:
+        raise RunNotFound(state.id)
+    return journal
+
+
+def read_record(folder: Folder, objects: Objects, state: RunState) -> RunRecord:
+    """Return everything the run holds.
+
+    Raises:
+        RunNotFound: Its journal is gone: it was finalized since *state* was read.
+        RecordError: Its commit does not decode.
+    """
+    journal = _journal(folder, state)
+    base = read_commit(objects, state.heads[0]).record if state.heads else None
+    if journal is None:
+        assert base is not None
+        return base
+    record = build_record(journal, base).record
+    staged = staged_files(journal, folder.active_dir(state.id))
+    kept = {artifact.path: artifact for artifact in record.artifacts}
+    for path, source in staged.items():
+        if os.path.exists(source):
+            kept[path] = ArtifactRecord(path, os.path.getsize(source), "")
+    record.artifacts[:] = [kept[path] for path in sorted(kept)]
+    return replace(record, info=replace(record.info, status=state.status, end=state.end))
+
+
+def read_history(folder: Folder, objects: Objects, state: RunState, metric: str) -> Points | None:
+    """Return the points of *metric*, by step and time, or None if the run has none."""
+    journal = _journal(folder, state)
+    fresh = journal.histories.get(metric) if journal is not None else None
+    old = _committed_history(folder, objects, state, metric) if state.heads else None
+    if fresh is None:
+        return old
+    return fresh.sorted_unique() if old is None else union(old, fresh)
+
+
+def _committed_history(folder: Folder, objects: Objects, state: RunState, metric: str) -> Points | None:
+    # The line of a run with very many metrics doesn't name them all.
+    name = history_files(state.metrics).get(metric) or history_file(metric)
+    entry = objects.find(state.heads[0], f"{RUN_FOLDER}/history/{name}")
+    if entry is None:
+        return None
+
+    def load() -> Points:
+        found, points = decode_history(objects.read(entry.oid)[1])
+        if found != metric:
+            raise RecordError(name, f"holds the metric {found!r}, not {metric!r}")
+        return points
+
+    return read_points(folder, entry.oid, load)
+
+
+def read_artifact(folder: Folder, objects: Objects, state: RunState, record: ArtifactRecord) -> bytes:
+    """Return the content of an artifact.
+
+    Raises:
+        ArtifactNotFound: It is not in this clone.
+    """
+    journal = _journal(folder, state)
+    if journal is not None:
+        source = staged_files(journal, folder.active_dir(state.id)).get(record.path)
+        if source is not None and os.path.exists(source):
+            with open(source, "rb") as file:
+                return file.read()
+    if not state.heads:
+        raise ArtifactNotFound(record.path)
+    if record.stored == DVC:
+        from ledgit.artifacts import open_cached
+
+        with open_cached(folder.cache, record.digest.removeprefix("md5:")) as cached:
+            return cached.read()
+    entry = objects.find(state.heads[0], f"{RUN_FOLDER}/artifacts/{record.tree_path}")
+    if entry is None:
+        raise ArtifactNotFound(record.path)
+    return objects.read(entry.oid)[1]

@@ -1,0 +1,68 @@
+"""A resumed run shows its commit with the new session on top, and afterwards both in one commit."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from ledgit.errors import InvalidValue
+from ledgit.repository import Repository, open_repository
+from ledgit.store import ActiveRun, RunStart
+
+
+@pytest.fixture
+def repository(repo: Path) -> Repository:
+    return open_repository(repo)
+
+
+def finished(repository: Repository) -> str:
+    run = ActiveRun.create(repository.repo, RunStart(name="first"))
+    run.log_params({"rate": 0.5})
+    for step in range(3):
+        run.log_metric("loss", 3.0 - step, step)
+    run.add_artifact_bytes("kept.txt", b"old")
+    run.add_artifact_bytes("changed.txt", b"old")
+    assert run.finish() is not None
+    return run.id
+
+
+def test_a_resumed_run_is_read_from_commit_and_journal(repository: Repository) -> None:
+    run_id = finished(repository)
+    again = ActiveRun.resume(repository.repo, run_id)
+    again.log_metric("loss", 0.25, 3)
+    again.log_metric("late", 1.0)
+    again.add_artifact_bytes("changed.txt", b"new")
+
+    run = repository.run(run_id)
+
+    assert run.status == "RUNNING"
+    assert list(run.history("loss").values) == [3.0, 2.0, 1.0, 0.25]
+    assert list(run.history("late").values) == [1.0]
+    assert run.record().params == {"rate": 0.5}
+    assert [artifact.path for artifact in run.artifacts()] == ["changed.txt", "kept.txt"]
+    assert run.read_artifact("changed.txt") == b"new"
+    assert run.read_artifact("kept.txt") == b"old"
+
+    again.finish()
+    after = repository.run(run_id)
+
+    assert after.status == "FINISHED"
+    assert list(after.history("loss").values) == [3.0, 2.0, 1.0, 0.25]
+    assert after.read_artifact("changed.txt") == b"new"
+    assert after.read_artifact("kept.txt") == b"old"
+    assert after.commit == run.commit != after.head
+
+
+def test_a_metric_that_the_ledger_line_had_no_room_for_is_found(repository: Repository) -> None:
+    """The line holds 4 KB; the run holds everything."""
+    run = ActiveRun.create(repository.repo, RunStart())
+    names = [f"metric_{number:03}_with_a_rather_long_name" for number in range(200)]
+    run.log_batch(metrics=[(name, float(number), 0, None) for number, name in enumerate(names)])
+    run.finish()
+
+    found = repository.run(run.id)
+
+    assert [list(found.history(name).values) for name in names] == [[float(number)] for number in range(200)]
+    with pytest.raises(InvalidValue, match="no_such"):
+        found.history("no_such")
