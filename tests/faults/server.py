@@ -19,6 +19,17 @@ import traceback
 from typing import Any
 
 PRELOADED = (
+    "encodings.ascii",
+    "encodings.idna",
+    "pwd",
+    "sqlite3",
+    "ledgit.query.compile",
+    "ledgit.repository",
+    "ledgit.store.index",
+    "ledgit.store.index_live",
+    "ledgit.store.index_search",
+    "ledgit.store.index_source",
+    "ledgit.store.index_table",
     "pygit2",
     "ledgit.artifacts",
     "ledgit.git",

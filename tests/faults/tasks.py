@@ -332,3 +332,39 @@ def log_under_a_limit(say: Say, limit: int, count: int) -> list[str]:
         run.log_metric("m", float(step), step)
     run.tick()
     return run.problems
+
+
+def make_run(say: Say, path: str | None = None) -> dict[str, Any]:
+    """One run in the repository around *path*, with its code recorded."""
+    run = ActiveRun.create(Repo.discover(path), RunStart(command=("train.py",)))
+    run.log_params({"lr": 0.1})
+    run.log_metric("loss", 1.0)
+    run.add_artifact_bytes("model.txt", b"model")
+    commit = run.finish()
+    return {"id": run.id, "commit": commit, "problems": run.problems}
+
+
+def try_run(say: Say, path: str | None = None, uid: int = 0) -> list[str]:
+    """Try a run as the user *uid*; return the error's type and text if there is one."""
+    from ledgit.errors import LedgitError
+
+    if uid:
+        os.setgroups([])
+        os.setgid(uid)
+        os.setuid(uid)
+    try:
+        made = make_run(say, path)
+    except LedgitError as error:
+        return [type(error).__name__, str(error)]
+    return ["", made["commit"] or "", *made["problems"]]
+
+
+def read_runs(say: Say, path: str, uid: int) -> list[list[str]]:
+    """Return id and status of every run, read as the user *uid*."""
+    import ledgit
+
+    if uid:
+        os.setgroups([])
+        os.setgid(uid)
+        os.setuid(uid)
+    return [[run.id, run.status] for run in ledgit.open(path).runs]
