@@ -10,7 +10,9 @@ dealt with both. pygit2 costs 65 ms to import and is imported with the first rea
 from __future__ import annotations
 
 import os
+import sys
 import zlib
+from _thread import allocate_lock  # threading costs 1 ms more
 
 from ledgit.errors import GitFailed, LedgitError, NotFound, RecordError, RepositoryError, StorageError
 from ledgit.git.command import run_git
@@ -21,6 +23,7 @@ if TYPE_CHECKING:
     from types import TracebackType
     from typing import Any
 
+    from ledgit.git.batch import BatchReader
     from ledgit.git.repo import Repo
 
 __all__ = [
@@ -106,6 +109,7 @@ class Objects:
         self.repo = repo
         self._odb: Any = None
         self._error: Callable[[BaseException, str], LedgitError] | None = None
+        self._light = _Light(repo)
 
     @classmethod
     def of(cls, repo: Repo) -> Objects:
@@ -126,6 +130,11 @@ class Objects:
     def close(self) -> None:
         """Let go of the open packs; the next read opens them again."""
         self._odb = None
+        self._light.rest()
+
+    def rest(self) -> None:
+        """End the git process that small reads may have started; packs stay open."""
+        self._light.rest()
 
     def read(self, oid: str, *, fetch: bool = False) -> tuple[str, bytes]:
         """Return (type, content) of the object *oid* (40 hex digits).
@@ -214,6 +223,9 @@ class Objects:
     def _read(self, oid: str) -> tuple[str, bytes] | None:
         odb = self._odb
         if odb is None:
+            found = self._light.read(oid) if self._light.serves() else None
+            if found is not None:
+                return found
             odb = self._open()
         try:
             kind, data = odb.read(oid)
@@ -233,6 +245,55 @@ class Objects:
         return self._odb
 
 
+class _Light:
+    """Reads the first few objects of a process that has not loaded pygit2.
+
+    Its import takes 40-65 ms, a git process 3: ending the only run of a script, or showing one,
+    needs a handful of objects.
+    """
+
+    def __init__(self, repo: Repo) -> None:
+        self._repo = repo
+        self._left = _FEW
+        self._batch: BatchReader | None = None
+        self._pid = 0
+        self._lock = allocate_lock()
+
+    def serves(self) -> bool:
+        """Whether the next read should come here."""
+        if self._left > 0 and not self._repo.partial and "pygit2" not in sys.modules:
+            return True
+        self.rest()
+        return False
+
+    def read(self, oid: str) -> tuple[str, bytes] | None:
+        """Return (type, content); None if it is missing or damaged, which pygit2 tells apart."""
+        loose = read_loose(self._repo, oid)
+        if loose is not None:
+            return loose
+        with self._lock:
+            self._left -= 1
+            if self._batch is None or self._pid != os.getpid():
+                from ledgit.git.batch import BatchReader
+
+                self._batch, self._pid = BatchReader(self._repo), os.getpid()
+            try:
+                found = self._batch.read(oid)
+            except (GitFailed, RepositoryError):
+                self._left = 0
+                raise
+        return None if found is None else (found[1], found[2])
+
+    def rest(self) -> None:
+        """End the process, if there is one and it is ours."""
+        batch, self._batch = self._batch, None
+        if batch is not None:
+            self._left = 0  # whoever comes again is better off with pygit2
+            if self._pid == os.getpid():
+                batch.close()
+
+
+_FEW = 64
 _shared: dict[str, Objects] = {}
 _KINDS = {1: "commit", 2: "tree", 3: "blob", 4: "tag"}
 

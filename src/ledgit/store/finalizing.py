@@ -112,6 +112,7 @@ def finalize_locked(repo: Repo, folder: Folder, run_id: str, sync_journal: Calla
     else:
         folder.discard(directory)
         note_pack(repo, folder, os.path.basename(pack.path))
+    objects.rest()
     checkpoint("journal")
     return commit
 
