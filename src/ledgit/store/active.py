@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from ledgit.errors import InvalidValue, RunNotFound, RunStateError, StorageError
+from ledgit.errors import InvalidValue, LedgitError, RunNotFound, RunStateError, StorageError
 from ledgit.records.names import check_run_name
 from ledgit.records.redact import redact_command
 from ledgit.records.run import STATUSES, new_run_id, random_name
@@ -126,14 +126,14 @@ class ActiveRun(RunLog):
             if os.path.isdir(target):
                 raise RunStateError(f"run {run_id[:8]} is already active; join it instead of starting it again")
             os.rename(scratch, target)
-        except (OSError, RunStateError) as error:
+        except (OSError, LedgitError) as error:
             if run is not None:
                 run._writer.close()
                 run._lock.release()
             from shutil import rmtree
 
             rmtree(scratch, ignore_errors=True)
-            if isinstance(error, RunStateError):
+            if isinstance(error, LedgitError):
                 raise
             raise StorageError(f"a new run in {folder.active}", error.strerror or str(error)) from error
         run._moved_to(target)
