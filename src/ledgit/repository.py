@@ -40,6 +40,10 @@ if TYPE_CHECKING:
 __all__ = ["Experiment", "LogEntry", "Repository", "Run", "RunSet", "open_repository"]
 
 
+#: Runs whose commits stay decoded: comparing and browsing come back to the same few.
+_KEPT_RECORDS = 32
+
+
 @dataclass(frozen=True, slots=True)
 class Experiment:
     """A named group of runs.
@@ -106,6 +110,7 @@ class Repository:
         self.folder = Folder.of(repo)
         self._index: Index | None = None
         self._records: dict[str, ExperimentRecord] | None = None
+        self._commits: dict[str, RunRecord] = {}
 
     def __repr__(self) -> str:
         return f"<Repository {self.repo.work_tree or self.repo.git_dir}>"
@@ -194,7 +199,16 @@ class Repository:
         """Return everything the run *state* holds, from its commit, its journal, or both."""
         from ledgit.store.reading import read_record
 
-        return read_record(self.folder, self.objects, state)
+        if state.status == "RUNNING" or len(state.heads) != 1:
+            return read_record(self.folder, self.objects, state)
+        head = state.heads[0]
+        record = self._commits.get(head)
+        if record is None:
+            record = read_record(self.folder, self.objects, state)
+            if len(self._commits) >= _KEPT_RECORDS:
+                self._commits.clear()
+            self._commits[head] = record  # a commit never changes
+        return record
 
     def read_history(self, state: RunState, metric: str) -> Points | None:
         """Return the points of *metric* of a run, or None if it has none."""

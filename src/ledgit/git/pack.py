@@ -149,13 +149,17 @@ class Pack:
             self._keep = False
             _unlink(self.path + ".keep")
 
-    def is_there(self) -> bool:
-        """Whether both files stand, or neither does (repacked by Git).
+    def stands(self) -> bool:
+        """Whether both files are there."""
+        return not self.path or (os.path.exists(self.path + ".idx") and os.path.exists(self.path + ".pack"))
+
+    def is_torn(self) -> bool:
+        """Whether only one of the files is there; neither, and Git repacked it.
 
         ``git gc`` removes an index without a pack. It lists the folder for that, and where both
         files appear while it does, it can see the one and not the other.
         """
-        return not self.path or os.path.exists(self.path + ".idx") == os.path.exists(self.path + ".pack")
+        return os.path.exists(self.path + ".idx") != os.path.exists(self.path + ".pack")
 
     def sync(self) -> None:
         """Make a pack durable that was written with ``durable=False``.

@@ -100,7 +100,7 @@ def finalize_locked(repo: Repo, folder: Folder, run_id: str, sync_journal: Calla
     try:
         update_refs(repo, [RefUpdate(ref, commit, current)], durable=not later)
         checkpoint("ref")
-        if not pack.is_there():
+        if pack.is_torn():
             pack = fresh.write(repo, keep=True, durable=not later)
     finally:
         pack.release()

@@ -85,11 +85,12 @@ def _settle(item: _Unsettled) -> None:
 
     item.pack.sync()
     sync_ref(item.repo, item.ref)
-    run_id, _, session = os.path.basename(item.directory).rpartition("-")
-    if not _is_whole(item.repo, run_id, session):
-        # Nobody should have been able to take it. The journal goes on being the truth.
-        os.rename(item.directory, item.folder.active_dir(run_id))
-        return
+    if not item.pack.stands():
+        # Repacked by Git, then the commit is whole elsewhere; or else the journal is the truth.
+        run_id, _, session = os.path.basename(item.directory).rpartition("-")
+        if not _is_whole(item.repo, run_id, session):
+            os.rename(item.directory, item.folder.active_dir(run_id))
+            return
     item.folder.discard(item.directory)
     note_pack(item.repo, item.folder, os.path.basename(item.pack.path))
 
