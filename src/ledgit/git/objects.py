@@ -284,6 +284,9 @@ class _Light:
                 raise
         return None if found is None else (found[1], found[2])
 
+    def __del__(self) -> None:
+        self.rest()
+
     def rest(self) -> None:
         """End the process, if there is one and it is ours."""
         batch, self._batch = self._batch, None

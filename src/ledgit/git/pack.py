@@ -236,7 +236,7 @@ def store_pack(folder: str, name: str, body: list[bytes], index: bytes, *, keep:
     try:
         # Before looking whether the pack is there: from now on no gc takes it away.
         kept = keep and _write_keep(final)
-        if os.path.exists(final + ".idx") and os.path.exists(final + ".pack"):
+        if _holds(final + ".idx", [index]) and _holds(final + ".pack", body):
             pack = Pack(final, keep=kept)  # the same run finalized again after a crash
             if durable:
                 pack.sync()
@@ -265,6 +265,17 @@ def _clean_up(final: str, temporary: tuple[str, str], *, kept: bool) -> None:
             os.unlink(path)
         except OSError:
             continue
+
+
+def _holds(path: str, pieces: list[bytes]) -> bool:
+    """Whether the file is there whole: a power cut may have left one of this name empty or cut short."""
+    try:
+        if os.stat(path).st_size != sum(map(len, pieces)):
+            return False
+        with open(path, "rb") as file:
+            return all(file.read(len(piece)) == piece for piece in pieces)
+    except OSError:
+        return False
 
 
 def _storage_error(path: str, err: OSError) -> StorageError | ReadOnlyRepository:

@@ -1,0 +1,138 @@
+"""A finished run is safe before its commit is on disk: its journal makes the same commit again."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from tests.conftest import run_git
+
+from ledgit.git import Repo, read_ref
+from ledgit.repository import open_repository
+from ledgit.store import Folder, recover, run_ref
+from ledgit.store.settle import settle_leftovers
+
+RUN = """
+import os, sys
+from ledgit.git import Repo
+from ledgit.store import ActiveRun, RunStart
+run = ActiveRun.create(Repo.discover(), RunStart(name="settling", experiment="e"))
+run.log_params({"rate": 0.5})
+run.log_metric("loss", 0.25, 1)
+if "file" in sys.argv:
+    run.add_artifact_bytes("a.txt", b"content")
+print(run.id, run.finish(), flush=True)
+if "die" in sys.argv:
+    os._exit(0)
+"""
+
+
+def log_one(repo: Path, *how: str) -> tuple[str, str]:
+    """Log a run in a process of its own; return its id and commit."""
+    done = subprocess.run([sys.executable, "-c", RUN, *how], cwd=repo, check=True, capture_output=True, text=True)
+    run_id, commit = done.stdout.split()
+    return run_id, commit
+
+
+def waiting(repo: Path) -> list[str]:
+    folder = repo / ".git" / "ledgit" / "settling"
+    return sorted(os.listdir(folder)) if folder.is_dir() else []
+
+
+def packs(repo: Path) -> list[Path]:
+    return sorted((repo / ".git" / "objects" / "pack").glob("pack-*"))
+
+
+def cut_pack(repo: Path) -> None:
+    for path in packs(repo):
+        path.chmod(0o644)
+        path.write_bytes(path.read_bytes()[:100])
+
+
+def cut_ref(repo: Path) -> None:
+    for path in (repo / ".git" / "refs" / "ledgit" / "runs").iterdir():
+        path.write_bytes(b"")
+
+
+LOSSES = {
+    "pack and index": lambda repo: [path.unlink() for path in packs(repo)],
+    "index": lambda repo: [path.unlink() for path in packs(repo) if path.suffix == ".idx"],
+    "content of both": cut_pack,
+    "ref": lambda repo: [path.unlink() for path in (repo / ".git" / "refs" / "ledgit" / "runs").iterdir()],
+    "content of the ref": cut_ref,
+    "everything": lambda repo: (
+        [path.unlink() for path in packs(repo)],
+        [path.unlink() for path in (repo / ".git" / "refs" / "ledgit" / "runs").iterdir()],
+    ),
+}
+
+
+def test_a_process_that_ends_leaves_nothing_waiting(repo: Path) -> None:
+    run_id, commit = log_one(repo)
+
+    assert waiting(repo) == []
+    assert read_ref(Repo.discover(str(repo)), run_ref(run_id)) == commit
+
+
+def test_a_run_is_listed_once_and_finished_while_its_journal_waits(repo: Path) -> None:
+    run_id, commit = log_one(repo, "die")
+
+    assert len(waiting(repo)) == 1
+    (run,) = open_repository(repo).runs
+    assert (run.id, run.commit, run.status) == (run_id, commit, "FINISHED")
+    assert run.metrics == {"loss": 0.25}
+
+
+def test_a_journal_whose_commit_survived_goes(repo: Path) -> None:
+    run_id, commit = log_one(repo, "die")
+    opened = Repo.discover(str(repo))
+
+    assert settle_leftovers(opened, Folder.of(opened), older_than=0) == []
+    assert waiting(repo) == []
+    assert read_ref(opened, run_ref(run_id)) == commit
+
+
+def test_a_journal_that_its_process_may_still_settle_is_left_alone(repo: Path) -> None:
+    log_one(repo, "die")
+    opened = Repo.discover(str(repo))
+
+    recover(opened, Folder.of(opened))
+
+    assert len(waiting(repo)) == 1
+
+
+@pytest.mark.parametrize("lost", LOSSES)
+def test_what_a_power_cut_took_is_made_again_with_the_same_id(repo: Path, lost: str) -> None:
+    run_id, commit = log_one(repo, "die")
+    LOSSES[lost](repo)
+    opened = Repo.discover(str(repo))
+    folder = Folder.of(opened)
+    (directory,) = waiting(repo)
+
+    again = settle_leftovers(opened, folder, older_than=0)
+    done = recover(opened, folder)
+
+    assert again == [run_id]
+    assert directory.startswith(run_id)
+    assert done.commits == {run_id: commit}
+    assert done.failed == {}
+    assert waiting(repo) == []
+    assert run_git(repo, "cat-file", "-t", f"{commit}:.ledgit/run/metrics.yaml") == "blob"
+    (run,) = open_repository(repo).runs
+    assert (run.id, run.commit, run.status) == (run_id, commit, "FINISHED")
+    for path in packs(repo):  # what the power cut left may be damaged; nothing refers to it any more
+        if path.suffix == ".pack" and path.stat().st_size == 100:
+            path.unlink()
+            path.with_suffix(".idx").unlink(missing_ok=True)
+    run_git(repo, "fsck", "--strict")
+
+
+def test_a_run_with_files_is_durable_when_finish_returns(repo: Path) -> None:
+    """Its files stand beside the journal unsynced, so it does not wait for them."""
+    run_id, commit = log_one(repo, "file", "die")
+
+    assert waiting(repo) == []
+    assert read_ref(Repo.discover(str(repo)), run_ref(run_id)) == commit
