@@ -431,3 +431,42 @@ def _fill(place: str) -> None:
 
 def _make_room(place: str) -> None:
     os.unlink(os.path.join(place, "filler"))
+
+
+def stay(say: Say) -> None:
+    """Start a run, log one point, say the id, and wait to be killed."""
+    run = open_run()
+    run.log_metric("loss", 1.0)
+    run.tick()
+    say(run.id)
+    signal.pause()
+
+
+def live(say: Say) -> dict[str, list[Any]]:
+    """Return status and lostness of every run that has a journal, by id."""
+    from ledgit.store import live_runs
+
+    return {state.id: [state.status, state.lost] for state in live_runs(Folder.of(Repo.discover()))}
+
+
+def backwards(say: Say) -> dict[str, Any]:
+    """Log while the clock jumps back an hour with every look at it."""
+    from ledgit.store import journal, runlog
+
+    now = time.time_ns()
+
+    def jump() -> int:
+        nonlocal now
+        now -= 3_600_000_000_000
+        return now
+
+    journal.time_ns = jump
+    runlog._time_ns = jump
+    run = open_run()
+    for step in range(5):
+        run.log_metric("loss", float(step), step)
+    run.set_tags({"stage": "first"})
+    run.set_tags({"stage": "second"})
+    run.log_params({"lr": 0.1})
+    commit = run.finish()
+    return {"id": run.id, "commit": commit, "problems": run.problems}

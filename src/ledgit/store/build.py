@@ -50,7 +50,8 @@ def build_record(state: JournalState, base: RunRecord | None) -> Built:
     built.email = str(facts.get("email", ""))
     built.threshold = int(facts.get("threshold", built.threshold))
     built.status = str(end.get("status", "KILLED"))
-    finished = int(end.get("end", max(state.last, int(start["start"]))))
+    # A clock that was set back must not make a run end before it began.
+    finished = max(int(end.get("end", state.last)), int(start["start"]))
     info = _info(start, facts, identity, built)
     info = replace(info, status=built.status, end=finished)
     if base is not None:

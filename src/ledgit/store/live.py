@@ -151,6 +151,7 @@ def _state(directory: str, fold: dict[str, Any]) -> RunState | None:
     elif alive == LOST:
         lost = True
     code = fold.get("code") or {}
+    end = max(int((fold["end"] or {}).get("end", fold["last"])), int(start["start"]))
     metrics = {key: float(item[2]) for key, item in fold["metrics"].items()}
     return RunState(
         id=str(start["id"]),
@@ -158,7 +159,7 @@ def _state(directory: str, fold: dict[str, Any]) -> RunState | None:
         experiment=str(start["experiment"]),
         status=status,
         start=int(start["start"]),
-        end=None if status == "RUNNING" else int((fold["end"] or {}).get("end", fold["last"])),
+        end=None if status == "RUNNING" else end,
         user=str(code.get("user", "")),
         parent_run=start.get("parent_run"),
         code=CodeRef(
