@@ -25,7 +25,6 @@ from ledgit.store.chain import read_commit
 from ledgit.store.settle import settle_all, settle_leftovers
 
 ROOT = Path(__file__).resolve().parents[2]
-TASKS = "tests.faults.tasks"
 RUNS = "refs/ledgit/runs/"
 PATIENCE = 30.0  #: seconds that a child may be silent
 
@@ -125,12 +124,12 @@ class Forks:
     def start(
         self, task: str, *args: object, cwd: str | Path | None = None, env: dict[str, str] | None = None
     ) -> Child:
-        """Run ``tests.faults.tasks.<task>(say, *args)`` in a child that is on its way when this returns."""
+        """Run a task (``name``, or ``module:name``) in a child that is on its way when this returns."""
         connection = socket.socket(socket.AF_UNIX)
         connection.settimeout(PATIENCE)
         connection.connect(self._path)
         order = {
-            "task": task if ":" in task else f"{TASKS}:{task}",
+            "task": f"tests.faults.{task}" if ":" in task else f"tests.faults.tasks:{task}",
             "args": args,
             "cwd": str(cwd or Path.cwd()),
             "env": {**os.environ, **(env or {})},

@@ -46,6 +46,8 @@ PRELOADED = (
     "ledgit.store.settle",
     "subprocess",
     "tests.faults.tasks",
+    "tests.faults.tasks_disk",
+    "tests.faults.tasks_forks",
 )
 
 

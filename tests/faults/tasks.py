@@ -211,129 +211,6 @@ def die_while_packing(say: Say, call: int, run_id: str) -> None:
     finalizing.finalize(repo, Folder.of(repo), run_id)
 
 
-def fork_and_log(say: Say, how: str) -> dict[str, Any]:
-    """Log before, in and beside a child made by *how*; the child's end ends nothing."""
-    import multiprocessing
-
-    run = open_run()
-    run.log_metric("parent", 0.0, 0)
-    if how == "fork":
-        pid = os.fork()
-        if pid == 0:
-            _log_as_child(run)
-            os._exit(0)
-        os.waitpid(pid, 0)
-    elif how == "fork-and-finish":
-        pid = os.fork()
-        if pid == 0:
-            _log_as_child(run)
-            run.finish("FAILED")
-            os._exit(0)
-        os.waitpid(pid, 0)
-    else:
-        target, args = (_log_as_child, (run,)) if how == "multiprocessing-fork" else (_log_as_spawned, (run.id,))
-        context = multiprocessing.get_context(how.removeprefix("multiprocessing-"))
-        child = context.Process(target=target, args=args)
-        child.start()
-        child.join()
-        assert child.exitcode == 0
-    assert not run.ended
-    run.log_metric("parent", 1.0, 1)
-    commit = run.finish()
-    return {"id": run.id, "commit": commit, "problems": run.problems}
-
-
-def _log_as_child(run: ActiveRun) -> None:
-    threads = [threading.Thread(target=_log_part, args=(run, number)) for number in range(4)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
-    run.set_tags({"child": "was here"})
-
-
-def _log_part(run: ActiveRun, part: int) -> None:
-    for step in range(25):
-        run.log_metric("child", float(step), part * 25 + step)
-
-
-def _log_as_spawned(run_id: str) -> None:
-    run = ActiveRun.join(Repo.discover(), run_id)
-    _log_as_child(run)
-    run.finish()
-
-
-def end_before_the_child(say: Say) -> dict[str, Any]:
-    """A forked child goes on logging, and living, while its parent ends the run."""
-    run = open_run()
-    reader, writer = os.pipe()
-    pid = os.fork()
-    if pid == 0:
-        os.close(writer)
-        run.log_metric("child", 1.0, 1)
-        os.read(reader, 1)
-        os._exit(0)
-    while "child" not in run.read().histories:
-        time.sleep(0.002)
-    before = time.monotonic()
-    commit = run.finish()
-    took = time.monotonic() - before
-    os.close(writer)
-    os.waitpid(pid, 0)
-    return {"id": run.id, "commit": commit, "problems": run.problems, "took": took}
-
-
-def end_beside_a_silent_child(say: Say) -> dict[str, Any]:
-    """A forked child that never logs (a data loader's worker) outlives the run."""
-    run = open_run()
-    reader, writer = os.pipe()
-    pid = os.fork()
-    if pid == 0:
-        os.close(writer)
-        os.read(reader, 1)
-        os._exit(0)
-    commit = run.finish()
-    os.close(writer)
-    os.waitpid(pid, 0)
-    return {"id": run.id, "commit": commit, "problems": run.problems}
-
-
-def fork_while_talking_to_git(say: Say) -> bool:
-    """Fork while a git command waits for more; it must end when its input does, not with the child."""
-    import subprocess
-
-    from ledgit.git import start_git
-
-    command = start_git(Repo.discover(), "cat-file", "--batch")
-    reader, writer = os.pipe()
-    pid = os.fork()
-    if pid == 0:
-        os.close(writer)
-        os.read(reader, 1)
-        os._exit(0)
-    try:
-        command.communicate(timeout=5)
-        return True
-    except subprocess.TimeoutExpired:
-        return False
-    finally:
-        os.close(writer)
-        os.waitpid(pid, 0)
-        command.kill()
-
-
-def log_under_a_limit(say: Say, limit: int, count: int) -> list[str]:
-    """Log *count* points where no file may be larger than *limit* bytes, and leave the run open."""
-    import resource
-
-    resource.setrlimit(resource.RLIMIT_FSIZE, (limit, resource.RLIM_INFINITY))
-    run = open_run(snapshot=False)
-    for step in range(count):
-        run.log_metric("m", float(step), step)
-    run.tick()
-    return run.problems
-
-
 def make_run(say: Say, path: str | None = None) -> dict[str, Any]:
     """One run in the repository around *path*, with its code recorded."""
     run = ActiveRun.create(Repo.discover(path), RunStart(command=("train.py",)))
@@ -368,69 +245,6 @@ def read_runs(say: Say, path: str, uid: int) -> list[list[str]]:
         os.setgid(uid)
         os.setuid(uid)
     return [[run.id, run.status] for run in ledgit.open(path).runs]
-
-
-def log_until_full(say: Say, listen: str) -> dict[str, Any]:
-    """Fill the disk beside an active run and log on; make room when told; end."""
-    run = open_run()
-    assert run._facts is not None
-    run._facts.join()
-    for step in range(100):
-        run.log_metric("loss", float(step), step)
-    run.tick()
-    say("acknowledged 100")
-    _fill(listen)
-    for step in range(100, 3000):
-        run.log_metric("loss", float(step), step)
-    run.set_tags({"stage": "full"})
-    run.tick()
-    problems = list(run.problems)
-    before = sorted(step for step, _, _ in run.read().histories["loss"])
-    _make_room(listen)
-    run.set_tags({"stage": "room again"})
-    run.tick()
-    commit = run.finish()
-    return {"id": run.id, "commit": commit, "problems": problems, "there": before, "later": run.problems}
-
-
-def end_while_full(say: Say, listen: str) -> dict[str, Any]:
-    """Fill the disk before the end of a run: nothing is raised, and the end is tried again."""
-    run = open_run()
-    assert run._facts is not None
-    run._facts.join()
-    for step in range(100):
-        run.log_metric("loss", float(step), step)
-    run.add_artifact_bytes("noise", os.urandom(60_000))
-    run.tick()
-    _fill(listen)
-    first = run.finish()
-    problems = list(run.problems)
-    _make_room(listen)
-    for _ in range(40):
-        if run.commit:
-            break
-        time.sleep(0.05)
-    return {"id": run.id, "commit": first, "problems": problems, "then": run.commit}
-
-
-def start_while_full(say: Say, listen: str) -> list[str]:
-    """Try to start a run on a full disk."""
-    _fill(listen)
-    return try_run(say)
-
-
-def _fill(place: str) -> None:
-    with open(os.path.join(place, "filler"), "wb", buffering=0) as file:
-        for size in (1 << 16, 1 << 12, 1):
-            try:
-                while True:
-                    file.write(b"x" * size)
-            except OSError:
-                continue
-
-
-def _make_room(place: str) -> None:
-    os.unlink(os.path.join(place, "filler"))
 
 
 def stay(say: Say) -> None:
@@ -470,3 +284,18 @@ def backwards(say: Say) -> dict[str, Any]:
     run.log_params({"lr": 0.1})
     commit = run.finish()
     return {"id": run.id, "commit": commit, "problems": run.problems}
+
+
+def say_about_experiments(say: Say, who: int, count: int) -> None:
+    """Set tags of one experiment, each in a commit of its own."""
+    from ledgit.errors import RefMoved
+    from ledgit.store import update_experiment
+
+    repo = Repo.discover()
+    for number in range(count):
+        while True:
+            try:
+                update_experiment(repo, Folder.of(repo), "owls", {f"tags.t{who}-{number}": "x"})
+                break
+            except RefMoved:
+                say("once more")

@@ -31,7 +31,7 @@ def small(tmp_path: Path, git: GitFunction) -> Iterator[Path]:
 
 def test_logging_goes_on_and_everything_arrives_when_there_is_room(small: Path, forks: Forks) -> None:
     """Nothing is raised, the problem is said once, what was acknowledged is there all the time."""
-    made = forks.run("log_until_full", str(small.parent), cwd=small)
+    made = forks.run("tasks_disk:log_until_full", str(small.parent), cwd=small)
 
     assert 1 == len([text for text in made["problems"] if "full" in text])
     assert list(range(len(made["there"]))) == made["there"]
@@ -47,7 +47,7 @@ def test_logging_goes_on_and_everything_arrives_when_there_is_room(small: Path, 
 
 def test_a_run_that_ends_on_a_full_disk_is_finished_when_there_is_room(small: Path, forks: Forks) -> None:
     """The end raises nothing; by the same process, or the next command, it becomes a commit."""
-    made = forks.run("end_while_full", str(small.parent), cwd=small)
+    made = forks.run("tasks_disk:end_while_full", str(small.parent), cwd=small)
 
     assert made["commit"] is None
     assert 1 <= len(made["problems"])
@@ -63,7 +63,7 @@ def test_a_run_that_ends_on_a_full_disk_is_finished_when_there_is_room(small: Pa
 
 def test_a_run_that_can_not_start_says_so_and_leaves_nothing(small: Path, forks: Forks) -> None:
     """One sentence, no half-made folder."""
-    kind, text = forks.run("start_while_full", str(small.parent), cwd=small)
+    kind, text = forks.run("tasks_disk:start_while_full", str(small.parent), cwd=small)
 
     assert "StorageError" == kind
     assert "No space left on device" in text

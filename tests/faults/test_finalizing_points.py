@@ -81,3 +81,22 @@ def test_a_resumed_session_is_added_exactly_once(repo: Path, forks: Forks, point
     assert 1 == head.record.params["late"]
     assert [] == leftovers(repo)
     check_objects(repo)
+
+
+@pytest.mark.parametrize("call", [1, 2])
+def test_a_finalizer_that_dies_in_the_middle_of_its_pack_is_repeated(repo: Path, forks: Forks, call: int) -> None:
+    """Before the pack has its name, and when its index has none yet."""
+    with pytest.raises(Died):
+        forks.run("leave", RUN)
+    with pytest.raises(Died):
+        forks.run("die_while_packing", call, RUN)
+
+    commit = recover_all(repo).commits[RUN]
+    for file in (repo / ".git/objects/pack").glob("ledgit-new-*"):
+        os.utime(file, (1, 1))
+    release_old_keeps(repo)
+
+    assert {RUN: commit} == run_refs(repo)
+    assert [] == list((repo / ".git/objects/pack").glob("ledgit-new-*"))
+    assert [] == leftovers(repo)
+    check_objects(repo)

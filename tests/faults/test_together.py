@@ -75,7 +75,7 @@ def test_a_run_whose_owner_ends_first_is_finalized_by_the_last_that_leaves(repo:
 @pytest.mark.parametrize("how", ["fork", "fork-and-finish", "multiprocessing-fork", "multiprocessing-spawn"])
 def test_a_child_logs_into_its_parents_run_and_its_end_ends_nothing(repo: Path, forks: Forks, how: str) -> None:
     """The points of both are there, once; the parent's status counts."""
-    made = forks.run("fork_and_log", how)
+    made = forks.run("tasks_forks:fork_and_log", how)
 
     assert [] == made["problems"]
     assert {made["id"]: made["commit"]} == run_refs(repo)
@@ -89,7 +89,7 @@ def test_a_child_logs_into_its_parents_run_and_its_end_ends_nothing(repo: Path, 
 
 def test_a_run_does_not_wait_for_a_child_that_lives_on(repo: Path, forks: Forks) -> None:
     """It ends at once and becomes a commit when the child is gone."""
-    made = forks.run("end_before_the_child")
+    made = forks.run("tasks_forks:end_before_the_child")
     assert made["commit"] is None
     assert 2.0 > made["took"]
     assert {} == run_refs(repo)
@@ -103,7 +103,7 @@ def test_a_run_does_not_wait_for_a_child_that_lives_on(repo: Path, forks: Forks)
 
 def test_a_child_that_never_logs_does_not_keep_the_run_open(repo: Path, forks: Forks) -> None:
     """It holds the parent's lock only through the parent's own descriptor."""
-    made = forks.run("end_beside_a_silent_child")
+    made = forks.run("tasks_forks:end_beside_a_silent_child")
 
     assert {made["id"]: made["commit"]} == run_refs(repo)
     assert [] == made["problems"]
@@ -111,4 +111,4 @@ def test_a_child_that_never_logs_does_not_keep_the_run_open(repo: Path, forks: F
 
 def test_a_child_forked_while_git_works_does_not_hold_it_up(repo: Path, forks: Forks) -> None:
     """It inherits none of the pipes to the git command, whose end the snapshot would wait for."""
-    assert forks.run("fork_while_talking_to_git")
+    assert forks.run("tasks_forks:fork_while_talking_to_git")

@@ -125,7 +125,7 @@ def test_a_removed_part_is_noticed(tmp_path: Path, writer: PartWriter) -> None:
 
 def test_a_file_size_limit_only_makes_more_parts(repo: Path, forks: Forks) -> None:
     """RLIMIT_FSIZE: a part that is as large as may be is followed by another one."""
-    assert [] == forks.run("log_under_a_limit", 4096, 500)
+    assert [] == forks.run("tasks_disk:log_under_a_limit", 4096, 500)
 
     [folder] = (repo / ".git/ledgit/active").iterdir()
     state = read_parts(str(folder))
