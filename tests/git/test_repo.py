@@ -316,3 +316,14 @@ def test_another_identity_mode_is_an_error(repo: Path, git: Git) -> None:
 
     with pytest.raises(ConfigError, match="full, name or none"):
         identity(Repo.discover())
+
+
+def test_settings_are_found_however_their_case_is_spelled(repo: Path, git: Git) -> None:
+    """Git tells sections and keys in lower case; a subsection's case counts."""
+    git(repo, "config", "ledgit.snapshotMaxFile", "1k")
+    git(repo, "config", "branch.Main.mergeOptions", "--no-ff")
+    config = Repo.discover(str(repo)).config()
+
+    assert config.get_int("ledgit.snapshotMaxFile", 0) == config.get_int("ledgit.snapshotmaxfile", 0) == 1024
+    assert config.get("branch.Main.mergeOptions") == "--no-ff"
+    assert config.get("branch.main.mergeOptions") is None

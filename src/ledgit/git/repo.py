@@ -8,7 +8,7 @@ from ledgit.errors import ConfigError, GitFailed, NotARepository, RepositoryErro
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
 __all__ = ["Config", "Repo", "identity"]
 
@@ -111,10 +111,11 @@ class Repo:
 class Config:
     """Git settings by name; sections and keys in lower case, subsections as they are."""
 
-    __slots__ = ("_values",)
+    __slots__ = ("_several", "_values")
 
-    def __init__(self, values: Mapping[str, str | None]) -> None:
+    def __init__(self, values: Mapping[str, str | None], several: Mapping[str, Sequence[str]] | None = None) -> None:
         self._values = dict(values)
+        self._several = several or {}
 
     @classmethod
     def read(cls, repo: Repo) -> Config:
@@ -126,18 +127,27 @@ class Config:
         if code not in (0, 1):  # 1: nothing matches
             raise GitFailed(args, code, err)
         values: dict[str, str | None] = {}
+        several: dict[str, list[str]] = {}
         for item in out.split(b"\0"):
             if item:
-                name, equals, value = item.partition(b"\n")
-                values[name.decode("utf-8", "replace")] = value.decode("utf-8", "replace") if equals else None
-        return cls(values)
+                raw, equals, value = item.partition(b"\n")
+                name = raw.decode("utf-8", "replace")
+                values[name] = value.decode("utf-8", "replace") if equals else None
+                if name.startswith("ledgit."):
+                    several.setdefault(name, []).append(values[name] or "true")
+        return cls(values, several)
 
     def get(self, name: str, default: str | None = None) -> str | None:
         """Return the value of *name*, or *default* when it isn't set."""
+        name = _lower(name)
         if name not in self._values:
             return default
         value = self._values[name]
         return "true" if value is None else value
+
+    def get_all(self, name: str) -> list[str]:
+        """Return every value of a setting of the section ``ledgit`` that may be given more than once."""
+        return list(self._several.get(_lower(name), ()))
 
     def get_bool(self, name: str, default: bool = False) -> bool:
         """Return a yes-or-no setting as Git reads it.
@@ -145,6 +155,7 @@ class Config:
         Raises:
             ConfigError: The value is neither.
         """
+        name = _lower(name)
         if name not in self._values:
             return default
         value = self._values[name]
@@ -160,6 +171,7 @@ class Config:
         Raises:
             ConfigError: The value is no number.
         """
+        shown, name = name, _lower(name)
         if name not in self._values:
             return default
         value = (self._values[name] or "").strip().lower()
@@ -168,11 +180,18 @@ class Config:
         try:
             return int(digits) * factor
         except ValueError:
-            raise ConfigError(name, value, "a number such as 10 or 10m") from None
+            raise ConfigError(shown, value, "a number such as 10 or 10m") from None
 
     def items(self, prefix: str = "") -> list[tuple[str, str]]:
         """Return the (name, value) pairs whose name begins with *prefix*."""
         return [(name, "true" if v is None else v) for name, v in self._values.items() if name.startswith(prefix)]
+
+
+def _lower(name: str) -> str:
+    """Spell a setting as Git tells it: ``branch.Main.mergeOptions`` → ``branch.Main.mergeoptions``."""
+    section, dot, rest = name.partition(".")
+    middle, last_dot, key = rest.rpartition(".")
+    return f"{section.lower()}{dot}{middle}{last_dot}{key.lower()}"
 
 
 def identity(repo: Repo, mode: str | None = None) -> tuple[str, str]:
