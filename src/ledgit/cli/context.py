@@ -130,25 +130,15 @@ def directions(found: Repository) -> dict[str, str]:
         RecordError: It does not decode.
     """
     from ledgit.errors import ConfigError
+    from ledgit.store import CONFIG, committed_config
 
-    where = ".ledgit/config.yaml"
-    if found.repo.work_tree is None:
-        return {}
-    try:
-        with open(os.path.join(found.repo.work_tree, where), "rb") as file:
-            data = file.read(1 << 20)
-    except OSError:
-        return {}
-    from ledgit.records import load_document
-
-    document = load_document(data, where)
-    metrics = document.get("metrics") if isinstance(document, dict) else None
+    metrics = committed_config(found.repo, "metrics").get("metrics")
     chosen = {}
     for name, settings in (metrics or {}).items() if isinstance(metrics, dict) else ():
         way = settings.get("direction") if isinstance(settings, dict) else settings
         if way is None:
             continue
         if str(way) not in ("maximize", "minimize", "none"):
-            raise ConfigError(f"metrics.{name}.direction in {where}", str(way), "maximize, minimize or none")
+            raise ConfigError(f"metrics.{name}.direction in {CONFIG}", str(way), "maximize, minimize or none")
         chosen[str(name)] = str(way)
     return chosen

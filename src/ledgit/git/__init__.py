@@ -13,7 +13,18 @@ if TYPE_CHECKING:
     from ledgit.git.attributes import ensure_attributes
     from ledgit.git.batch import BatchReader
     from ledgit.git.command import git_environment, git_version, run_git, start_git, try_git
-    from ledgit.git.links import CodeFacts, Link, find_base, merge_base, patch_id, reachable, resolve_links
+    from ledgit.git.links import (
+        Branch,
+        CodeFacts,
+        Link,
+        base_ref,
+        code_patch_ids,
+        find_base,
+        merge_base,
+        patch_id,
+        reachable,
+        resolve_links,
+    )
     from ledgit.git.objects import (
         EXECUTABLE,
         FILE,
@@ -45,6 +56,7 @@ __all__ = [
     "SYMLINK",
     "TREE",
     "BatchReader",
+    "Branch",
     "CodeFacts",
     "Commit",
     "Config",
@@ -61,9 +73,11 @@ __all__ = [
     "Submodule",
     "TreeEntry",
     "apply_tree",
+    "base_ref",
     "build",
     "check_name",
     "check_path",
+    "code_patch_ids",
     "code_tree_without_run",
     "create_branch",
     "edit_tree",
@@ -103,7 +117,7 @@ _MODULES = {
     "attributes": "ensure_attributes",
     "batch": "BatchReader",
     "command": "git_environment git_version run_git start_git try_git",
-    "links": "CodeFacts Link find_base merge_base patch_id reachable resolve_links",
+    "links": "Branch CodeFacts Link base_ref code_patch_ids find_base merge_base patch_id reachable resolve_links",
     "objects": "EXECUTABLE FILE GITLINK SYMLINK TREE Commit Objects Signature TreeEntry"
     " parse_commit parse_tree read_loose",
     "pack": "ObjectSet Pack release_leftovers release_pack",

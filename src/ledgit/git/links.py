@@ -9,14 +9,29 @@ rewritten, and which one held is part of the answer.
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Literal, NamedTuple
+from typing import Literal, NamedTuple, TypeVar
 
 from ledgit.errors import GitFailed, NotFound
 from ledgit.git.command import run_git, start_git, try_git
+from ledgit.git.refs import read_ref
 from ledgit.git.repo import Repo
 
-__all__ = ["CodeFacts", "Link", "find_base", "merge_base", "patch_id", "reachable", "resolve_links"]
+__all__ = [
+    "Branch",
+    "CodeFacts",
+    "Link",
+    "base_ref",
+    "code_patch_ids",
+    "find_base",
+    "merge_base",
+    "patch_id",
+    "reachable",
+    "resolve_links",
+]
+
+K = TypeVar("K")
 
 EMPTY_TREE = "4b825dc642cb6eb9a060e54bf8d69288fbee4904"
 _DIFF = (
@@ -78,17 +93,30 @@ def merge_base(repo: Repo, one: str, other: str) -> str | None:
     return out.decode("ascii").split("\n")[0] if code == 0 else None
 
 
-def find_base(repo: Repo) -> str | None:
-    """Return the commit of the branch that others start from: the remote's default, else main or master."""
-    for name in ("refs/remotes/origin/HEAD", "refs/remotes/origin/main", "refs/remotes/origin/master"):
-        code, out, _ = try_git(repo, "rev-parse", "--verify", "--quiet", f"{name}^{{commit}}")
-        if code == 0:
-            return out.decode("ascii").strip()
-    for name in ("refs/heads/main", "refs/heads/master"):
-        code, out, _ = try_git(repo, "rev-parse", "--verify", "--quiet", f"{name}^{{commit}}")
-        if code == 0:
-            return out.decode("ascii").strip()
+def base_ref(repo: Repo) -> tuple[str, str] | None:
+    """Return (full name, commit) of the branch that others start from: the remote's default, else main or master.
+
+    Read from Git's files, without a process: a run's start asks for it.
+    """
+    names = ["refs/remotes/origin/main", "refs/remotes/origin/master", "refs/heads/main", "refs/heads/master"]
+    try:
+        with open(os.path.join(repo.common_dir, "refs/remotes/origin/HEAD"), "rb") as file:
+            target = file.read(4096).strip().decode("utf-8", "surrogateescape")
+    except OSError:
+        target = ""
+    if target.startswith("ref: refs/remotes/origin/") and ".." not in target:
+        names.insert(0, target.removeprefix("ref: "))
+    for name in names:
+        commit = read_ref(repo, name)
+        if commit is not None:
+            return name, commit
     return None
+
+
+def find_base(repo: Repo) -> str | None:
+    """Return the commit of the branch that others start from; see :func:`base_ref`."""
+    found = base_ref(repo)
+    return None if found is None else found[1]
 
 
 def patch_id(repo: Repo, base: str | None, tree: str) -> str | None:
@@ -109,18 +137,117 @@ def patch_id(repo: Repo, base: str | None, tree: str) -> str | None:
     return found[0][0] if found else None
 
 
+def code_patch_ids(repo: Repo, codes: Iterable[tuple[str, str]], base: str | None) -> dict[tuple[str, str], str | None]:
+    """Return the cumulative patch-id of each (commit, tree), as a run started there would have recorded it.
+
+    Args:
+        repo: Where.
+        codes: A commit that was checked out, and the tree of the files as they were.
+        base: Where branches start from: a commit, such as :func:`find_base` returns.
+
+    Returns:
+        By (commit, tree): the patch-id, None where nothing was changed. Those are missing of which
+        not all is in this clone.
+    """
+    wanted = list(dict.fromkeys(codes))
+    here = _present(repo, {oid for code in wanted for oid in code})
+    by_start: dict[str, list[tuple[str, str]]] = {}
+    starts: dict[str, str | None] = {}
+    for commit, tree in wanted:
+        if commit not in here or tree not in here:
+            continue
+        if commit not in starts:
+            starts[commit] = merge_base(repo, commit, base) if base else None
+        by_start.setdefault(starts[commit] or EMPTY_TREE, []).append((commit, tree))
+    found: dict[tuple[str, str], str | None] = {}
+    for start, own in by_start.items():
+        start_tree = _tree_id(repo, start)
+        trees = {tree for _, tree in own if tree != start_tree}
+        try:
+            rows = _patch_ids(repo, [f"{tree} {start_tree}" for tree in sorted(trees)])
+        except GitFailed:
+            continue  # a file's content is not in this clone
+        patches = {tree: patch for patch, tree in rows}
+        found |= {(commit, tree): patches.get(tree) for commit, tree in own}
+    return found
+
+
+class Branch:
+    """What runs are recognised by in one history; each part is read when it is first needed.
+
+    Args:
+        repo: Where.
+        rev: A revision or a range ``A..B``.
+        base: Where *rev*'s branch started from, for cumulative patch-ids; default: :func:`find_base`.
+        limit: How many of the newest commits are compared by subtree and by patch-id, which
+            costs a look at each (0.1-1 ms).
+        patches: :attr:`patches` from an earlier look at the same history.
+    """
+
+    def __init__(
+        self,
+        repo: Repo,
+        rev: str,
+        *,
+        base: str | None = None,
+        limit: int = 1000,
+        patches: Mapping[str, str] | None = None,
+    ) -> None:
+        self._repo, self._rev, self._base, self._limit = repo, rev, base, limit
+        self._rows: list[_CommitTree] | None = None
+        self._patches = patches
+
+    @property
+    def patches(self) -> Mapping[str, str]:
+        """Patch-id → commit."""
+        if self._patches is None:
+            self._patches = _changes(self._repo, self._history()[: self._limit], self._base)
+        return self._patches
+
+    @property
+    def read_patches(self) -> bool:
+        """Whether :attr:`patches` is known."""
+        return self._patches is not None
+
+    def links(self, wanted: Mapping[K, CodeFacts]) -> dict[K, Link]:
+        """Say which commit each run belongs to; see :func:`resolve_links`."""
+        history = self._history()
+        commits = {row.commit for row in history}
+        trees = {row.tree: row.commit for row in history}  # newest first: the oldest stays
+        links: dict[K, Link] = {}
+        for run, facts in wanted.items():
+            if facts.commit in commits:
+                assert facts.commit is not None
+                links[run] = Link(facts.commit, "commit")
+            elif facts.tree in trees and facts.tree != EMPTY_TREE:
+                assert facts.tree is not None
+                links[run] = Link(trees[facts.tree], "tree")
+        by_subtree = {run: facts for run, facts in wanted.items() if run not in links and facts.subtrees}
+        if by_subtree:
+            links |= _by_subtree(self._repo, history[: self._limit], by_subtree)
+        by_patch = {run: facts.patch_id for run, facts in wanted.items() if run not in links and facts.patch_id}
+        for run, patch in by_patch.items():
+            if patch in self.patches:
+                links[run] = Link(self.patches[patch], "patch-id")
+        return links
+
+    def _history(self) -> list[_CommitTree]:
+        if self._rows is None:
+            self._rows = _history(self._repo, self._rev)
+        return self._rows
+
+
 def resolve_links(
-    repo: Repo, rev: str, wanted: Mapping[str, CodeFacts], *, base: str | None = None, limit: int = 1000
-) -> dict[str, Link]:
+    repo: Repo, rev: str, wanted: Mapping[K, CodeFacts], *, base: str | None = None, limit: int = 1000
+) -> dict[K, Link]:
     """Say which commit of *rev* each run belongs to.
 
     Args:
         repo: Where.
         rev: A revision or a range ``A..B``.
         wanted: Run id → what it knows about its code.
-        base: Where *rev*'s branch started from, for cumulative patch-ids; default: :func:`find_base`.
-        limit: How many of the newest commits are compared by subtree and by patch-id, which
-            costs a look at each (0.1-1 ms).
+        base: As for :class:`Branch`.
+        limit: As for :class:`Branch`.
 
     Returns:
         Run id → link, for the runs that belong. Of several commits that match, the oldest:
@@ -129,25 +256,22 @@ def resolve_links(
     Raises:
         NotFound: There is no such revision.
     """
-    history = _history(repo, rev)
-    commits = {row.commit for row in history}
-    trees = {row.tree: row.commit for row in history}  # newest first: the oldest stays
-    links: dict[str, Link] = {}
-    for run, facts in wanted.items():
-        if facts.commit in commits:
-            assert facts.commit is not None
-            links[run] = Link(facts.commit, "commit")
-        elif facts.tree in trees and facts.tree != EMPTY_TREE:
-            assert facts.tree is not None
-            links[run] = Link(trees[facts.tree], "tree")
-    by_subtree = {run: facts for run, facts in wanted.items() if run not in links and facts.subtrees}
-    if by_subtree:
-        links |= _by_subtree(repo, history[:limit], by_subtree)
-    by_patch = {run: facts.patch_id for run, facts in wanted.items() if run not in links and facts.patch_id}
-    if by_patch:
-        changes = _changes(repo, history[:limit], base)
-        links |= {run: Link(changes[patch], "patch-id") for run, patch in by_patch.items() if patch in changes}
-    return links
+    return Branch(repo, rev, base=base, limit=limit).links(wanted)
+
+
+def _present(repo: Repo, oids: Iterable[str]) -> set[str]:
+    """Return those of *oids* that are in this clone."""
+    data = "".join(f"{oid}\n" for oid in sorted(oids)).encode("ascii", "replace")
+    if not data:
+        return set()
+    out = run_git(repo, "cat-file", "--batch-check=%(objectname)", stdin=data)
+    return {line for line in out.decode("ascii", "replace").splitlines() if " " not in line}
+
+
+def _tree_id(repo: Repo, oid: str) -> str:
+    if oid == EMPTY_TREE:
+        return oid
+    return run_git(repo, "rev-parse", f"{oid}^{{tree}}").decode("ascii").strip()
 
 
 def _history(repo: Repo, rev: str) -> list[_CommitTree]:
@@ -162,7 +286,7 @@ def _history(repo: Repo, rev: str) -> list[_CommitTree]:
     return [_CommitTree(line[:40], line[41:81]) for line in out.decode("ascii").splitlines()]
 
 
-def _by_subtree(repo: Repo, history: Sequence[_CommitTree], wanted: Mapping[str, CodeFacts]) -> dict[str, Link]:
+def _by_subtree(repo: Repo, history: Sequence[_CommitTree], wanted: Mapping[K, CodeFacts]) -> dict[K, Link]:
     paths = sorted({path for facts in wanted.values() for path in facts.subtrees if "\n" not in path})
     request = "".join(f"{row.tree}:{path.strip('/')}\n" for row in history for path in paths)
     data = request.encode("utf-8", "surrogateescape")
@@ -170,7 +294,7 @@ def _by_subtree(repo: Repo, history: Sequence[_CommitTree], wanted: Mapping[str,
         run_git(repo, "cat-file", "--batch-check=%(objectname)", stdin=data).decode("utf-8", "replace").splitlines()
     )
     have = [(row, {path: next(lines, "") for path in paths}) for row in history]
-    links: dict[str, Link] = {}
+    links: dict[K, Link] = {}
     for run, facts in wanted.items():
         for row, subtrees in reversed(have):
             if all(subtrees.get(path) == oid for path, oid in facts.subtrees.items()):
@@ -188,7 +312,7 @@ def _changes(repo: Repo, newest: Sequence[_CommitTree], base: str | None) -> dic
     if start is not None:
         known = set(newest)
         since = [row for row in _history(repo, f"{start}..{newest[0].commit}") if row in known]
-        start_tree = run_git(repo, "rev-parse", f"{start}^{{tree}}").decode("ascii").strip()
+        start_tree = _tree_id(repo, start)
         by_tree = {row.tree: row.commit for row in since}
         # Asked for backwards: git patch-id names a patch by the first of the two ids.
         for patch, tree in _patch_ids(repo, [f"{row.tree} {start_tree}" for row in since]):

@@ -5,7 +5,8 @@ from __future__ import annotations
 import os
 import re
 import time
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 
 from ledgit.errors import InvalidValue, RecordError
 
@@ -46,12 +47,23 @@ _FIRST_MS = -62_135_596_800_000  # 0001-01-01T00:00:00Z
 
 @dataclass(frozen=True, slots=True)
 class CodeRef:
-    """Which code, as lists and queries need it: ids are None in an empty or bare repository."""
+    """Which code, as lists and queries need it: ids are None in an empty or bare repository.
+
+    Attributes:
+        commit: the commit that was checked out.
+        tree: root tree of the snapshot.
+        branch: short name of the branch; None when detached.
+        dirty: the snapshot differs from the commit.
+        patch_id: of the changes since the branch left its base; None where nobody knew yet.
+        subtrees: ids of the declared code paths.
+    """
 
     commit: str | None = None
     tree: str | None = None
     branch: str | None = None
     dirty: bool = False
+    patch_id: str | None = None
+    subtrees: Mapping[str, str] = field(default_factory=dict, hash=False)
 
 
 def is_run_id(value: object) -> TypeGuard[str]:

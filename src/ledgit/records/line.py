@@ -40,6 +40,7 @@ MAX_LINE = 4096
 
 _HEAD_ROOM = len('"head":"",') + 64  # room for SHA-256 ids
 _LONG_VALUE = 512
+_LONG_SUBTREES = 400
 _SECTIONS = ("metrics", "params", "tags", "ranges")
 _FULL_PAST = 16
 _SHORT_ID = 16
@@ -58,7 +59,7 @@ class Entry:
         cut: the keys of *state* whose value did not fit, with its digest.
         past: commits of the run's own chain below the head, oldest first; of many the older ones
             are cut to 16 digits, and the first one is always whole.
-        left: how many params, metrics, tags, ranges, state, past, text did not fit.
+        left: how many params, metrics, tags, ranges, state, past, text, subtrees did not fit.
         purged: a tombstone; all else but id and start is empty.
         extra: fields of a newer Ledgit.
         raw: the line it was decoded from, without the newline.
@@ -138,7 +139,8 @@ def _cut_text(text: str, limit: int, left: dict[str, int]) -> str:
 def _attributes(entry: Entry, left: dict[str, int]) -> dict[str, Any]:
     code = entry.code
     branch = code.branch and _cut_text(code.branch, 250, left)
-    shown_code = {"commit": code.commit, "tree": code.tree, "branch": branch, "dirty": code.dirty}
+    shown_code: dict[str, Any] = {"commit": code.commit, "tree": code.tree, "branch": branch, "dirty": code.dirty}
+    shown_code |= {"patch_id": code.patch_id, "subtrees": _short_subtrees(code.subtrees, left)}
     fields: dict[str, Any] = {
         "id": entry.id,
         "v": entry.v,
@@ -155,6 +157,15 @@ def _attributes(entry: Entry, left: dict[str, int]) -> dict[str, Any]:
     }
     # Not "not in (None, False, …)": 0 equals False, and the epoch is a time.
     return {key: value for key, value in fields.items() if value or type(value) is int}
+
+
+def _short_subtrees(subtrees: Mapping[str, str], left: dict[str, int]) -> dict[str, str]:
+    """Return *subtrees* if they are few: all must be the same for a link, so a part of them is no use."""
+    shown = {clean_text(path): subtrees[path] for path in sorted(subtrees)}
+    if shown and len(_dumps(shown)) > _LONG_SUBTREES:
+        left["subtrees"] = len(shown)
+        return {}
+    return shown
 
 
 def _sections(entry: Entry) -> dict[str, dict[str, Any]]:

@@ -112,6 +112,8 @@ def _entry(run_id: str, start: int, version: int, data: dict[str, Any], raw: byt
             tree=_oid(code.get("tree")),
             branch=None if code.get("branch") is None else _typed(code["branch"], str, "code"),
             dirty=_typed(code.get("dirty", False), bool, "code"),
+            patch_id=_oid(code.get("patch_id")),
+            subtrees={path: _subtree(oid) for path, oid in _mapping(code, "subtrees").items()},
         ),
         params={
             key: from_json(value) if type(value) in (dict, list) else value
@@ -161,6 +163,12 @@ def _number(value: Any, name: str) -> float:
     if type(number) is not float:
         raise _Bad(name)
     return number
+
+
+def _subtree(value: Any) -> str:
+    if not is_commit_id(value):
+        raise _Bad("code")
+    return value
 
 
 def _oid(value: Any) -> str | None:

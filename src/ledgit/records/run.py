@@ -86,7 +86,7 @@ class CodeInfo:
     @property
     def ref(self) -> CodeRef:
         """The part that entries carry."""
-        return CodeRef(self.commit, self.tree, self.branch, self.dirty)
+        return CodeRef(self.commit, self.tree, self.branch, self.dirty, self.patch_id, self.subtrees)
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,6 +6,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from ledgit.store.active import ActiveRun, RunStart
     from ledgit.store.chain import RUN_FOLDER, Head, active_ref, read_head, run_ref
+    from ledgit.store.config import CONFIG, committed_config
     from ledgit.store.edit import Edit, edit_run
     from ledgit.store.experiments import (
         ExperimentRecord,
@@ -31,6 +32,8 @@ _HOME = {
     "active_ref": "chain",
     "read_head": "chain",
     "run_ref": "chain",
+    "CONFIG": "config",
+    "committed_config": "config",
     "Edit": "edit",
     "edit_run": "edit",
     "ExperimentRecord": "experiments",
@@ -53,6 +56,7 @@ _HOME = {
 
 __all__ = [
     "ActiveRun",
+    "CONFIG",
     "Edit",
     "ExperimentRecord",
     "Folder",
@@ -66,6 +70,7 @@ __all__ = [
     "active_ids",
     "active_ref",
     "check_experiment",
+    "committed_config",
     "edit_run",
     "experiment_id",
     "finalize",

@@ -349,6 +349,8 @@ class ActiveRun(RunLog):
 
     def _finish_facts(self) -> None:
         self._stop_facts.set()
+        with self._guard:
+            pass  # a patch-id that is being added at this moment is in the journal now, or never will be
         if self._facts is not None:
             self._facts.join()
             self._facts = None

@@ -44,6 +44,9 @@ def build_record(state: JournalState, base: RunRecord | None) -> Built:
         raise InvalidValue("journal", "without a start", "a start record")
     built.session = str(start["session"])
     facts = state.latest("code") or {}
+    patch = state.latest("patch")
+    if patch is not None and facts.get("code"):
+        facts = {**facts, "code": {**facts["code"], "patch_id": patch["patch_id"]}}
     end = state.latest("end") or {}
     identity = str(facts.get("identity", "none"))
     built.user = str(facts.get("name", ""))
@@ -159,6 +162,8 @@ def _code(facts: dict[str, Any]) -> CodeInfo:
         branch=facts.get("branch"),
         upstream=facts.get("upstream"),
         dirty=bool(facts["dirty"]),
+        patch_id=facts.get("patch_id"),
+        subtrees=facts.get("subtrees") or {},
         state=facts.get("operation") or "",
         submodules=facts.get("submodules") or {},
         left_out=tuple(tuple(item) for item in facts.get("left_out") or ()),

@@ -6,8 +6,10 @@ import threading
 from typing import TYPE_CHECKING, Any
 
 from ledgit.errors import ConfigError, LedgitError
+from ledgit.store.config import code_paths
 from ledgit.store.facts import environment_facts
 from ledgit.store.journal import encode, now_ms
+from ledgit.store.patchid import patch_id_of, record_patch_id
 
 if TYPE_CHECKING:
     from ledgit.git import Config, Snapshot, SnapshotOptions
@@ -39,7 +41,7 @@ def _facts(run: ActiveRun, stop: threading.Event) -> None:
     repo = run.repo
     run._append(encode("env", {"at": now_ms(), "env": environment_facts(repo.work_tree, run.python)}))
     config = repo.config()
-    options = _options(config)
+    options = _options(run, config)
     mode = config.get("ledgit.identity") or "full"
     name, email = identity(repo, mode)
     facts: dict[str, Any] = {
@@ -52,6 +54,10 @@ def _facts(run: ActiveRun, stop: threading.Event) -> None:
     snapshot = None if resumed else take_snapshot(repo, options)
     if snapshot is not None:
         facts["code"] = _code(snapshot)
+        known, tree = patch_id_of(repo, snapshot)
+        facts["code"]["patch_id"] = known
+        if tree is not None:
+            record_patch_id(run, snapshot, tree, stop)
         facts["pack"] = snapshot.pack
     run._append(encode("code", {"at": now_ms(), **facts}))
     if snapshot is not None and snapshot.tree and not stop.wait(_PROTECT_AFTER):
@@ -60,17 +66,23 @@ def _facts(run: ActiveRun, stop: threading.Event) -> None:
         run._append(encode("protected", {"at": now_ms(), "ref": ref}))
 
 
-def _options(config: Config) -> SnapshotOptions:
+def _options(run: ActiveRun, config: Config) -> SnapshotOptions:
     from ledgit.git import SnapshotOptions
 
     mode = config.get("ledgit.snapshot") or "full"
     if mode not in ("full", "tracked", "none"):
         raise ConfigError("ledgit.snapshot", mode, "full, tracked or none")
     defaults = SnapshotOptions()
+    paths: tuple[str, ...] = ()
+    try:
+        paths = code_paths(run.repo)
+    except LedgitError as error:  # the rest of the code is worth having without them
+        run.note_problem(f"the declared code paths could not be recorded: {error}")
     return SnapshotOptions(
         mode=mode,  # type: ignore[arg-type]  # checked above
         max_file=config.get_int("ledgit.snapshotMaxFile", defaults.max_file),
         max_total=config.get_int("ledgit.snapshotMaxTotal", defaults.max_total),
+        code_paths=paths,
         keep=True,
     )
 
@@ -91,5 +103,6 @@ def _code(snapshot: Snapshot) -> dict[str, Any]:
         "submodules": {
             _printable(item.path): {"dirty": item.modified or item.untracked} for item in snapshot.submodules
         },
+        "subtrees": snapshot.subtrees,
         "left_out": [[_printable(item.path), item.size, item.reason] for item in snapshot.left_out],
     }

@@ -36,7 +36,7 @@ def encode_state(state: RunState) -> bytes:
             state.end,
             state.user,
             state.parent_run,
-            [code.commit, code.tree, code.branch, code.dirty],
+            [code.commit, code.tree, code.branch, code.dirty, code.patch_id, code.subtrees],
             {key: to_json(value) for key, value in state.params.items()},
             state.metrics if all(map(isfinite, state.metrics.values())) else _tagged(state.metrics),
             {key: [to_json(low), to_json(high)] for key, (low, high) in state.ranges.items()},

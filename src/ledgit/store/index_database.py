@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 __all__ = ["SCHEMA", "Database", "discard", "is_damage"]
 
-SCHEMA = 1
+SCHEMA = 2
 """Written to the file's ``user_version``; with any other number the file is made anew."""
 
 PATIENCE = 10.0

@@ -9,6 +9,7 @@ compared with those seen before, the ledger's trees by their ids.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import replace
 from math import isnan
 from typing import TYPE_CHECKING, Any
 
@@ -244,8 +245,8 @@ class Source:
                 if section in state.left:
                     for key, value in self._flat(head, section).items():
                         values.setdefault(key, value)
-            if "text" in state.left:
-                self._complete_text(state, head)
+            if "text" in state.left or "subtrees" in state.left:
+                self._complete_facts(state, head)
 
     def _flat(self, head: str, section: str) -> dict[str, object]:
         found = self.reader.read(f"{head}:{_RUN}/{section}.yaml")
@@ -258,7 +259,7 @@ class Source:
             return {key: "" if value is None else str(value) for key, value in values.items()}
         return dict(values)
 
-    def _complete_text(self, state: RunState, head: str) -> None:
+    def _complete_facts(self, state: RunState, head: str) -> None:
         from ledgit.records import decode_run
 
         found = self.reader.read(f"{head}:{_RUN}/run.yaml")
@@ -269,6 +270,8 @@ class Source:
             value = getattr(state, name)
             if value.endswith("…") and getattr(info, name).startswith(value[:-1]):
                 setattr(state, name, getattr(info, name))
+        if "subtrees" in state.left and not state.code.subtrees:
+            state.code = replace(state.code, subtrees=info.code.subtrees)
 
     def _range(self, state: RunState, key: str) -> tuple[float, float]:
         """Return (least, greatest) of a metric; from its history if the line had no room for it."""

@@ -130,7 +130,9 @@ def _fold_event(fold: dict[str, Any], kind: str, item: dict[str, Any]) -> None:
     elif kind == "field" and fold["start"]:
         fold["start"][item["field"]] = item["value"]
     elif kind == "code":
-        fold["code"] = {"user": item.get("name", ""), **(item.get("code") or {})}
+        fold["code"] = {**(fold.get("code") or {}), "user": item.get("name", ""), **(item.get("code") or {})}
+    elif kind == "patch":
+        fold["code"] = {**(fold.get("code") or {}), "patch_id": item.get("patch_id")}
     elif kind == "end":
         fold["end"] = item
 
@@ -167,6 +169,8 @@ def _state(directory: str, fold: dict[str, Any]) -> RunState | None:
             tree=code.get("tree"),
             branch=code.get("branch"),
             dirty=bool(code.get("dirty")),
+            patch_id=code.get("patch_id"),
+            subtrees=code.get("subtrees") or {},
         ),
         params={key: from_json(value) for key, value in fold["params"].items()},
         metrics=metrics,

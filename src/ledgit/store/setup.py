@@ -6,6 +6,7 @@ import os
 from typing import TYPE_CHECKING
 
 from ledgit.errors import StorageError, UsageError
+from ledgit.store.config import CONFIG
 
 if TYPE_CHECKING:
     from ledgit.git import Repo
@@ -14,7 +15,6 @@ __all__ = ["CONFIG", "EXCLUDED", "prepare", "prepared", "write_config"]
 
 #: Refs that ``git log --decorate`` shall not show: one a run would drown the branches.
 EXCLUDED = "refs/ledgit/*"
-CONFIG = ".ledgit/config.yaml"
 _SKELETON = """\
 # Ledgit's settings for this repository; commit this file. All of it is optional.
 
@@ -26,6 +26,10 @@ _SKELETON = """\
 # What 'ledgit check' lets pass.
 # gates:
 #   - {metric: accuracy, threshold: 0.01}
+
+# Files and folders that training depends on: while they are the same, so is the code of a run,
+# whatever else a rebase or a merge changed.
+# code_paths: [src, configs]
 """
 
 
