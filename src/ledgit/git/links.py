@@ -196,18 +196,22 @@ class Branch:
         self._repo, self._rev, self._base, self._limit = repo, rev, base, limit
         self._rows: list[_CommitTree] | None = None
         self._patches = patches
+        self._whole = True
 
     @property
     def patches(self) -> Mapping[str, str]:
-        """Patch-id → commit."""
+        """Patch-id → commit; of a partial clone, where files would have to be fetched, none."""
         if self._patches is None:
-            self._patches = _changes(self._repo, self._history()[: self._limit], self._base)
+            try:
+                self._patches = _changes(self._repo, self._history()[: self._limit], self._base)
+            except GitFailed:
+                self._patches, self._whole = {}, False
         return self._patches
 
     @property
     def read_patches(self) -> bool:
-        """Whether :attr:`patches` is known."""
-        return self._patches is not None
+        """Whether :attr:`patches` is known whole."""
+        return self._patches is not None and self._whole
 
     def links(self, wanted: Mapping[K, CodeFacts]) -> dict[K, Link]:
         """Say which commit each run belongs to; see :func:`resolve_links`."""

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from typing import TypeVar
 
-    from ledgit.git import Repo
+    from ledgit.git import Link, Repo
     from ledgit.records import RunState
     from ledgit.store.folder import Folder
     from ledgit.store.index_database import Database
@@ -128,7 +128,7 @@ class Index:
         after = read_token(query)
 
         def run(database: Database) -> Page:
-            plan = Plan(database, query, self._experiments, self._code_commits(database, query.branch))
+            plan = Plan(database, query, self._experiments, self._codes(database, query.branch))
             self._materialize(database, plan.ends())
             limit = query.limit
             rows = plan.rows(bool(self._live.runs), None if limit is None else limit + 1, after)
@@ -147,7 +147,7 @@ class Index:
         from ledgit.store.index_search import Plan
 
         def run(database: Database) -> int:
-            plan = Plan(database, query, self._experiments, self._code_commits(database, query.branch))
+            plan = Plan(database, query, self._experiments, self._codes(database, query.branch))
             self._materialize(database, plan.ends())
             return plan.count(bool(self._live.runs))
 
@@ -169,6 +169,16 @@ class Index:
         if not found and len(short) >= 4 and _HEX.issuperset(short):
             found = self._find("id >= ? AND id < ?", short, short + "\U0010ffff")
         return found
+
+    def link(self, state: RunState, rev: str) -> Link | None:
+        """Return the commit of *rev* (a revision, or a range ``A..B``) that a run's code belongs to.
+
+        Raises:
+            NotFound: There is no such revision.
+        """
+        from ledgit.store.index_links import Links
+
+        return self._do(lambda database: Links(self.repo, database, rev).of(state.code))
 
     def names(self) -> list[str]:
         """Return the names of all runs, newest first, each once."""
@@ -364,19 +374,17 @@ class Index:
                 Source(database, reader, {})
                 table.materialize(key, part)
 
-    def _code_commits(self, database: Database, branch: str | None) -> set[str]:
-        """Return those of the runs' code commits that *branch* contains."""
+    def _codes(self, database: Database, branch: str | None) -> tuple[set[int], set[int]]:
+        """Return the numbers of the codes that belong to *branch*: finalized runs', and live runs'."""
         if branch is None:
-            return set()
+            return set(), set()
         from ledgit.errors import GitFailed, NotFound
-        from ledgit.git import reachable
+        from ledgit.store.index_links import Links
 
-        rows = database.db.execute(f"SELECT DISTINCT code_commit FROM {database.runs.run}")
-        commits = {commit for (commit,) in rows} | {state.code.commit for state in self._live.runs.values()}
         try:
-            return {commit for commit in commits if commit} & reachable(self.repo, branch)
+            return Links(self.repo, database, branch).codes(bool(self._live.runs))
         except (GitFailed, NotFound):
-            return set()  # gone, or of another clone: then the name alone tells
+            return set(), set()  # gone, or of another clone: then the name alone tells
 
     def _find(self, condition: str, *values: object) -> list[RunState]:
         def run(database: Database) -> list[RunState]:

@@ -37,6 +37,9 @@ _TABLES = (
     "CREATE TABLE line (run TEXT, segment TEXT, PRIMARY KEY (run, segment)) WITHOUT ROWID",
     "CREATE INDEX line_segment ON line (segment)",
     "CREATE TABLE experiment (path TEXT PRIMARY KEY, label TEXT NOT NULL, name TEXT NOT NULL, deleted INTEGER)",
+    "CREATE TABLE tip (n INTEGER PRIMARY KEY AUTOINCREMENT, key TEXT NOT NULL UNIQUE, patches INTEGER NOT NULL)",
+    "CREATE TABLE link (tip INTEGER, code INTEGER, oid TEXT, how TEXT, PRIMARY KEY (tip, code)) WITHOUT ROWID",
+    "CREATE TABLE patch (tip INTEGER, patch_id TEXT, oid TEXT, PRIMARY KEY (tip, patch_id)) WITHOUT ROWID",
     "CREATE TABLE live (id TEXT PRIMARY KEY, summary BLOB) WITHOUT ROWID",
 )
 _DAMAGE = {1, 11, 17, 19, 20, 24, 25, 26}  # ERROR CORRUPT SCHEMA CONSTRAINT MISMATCH FORMAT RANGE NOTADB
@@ -132,7 +135,9 @@ class Database:
         with self.writing():
             if self.db.execute("PRAGMA user_version").fetchone() == (SCHEMA,):
                 return  # another process was faster
-            for (name,) in self.db.execute("SELECT name FROM sqlite_master WHERE type = 'table'").fetchall():
+            for (name,) in self.db.execute(
+                "SELECT name FROM sqlite_master WHERE type = 'table' AND name NOT GLOB 'sqlite_*'"
+            ).fetchall():
                 self.db.execute(f'DROP TABLE IF EXISTS "{name}"')
             for table in _TABLES:
                 self.db.execute(table)

@@ -44,15 +44,21 @@ class Plan:
         index: The database.
         query: The query.
         experiments: What is recorded about experiments.
-        commits: Those of the runs' code commits that the query's branch contains.
+        codes: Numbers of the codes that belong to the query's branch: finalized runs', and live runs'.
     """
 
-    def __init__(self, index: Database, query: Query, experiments: Experiments, commits: Collection[str] = ()) -> None:
+    def __init__(
+        self,
+        index: Database,
+        query: Query,
+        experiments: Experiments,
+        codes: tuple[Collection[int], Collection[int]] = ((), ()),
+    ) -> None:
         self.index = index
         self.db = index.db
         self.query = query
         self.experiments = experiments
-        self.commits = commits
+        self.codes = codes
         self.expr: Expr | None = None
         self.all_views = False
         self.order: tuple[OrderKey, ...] = ()
@@ -169,8 +175,8 @@ class Plan:
                 raise InvalidValue("ids", len(query.ids), f"at most {_MOST_IDS} ids at once")
             add(f"r.id IN ({_marks(query.ids)})", *query.ids)
         if query.branch is not None:
-            self._reachable()
-            add("(r.branch = ? OR r.code_commit IN (SELECT oid FROM temp.reachable))", query.branch)
+            linked = self._linked(table)
+            add(f"(r.branch = ? OR r.code IN (SELECT n FROM temp.{linked}))", query.branch)
         if self.expr is not None:
             from ledgit.query import FUNCTIONS, compile_filter
 
@@ -193,10 +199,14 @@ class Plan:
         elif self.query.view == "deleted":
             add(f"(r.deleted = 1 OR r.experiment IN ({marks}))" if gone else "r.deleted = 1", *gone)
 
-    def _reachable(self) -> None:
-        self.db.execute("CREATE TEMP TABLE IF NOT EXISTS reachable (oid PRIMARY KEY) WITHOUT ROWID")
-        self.db.execute("DELETE FROM temp.reachable")
-        self.db.executemany("INSERT INTO temp.reachable VALUES (?)", [(oid,) for oid in self.commits])
+    def _linked(self, table: Table) -> str:
+        """Return the name of a table with the numbers of the codes that belong to the branch."""
+        name = f"{table.codes.name}_linked"
+        self.db.execute(f"CREATE TEMP TABLE IF NOT EXISTS {name} (n INTEGER PRIMARY KEY)")
+        self.db.execute(f"DELETE FROM temp.{name}")
+        codes = self.codes[0 if table is self.index.runs else 1]
+        self.db.executemany(f"INSERT INTO temp.{name} VALUES (?)", [(number,) for number in codes])
+        return name
 
 
 def _marks(values: Collection[str]) -> str:

@@ -18,6 +18,7 @@ from math import isnan
 from typing import TYPE_CHECKING, Any
 
 from ledgit.store.index_codec import decode_state, encode_state, number_of
+from ledgit.store.index_codes import Codes
 
 if TYPE_CHECKING:
     import sqlite3
@@ -50,7 +51,7 @@ ATTRIBUTES = {
 }
 """Attribute in a filter → column."""
 
-_FIXED = ("n", *ATTRIBUTES.values())
+_FIXED = ("n", *ATTRIBUTES.values(), "code")
 _CHUNK = 500
 
 Facet = tuple[str, str, str]  # kind, key, facet
@@ -77,6 +78,7 @@ class Table:
         self.more = f"{prefix}more"
         self.key = f"{prefix}key"
         self.temporary = temporary
+        self.codes = Codes(db, f"{prefix}code", temporary=temporary)
         self.experiment_sql: str | None = None
         self.ranges: Ranges = _own_range
         self._columns: dict[Facet, str] | None = None
@@ -94,8 +96,9 @@ class Table:
         wide = "".join(f", {name}" for name in names.values())
         execute(
             f"CREATE {kind} {self.run} (n INTEGER PRIMARY KEY, id TEXT NOT NULL UNIQUE, name, experiment, status, user,"
-            f" parent_run, run_commit, head, code_commit, tree, branch, started, ended, deleted, dirty{wide})"
+            f" parent_run, run_commit, head, code_commit, tree, branch, started, ended, deleted, dirty, code{wide})"
         )
+        self.codes.create()
         execute(f"CREATE {kind} {self.doc} (n INTEGER PRIMARY KEY, body BLOB NOT NULL)")
         execute(f"CREATE {kind} {self.more} (c, n, value, PRIMARY KEY (c, n)) WITHOUT ROWID")
         execute(f"CREATE {kind} {self.key} (kind, key, facet, name, PRIMARY KEY (kind, key, facet)) WITHOUT ROWID")
@@ -122,6 +125,7 @@ class Table:
         """Read the columns again: another process may have added some."""
         self._columns = None
         self._shapes.clear()
+        self.codes.forget()
 
     def _remember(self, facet: Facet, name: str) -> None:
         self._shapes.clear()
@@ -282,6 +286,7 @@ class Table:
             state.end,
             int(state.deleted),
             int(code.dirty),
+            self.codes.number(code),
         ]
         return self._row_of_known_shape(state, values) or self._row_of_any_shape(number, state, values, more)
 
