@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import math
 import shutil
+import threading
 from pathlib import Path
 
 import pytest
@@ -268,18 +270,46 @@ def test_other_names_are_refused_and_the_run_goes_on(repo: Path, opened: Repo, n
     assert ({"loss": 1.0}, {}, {}) == (record.metrics, record.params, record.tags)
 
 
-def test_leftover_folders_of_runs_that_never_began_are_swept(repo: Path, opened: Repo) -> None:
-    """A process killed before its first record leaves a folder that nobody needs."""
+def test_what_killed_processes_began_is_swept_when_it_is_old(repo: Path, opened: Repo) -> None:
+    """Folders without a first record, copies of the index, folders of a snapshot's new objects."""
     import os
 
     ActiveRun.create(opened, RunStart()).finish()
-    unborn = repo / ".git/ledgit/active/.new-x-1"
-    unborn.mkdir()
-    (unborn / "lock").touch()
+    ours = repo / ".git/ledgit"
+    unborn, copy, objects = ours / "active/.new-x-1", ours / "index-abc", ours / "index-abc.objects"
+    for folder in (unborn, objects):
+        folder.mkdir()
+        (folder / "lock").touch()
+    copy.touch()
     recover_all(repo)
-    assert unborn.exists()  # it may be somebody's who is just beginning
+    assert all(path.exists() for path in (unborn, copy, objects))  # they may be somebody's at work
 
-    os.utime(unborn, (1, 1))
+    for path in (unborn, copy, objects):
+        os.utime(path, (1, 1))
     recover_all(repo)
 
-    assert not unborn.exists()
+    assert not any(path.exists() for path in (unborn, copy, objects))
+    assert [] == os.listdir(ours / "trash")
+
+
+def test_what_a_thread_logs_while_the_run_ends_is_in_the_run_or_refused(opened: Repo, repo: Path) -> None:
+    """The call that returned was kept: nothing is written behind the back of who reads the journal."""
+    for _ in range(8):
+        run = ActiveRun.create(opened, RunStart(snapshot=False))
+        kept: list[int] = []
+        going = threading.Event()
+
+        def log(run: ActiveRun = run, kept: list[int] = kept, going: threading.Event = going) -> None:
+            with contextlib.suppress(RunStateError):
+                while True:
+                    run.log_metric("m", 1.0, len(kept))
+                    kept.append(len(kept))
+                    going.set()
+
+        thread = threading.Thread(target=log)
+        thread.start()
+        going.wait()
+        run.finish()
+        thread.join()
+
+        assert kept == [step for step, _ in points(read_run(repo, run.id), "m")]

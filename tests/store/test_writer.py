@@ -132,3 +132,44 @@ def test_a_file_size_limit_only_makes_more_parts(repo: Path, forks: Forks) -> No
     assert list(range(500)) == sorted(step for step, _, _ in state.histories["m"])
     assert 500 == len(state.histories["m"])
     assert len(list(folder.glob("*.log"))) > 4
+
+
+def test_many_short_lived_parts_do_not_use_up_the_descriptors(tmp_path: Path) -> None:
+    """A closed descriptor waits for threads that may still write to it, but not with hundreds of others."""
+    for _ in range(300):
+        part = PartWriter(str(tmp_path))
+        part.open()
+        part.close()
+
+    ours = [os.path.realpath(f"/proc/self/fd/{fd}") for fd in os.listdir("/proc/self/fd")]
+    assert 100 > len([path for path in ours if path.startswith(str(tmp_path))])
+
+
+def test_a_sealed_part_takes_nothing_more_and_is_still_synced(tmp_path: Path, writer: PartWriter) -> None:
+    """Not even from a thread that read the descriptor's number before."""
+    number = writer.fd
+    assert writer.append(encode_metric("m", 1.0, 1, 0))
+
+    assert 0 == writer.seal()
+
+    assert not writer.append(encode_metric("m", 1.0, 2, 0))
+    with pytest.raises(OSError, match="Bad file descriptor"):
+        os.write(number, encode_metric("m", 1.0, 3, 0))
+    writer.sync()
+    assert not writer.dirty
+    writer.close()
+    assert [1] == steps(tmp_path)
+
+
+def test_a_part_with_records_that_the_disk_refuses_is_not_sealed(
+    tmp_path: Path, writer: PartWriter, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    disk = Disk(monkeypatch, 0)
+    writer.append(encode_metric("m", 1.0, 1, 0))
+
+    assert 0 < writer.seal()
+
+    disk.room = 1000
+    assert writer.append(encode_metric("m", 1.0, 2, 0))
+    assert 0 == writer.seal()
+    assert [1, 2] == steps(tmp_path)

@@ -272,7 +272,7 @@ class ActiveRun(RunLog):
 
     def _close(self, *, finalizing: bool) -> str | None:
         self.ended = True
-        if self._writer.flush():
+        if self._writer.seal():
             # As long as this process lives there is hope: tick() goes on trying, then comes back here.
             self._say_full()
             self._unfinished = finalizing

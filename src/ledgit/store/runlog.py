@@ -241,17 +241,14 @@ class RunLog(ABC):
 
     def _append(self, record: bytes) -> None:
         writer = self._writer
-        if writer.fd < 0:
+        if writer.fd < 0 or not writer.append(record):
             self._recover_write(record, None)
-        else:
-            writer.append(record)
 
     def _recover_write(self, record: bytes, error: OSError | None) -> None:
-        if self.ended:
-            raise RunStateError(f"run {self.id[:8]} has ended; start_run(run_id={self.id!r}) resumes it")
-        if self._writer.fd < 0 and self._owner != os.getpid() and not self._adopt():
+        if not self.ended and self._writer.fd < 0 and self._owner != os.getpid() and not self._adopt():
             return
-        self._writer.rewrite(record, error)
+        if self.ended or not self._writer.rewrite(record, error):
+            raise RunStateError(f"run {self.id[:8]} has ended; start_run(run_id={self.id!r}) resumes it")
 
     def _adopt(self) -> bool:
         """In a forked child, at its first record: take a share of the lock and a part of our own."""

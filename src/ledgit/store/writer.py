@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import errno
 import os
 import threading
@@ -19,13 +20,34 @@ UNSENT_LIMIT = 64 << 20
 # or that write could land in a file opened since. Closed ones wait here for a while.
 _retired: deque[tuple[float, int]] = deque()
 _RETIRE_AFTER = 2.0
+_RETIRED_MOST = 64  # a process that makes runs in milliseconds must not run out of descriptors
 
 
 def _retire(fd: int) -> None:
     now = time.monotonic()
     _retired.append((now, fd))
-    while _retired and now - _retired[0][0] > _RETIRE_AFTER:
-        os.close(_retired.popleft()[1])
+    with contextlib.suppress(IndexError):  # another thread took the last one
+        while now - _retired[0][0] > _RETIRE_AFTER or len(_retired) > _RETIRED_MOST:
+            os.close(_retired.popleft()[1])
+
+
+def _shut(fd: int) -> int:
+    """Make writes to the number *fd* fail and return another descriptor of its file.
+
+    A thread may have read the number and be about to write: milliseconds, while another one has
+    the interpreter.
+    """
+    if fd < 0:
+        return fd
+    try:
+        moved = os.dup(fd)
+        unwritable = os.open(os.devnull, os.O_RDONLY | os.O_CLOEXEC)
+    except OSError:  # no more descriptors
+        return fd
+    os.dup2(unwritable, fd, inheritable=False)
+    os.close(unwritable)
+    _retire(fd)
+    return moved
 
 
 class PartWriter:
@@ -38,8 +60,9 @@ class PartWriter:
     def __init__(self, directory: str) -> None:
         self.directory = directory
         self.fd = -1
+        self._sealed = -1
         self.dirty = False
-        self.closed = False
+        self.closed = False  #: takes nothing more
         self.lost = 0  #: bytes given up because the disk stayed full
         self._lock = threading.Lock()
         self._unsent: deque[bytes] = deque()
@@ -55,32 +78,32 @@ class PartWriter:
         self._path = path
         self._placed = False
 
-    def append(self, record: bytes) -> None:
-        """Write *record* whole, or keep it until the disk takes it again.
+    def append(self, record: bytes) -> bool:
+        """Write *record* whole, or keep it until the disk takes it again; False if the part is sealed.
 
         Behind what is kept already: of two values of a tag the later one counts.
         """
         if self._unsent:
-            self.rewrite(record, None)
-            return
+            return self.rewrite(record, None)
         try:
             if os.write(self.fd, record) == len(record):
                 self.dirty = True
-                return
+                return True
         except OSError as error:
-            self.rewrite(record, error)
-            return
-        self.rewrite(record, None)
+            return self.rewrite(record, error)
+        return self.rewrite(record, None)
 
-    def rewrite(self, record: bytes, error: OSError | None) -> None:
+    def rewrite(self, record: bytes, error: OSError | None) -> bool:
         """Take over a record that was not written whole: first try again, then keep it.
 
         The torn half stays where it is: records lead with their newline, so the next one is
-        not harmed by it.
+        not harmed by it. False if the part is sealed: nobody would read the record any more.
         """
         with self._lock:
+            if self.closed:
+                return False
             self.dirty = True
-            if error is not None and error.errno in (errno.EFBIG, errno.EBADF) and not self.closed:
+            if error is not None and error.errno in (errno.EFBIG, errno.EBADF):
                 # The file reached its limit (RLIMIT_FSIZE), or this is a forked child that has
                 # no part yet: a new part has its own limit.
                 self._reopen()
@@ -91,6 +114,24 @@ class PartWriter:
                 dropped = self._unsent.popleft()
                 self._unsent_bytes -= len(dropped)
                 self.lost += len(dropped)
+            return True
+
+    def seal(self) -> int:
+        """Write what was kept and take nothing more, unless the disk still refuses it.
+
+        Before a journal is read for the last time: what another thread logs from now on is
+        refused, where it would else be written behind the reader's back. :meth:`sync` still works.
+
+        Returns:
+            How many bytes are still waiting; the part is open as long as there are any.
+        """
+        with self._lock:
+            self._flush()
+            if not self._unsent:
+                self.closed = True
+                fd, self.fd = self.fd, -1
+                self._sealed = _shut(fd)
+            return self._unsent_bytes
 
     def flush(self) -> int:
         """Write what was kept; return how many bytes are still waiting."""
@@ -146,10 +187,11 @@ class PartWriter:
         """
         if self._unsent:
             self.flush()
-        if self.dirty and self.fd >= 0:
+        fd = max(self.fd, self._sealed)
+        if self.dirty and fd >= 0:
             self.dirty = False
             try:
-                os.fdatasync(self.fd)
+                os.fdatasync(fd)
                 if not self._placed:
                     self._place()
             except OSError:
@@ -170,7 +212,7 @@ class PartWriter:
         """Stop writing. The descriptor itself is closed a little later."""
         with self._lock:
             self.closed = True
-            fd, self.fd = self.fd, -1
+            fd, self.fd, self._sealed = max(self.fd, self._sealed), -1, -1
         if fd >= 0:
             _retire(fd)
 
