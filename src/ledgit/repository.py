@@ -298,7 +298,8 @@ class Repository:
         """Finalize the runs whose processes died; commands that write call this first."""
         from ledgit.store import active_ids, recover
 
-        if not active_ids(self.folder) and not os.path.isdir(self.folder.trash):
+        places = (self.folder.trash, self.folder.settling)
+        if not active_ids(self.folder) and not any(map(os.path.isdir, places)):
             from ledgit.store import Recovered
 
             return Recovered()

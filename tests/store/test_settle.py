@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -128,6 +129,18 @@ def test_what_a_power_cut_took_is_made_again_with_the_same_id(repo: Path, lost: 
             path.unlink()
             path.with_suffix(".idx").unlink(missing_ok=True)
     run_git(repo, "fsck", "--strict")
+
+
+def test_a_command_that_writes_finds_the_first_run_of_a_repository_that_a_power_cut_took(
+    repo: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """There is no active run, and nothing was ever thrown away: only the journal that waits."""
+    run_id, commit = log_one(repo, "die")
+    LOSSES["everything"](repo)
+    assert {"active", "settling"} >= {path.name for path in (repo / ".git/ledgit").iterdir() if path.is_dir()}
+    monkeypatch.setattr("ledgit.store.recovery.settle_leftovers", partial(settle_leftovers, older_than=-1))
+
+    assert open_repository(repo).recover().commits == {run_id: commit}
 
 
 def test_a_run_with_files_is_durable_when_finish_returns(repo: Path) -> None:
