@@ -53,12 +53,15 @@ def test_every_edit_is_in_the_log(cli: Cli, record: Record) -> None:
 
     assert [entry["subject"] for entry in entries] == [
         "delete: owl",
-        "tag mlflow.note.content=fine: owl",
+        "note: owl",
         "tag keep=yes: owl",
         "run: owl (Default)",
     ]
     assert all(entry["author"] == "Ada Lovelace <ada@example.org>" for entry in entries)
-    assert len(cli("log", run_id).out.splitlines()) == 5
+    shown = cli("log", run_id).out.splitlines()
+    assert len(shown) == 6
+    assert shown[2].strip() == "note: fine"
+    assert shown[0].split()[1] == entries[0]["when"].partition(".")[0] + "Z"
 
 
 def test_a_note_is_written_read_and_removed(cli: Cli, record: Record, repo: Path) -> None:
@@ -109,9 +112,10 @@ def test_deleting_marks_and_restoring_takes_the_mark_back(cli: Cli, record: Reco
     run_id = record("--name", "owl")
 
     assert cli("rm", "owl").out == f"deleted owl ({run_id[:8]})\n"
-    assert cli("rm", "owl").out == f"deleted owl ({run_id[:8]})\n"
+    assert cli("rm", "owl").err == f"owl ({run_id[:8]}) was deleted already\n"
     assert cli("ls", "--json").json == []
     assert cli("restore", "owl").out == f"restored owl ({run_id[:8]})\n"
+    assert cli("restore", "owl").err == f"owl ({run_id[:8]}) was not deleted\n"
     assert len(cli("ls", "--json").json) == 1
 
 

@@ -22,7 +22,9 @@ __all__ = ["Built", "build_record", "message", "staged_files"]
 class Built:
     """A record made from a journal, and what the commit needs besides."""
 
-    __slots__ = ("code_commit", "email", "record", "refused", "session", "status", "threshold", "tree", "user")
+    __slots__ = (
+        "code_commit", "email", "problems", "record", "refused", "session", "status", "threshold", "tree", "user",
+    )  # fmt: skip
 
     def __init__(self) -> None:
         self.record: RunRecord
@@ -34,6 +36,7 @@ class Built:
         self.code_commit: str | None = None
         self.tree: str | None = None
         self.refused: list[str] = []
+        self.problems: list[str] = []
 
 
 def build_record(state: JournalState, base: RunRecord | None) -> Built:
@@ -79,6 +82,7 @@ def build_record(state: JournalState, base: RunRecord | None) -> Built:
     fold.touch("end")
     env = state.latest("env")
     built.refused = fold.refused
+    built.problems = list(dict.fromkeys(str(item["text"]) for kind, item in state.events if kind == "note"))
     built.record = RunRecord(
         info=fold.info,
         params=fold.params,
@@ -192,6 +196,7 @@ def message(built: Built, *, resumed: bool) -> str:
     if shown:
         lines.append("")
     lines.extend(f"Refused: {text}" for text in built.refused)
+    lines.extend("Problem: " + " ".join(text.split()) for text in built.problems)
     lines.append(f"Ledgit-Run: {info.id}")
     lines.append(f"Ledgit-Status: {info.status}")
     lines.append(f"Ledgit-Session: {built.session}")

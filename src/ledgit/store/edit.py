@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 __all__ = ["Edit", "edit_run"]
 
 _ATTEMPTS = 5
+NOTE_TAG = "mlflow.note.content"
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,7 +101,9 @@ def _edit_once(repo: Repo, folder: Folder, run_id: str, edit: Edit, when: int | 
     name, email = identity(repo)
     seconds = (now_ms() if when is None else when) // 1000
     who = (name or "ledgit", email, seconds, "+0000")
-    subject = f"{told[0]}: {changed.info.name}" if len(told) == 1 else f"edit: {changed.info.name}"
+    # A note is a sentence of its own and stands below, where the log shows it whole.
+    what = "edit" if len(told) > 1 else "note" if told[0].startswith("note: ") else told[0]
+    subject = f"{what}: {changed.info.name}"
     message = "\n".join([subject, "", *told, "", f"Ledgit-Run: {run_id}", ""])
     commit = fresh.commit(tree, [head], who, who, message)
     pack = fresh.write(repo, keep=True)
@@ -123,13 +126,13 @@ def _apply(record: RunRecord, edit: Edit, clock: Clock) -> tuple[RunRecord, list
         if tags.get(key) != text:
             tags[key] = text
             clocks.set(f"tags.{key}", clock)
-            told.append(f"tag {key}={_short(text)}")
+            told.append(f"note: {_short(text)}" if key == NOTE_TAG else f"tag {key}={_short(text)}")
     for key in edit.delete_tags:
         if key not in tags:
             raise InvalidValue("tag", key, f"a tag of run {info.name}")
         del tags[key]
         clocks.set(f"tags.{key}", clock)
-        told.append(f"untag {key}")
+        told.append("remove the note" if key == NOTE_TAG else f"untag {key}")
     if edit.name is not None and edit.name != info.name:
         check_run_name(edit.name)
         told.append(f"rename {info.name} to {edit.name}")

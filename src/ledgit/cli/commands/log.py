@@ -35,7 +35,7 @@ def run(args: argparse.Namespace) -> int:
     style = text.Style(terminal.use_color())
     lines = []
     for entry in entries:
-        when = text.moment(entry.when).replace("T", " ").removesuffix("Z")
+        when = text.moment(entry.when)
         author = text.clean(entry.author.partition(" <")[0])
         lines.append(f"{style.yellow(entry.commit[:8])}  {when}  {author}  {style.bold(text.clean(entry.subject))}")
         changes = [change for change in entry.changes if not entry.subject.startswith(change)]

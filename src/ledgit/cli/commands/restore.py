@@ -23,7 +23,10 @@ def run(args: argparse.Namespace) -> int:
     """Restore, after all of them were found."""
     repository = context.repository(writing=True)
     for found in [repository.run(ref) for ref in args.refs]:
-        if found.deleted:
-            found.restore()
-        terminal.write(f"restored {clean(found.name)} ({found.id[:8]})\n")
+        label = f"{clean(found.name)} ({found.id[:8]})"
+        if not found.deleted:
+            terminal.note(f"{label} was not deleted")
+            continue
+        found.restore()
+        terminal.write(f"restored {label}\n")
     return 0

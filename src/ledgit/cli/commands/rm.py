@@ -26,7 +26,10 @@ def run(args: argparse.Namespace) -> int:
     """Delete, after all of them were found."""
     repository = context.repository(writing=True)
     for found in [repository.run(ref) for ref in args.refs]:
-        if not found.deleted:
-            found.delete()
-        terminal.write(f"deleted {clean(found.name)} ({found.id[:8]})\n")
+        label = f"{clean(found.name)} ({found.id[:8]})"
+        if found.deleted:
+            terminal.note(f"{label} was deleted already")
+            continue
+        found.delete()
+        terminal.write(f"deleted {label}\n")
     return 0
