@@ -58,8 +58,7 @@ class RunLock:
         else:
             os.close(fd)
             return False
-        # The finalizer may have removed the folder between open and lock.
-        if os.fstat(fd).st_nlink == 0:
+        if not self._is_at_path(fd):
             os.close(fd)
             raise FileNotFoundError(errno.ENOENT, "the run was finalized", self.path)
         self._fd = fd
@@ -93,12 +92,24 @@ class RunLock:
             os.close(opened)
             self._fd = -1
             return False
-        if os.fstat(opened).st_nlink == 0:
+        if not self._is_at_path(opened):
             os.close(opened)
             self._fd = -1
             return False
         self._fd = opened
         return True
+
+    def _is_at_path(self, fd: int) -> bool:
+        """Whether *fd* is still the run's lock file.
+
+        Between open and lock the finalizer may have moved the folder away, and a process that
+        resumes the run may have made a new one: its lock is another.
+        """
+        try:
+            there = os.stat(self.path)
+        except OSError:
+            return False
+        return os.path.samestat(there, os.fstat(fd))
 
     def forget(self) -> None:
         """Drop the descriptor without unlocking: the parent of a forked process still holds it."""
