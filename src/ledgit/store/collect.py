@@ -32,7 +32,7 @@ def collect(run: ActiveRun, stop: threading.Event) -> None:
     except (LedgitError, OSError) as error:
         run.note_problem(f"the code could not be recorded: {error}")
     except Exception as error:
-        run.note_problem(f"the code could not be recorded: {type(error).__name__}: {error} ({now_ms()})")
+        run.note_problem(f"the code could not be recorded: {type(error).__name__}: {error}")
 
 
 def _facts(run: ActiveRun, stop: threading.Event) -> None:
