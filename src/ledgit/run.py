@@ -11,6 +11,7 @@ from ledgit.errors import ArtifactNotFound, InvalidValue, RunStateError, Storage
 
 if TYPE_CHECKING:
     from ledgit.compare import RunView
+    from ledgit.git import Link
     from ledgit.records.artifacts import ArtifactRecord
     from ledgit.records.clock import Clocks
     from ledgit.records.history import Points
@@ -295,6 +296,21 @@ class Run:
     def log(self) -> list[LogEntry]:
         """Return the run's commits, newest first: the audit trail."""
         return self._repository.read_log(self._state)
+
+    def links(self, rev: str = "HEAD") -> Link | None:
+        """Return the commit of *rev* that the run's code belongs to, and by what; None if to none.
+
+        A rebase, an amended commit or a squash merge replaces the commit that the run was started
+        from (:attr:`code`). So a run belongs to a commit also when that has the same files, when
+        its declared code paths are the same, or when it makes the same changes, in this order.
+
+        Args:
+            rev: A branch or another revision, or a range ``A..B``.
+
+        Raises:
+            NotFound: There is no such revision.
+        """
+        return self._repository.index.link(self._state, rev)
 
     def view(self) -> RunView:
         """Return the run flattened for :func:`ledgit.compare.diff_runs`."""

@@ -75,6 +75,8 @@ class Links:
         Raises:
             NotFound: There is no such revision.
         """
+        if code.commit is None and code.tree is None:
+            return None
         if self._commit is not None and code.commit is not None:
             # The common case, without reading the history's trees.
             ended, _, _ = try_git(self._repo, "merge-base", "--is-ancestor", code.commit, self._commit)

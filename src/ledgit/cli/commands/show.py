@@ -9,11 +9,12 @@ from typing import TYPE_CHECKING
 
 from ledgit.cli import context, parsing, render, terminal, text
 from ledgit.compare import direction, sparkline
-from ledgit.errors import LedgitError, NotFound
+from ledgit.errors import GitFailed, LedgitError, NotFound
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
+    from ledgit.git import Link
     from ledgit.records.record import RunRecord
     from ledgit.repository import Run
 
@@ -25,16 +26,23 @@ EPILOG = """
 ledgit show                             the newest run
 ledgit show calm-owl
 ledgit show calm-owl --packages         with everything that was installed
+ledgit show calm-owl --branch main      and which commit of main has its code, also after a squash merge
 ledgit show calm-owl --json | jq .metrics
 """
 NOTE_TAG = "mlflow.note.content"
 SPARK = 24
+MOST_NESTED = 8
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the options."""
     parsing.add_run(parser, nargs="?")
     parser.add_argument("--packages", action="store_true", help="list the installed packages")
+    parser.add_argument(
+        "--branch",
+        metavar="BRANCH",
+        help="say which commit of BRANCH has the run's code, also after a rebase or a squash merge; default: HEAD",
+    )
     parser.add_argument("--left-out", action="store_true", help="list the files that the code snapshot left out")
     parsing.add_formats(parser)
 
@@ -47,17 +55,28 @@ def run(args: argparse.Namespace) -> int:
         terminal.note("ledgit: there are no runs yet")
         return NotFound.exit_code
     record = found.record()
+    link = _link(found, args.branch)
     if args.format == "json":
-        terminal.write(render.json_text(as_dict(found, record)))
+        terminal.write(render.json_text(as_dict(found, record, link)))
         return 0
     style = text.Style(terminal.use_color())
     terminal.write(
-        "\n".join(_Page(found, record, context.directions(repository), style, args).lines()) + "\n", page=True
+        "\n".join(_Page(found, record, link, context.directions(repository), style, args).lines()) + "\n", page=True
     )
     return 0
 
 
-def as_dict(found: Run, record: RunRecord) -> dict[str, object]:
+def _link(found: Run, branch: str | None) -> Link | None:
+    """Return the commit of *branch*, or of what is checked out, that the run's code belongs to."""
+    if branch is not None:
+        return found.links(branch)
+    try:
+        return found.links()
+    except (NotFound, GitFailed):  # no commit yet, or a history that can't be read: the run can be shown
+        return None
+
+
+def as_dict(found: Run, record: RunRecord, link: Link | None) -> dict[str, object]:
     """Return the run for JSON: the keys of a list, and what only one run shows."""
     from ledgit.records import Environment
 
@@ -72,6 +91,7 @@ def as_dict(found: Run, record: RunRecord) -> dict[str, object]:
     return {
         **shown,
         "heads": list(found.heads),
+        "link": None if link is None else {"commit": link.commit, "by": link.by},
         "deleted": found.deleted,
         "command": list(info.command),
         "entry_point": info.entry_point,
@@ -98,9 +118,16 @@ class _Page:
     """The text of one run, section by section; an empty section is left out."""
 
     def __init__(
-        self, found: Run, record: RunRecord, directions: dict[str, str], style: text.Style, args: argparse.Namespace
+        self,
+        found: Run,
+        record: RunRecord,
+        link: Link | None,
+        directions: dict[str, str],
+        style: text.Style,
+        args: argparse.Namespace,
     ) -> None:
-        self.run, self.record, self.directions, self.style, self.args = found, record, directions, style, args
+        self.run, self.record, self.link = found, record, link
+        self.directions, self.style, self.args = directions, style, args
         self.limit = terminal.table_width()
 
     def lines(self) -> list[str]:
@@ -136,9 +163,11 @@ class _Page:
             ("by", text.clean(" on ".join(part for part in (found.user, info.host) if part))),
             ("command", text.clean(" ".join(_quoted(info.command)))),
             ("code", self._code()),
+            ("belongs to", self._belongs()),
             ("commit", style.yellow((found.commit or "")[:12])),
             ("edited", self._edited()),
-            ("nested in", style.yellow((found.parent_run or "")[:8])),
+            ("nested in", self._parent()),
+            ("holds", self._children()),
             ("ran on", self._environment()),
             ("problem", style.red(text.clean(found.problem))),
         ]
@@ -147,7 +176,7 @@ class _Page:
     def _code(self) -> str:
         code = self.record.info.code
         if not code.commit and not code.tree:
-            return ""
+            return "" if self.run.active else self.style.red("not recorded") + " ('ledgit log' says why)"
         where = " @ ".join(part for part in (text.clean(code.branch or ""), (code.commit or "")[:12]) if part)
         extra = [self.style.cyan("with uncommitted changes")] if code.dirty else []
         if code.state:
@@ -156,6 +185,31 @@ class _Page:
             total = text.size(sum(size for _, size, _ in code.left_out))
             extra.append(f"{len(code.left_out)} files left out ({total}, --left-out lists them)")
         return ", ".join([where or "no commit yet", *extra])
+
+    def _belongs(self) -> str:
+        """Return where the run's code is on the branch, when its own commit isn't there."""
+        branch = text.clean(self.args.branch or "the current branch")
+        if self.link is None:
+            return f"no commit of {branch}" if self.args.branch else ""
+        if self.link.by == "commit":
+            return f"{branch}, by its commit" if self.args.branch else ""
+        same = {"tree": "the same files", "subtree": "the same code paths", "patch-id": "the same changes"}
+        commit = self.style.yellow(self.link.commit[:12])
+        return f"{commit} of {branch}, which has {same[self.link.by]} (by {self.link.by})"
+
+    def _parent(self) -> str:
+        if not self.run.parent_run:
+            return ""
+        shown = self.style.yellow(self.run.parent_run[:8])
+        found = context.repository().runs.view("all").ids(self.run.parent_run).first()
+        return f"{text.clean(found.name)} {shown}" if found is not None else shown
+
+    def _children(self) -> str:
+        nested = context.repository().runs.children(self.run.id).sort("start_time").limit(MOST_NESTED + 1)
+        names = [text.clean(child.name) for child in nested]
+        if len(names) > MOST_NESTED:
+            names[MOST_NESTED:] = [f"… (ledgit ls 'parent_run = \"{self.run.id[:8]}\"')"]
+        return ", ".join(names)
 
     def _edited(self) -> str:
         found = self.run
