@@ -100,8 +100,9 @@ class Child:
         self._stream.close()
         self._connection.close()
         if self._handle >= 0:
-            gone, _, _ = select.select([self._handle], [], [], PATIENCE)
-            assert gone, f"process {self.pid} does not end"
+            poll = select.poll()
+            poll.register(self._handle, select.POLLIN)
+            assert poll.poll(PATIENCE * 1000), f"process {self.pid} does not end"
             os.close(self._handle)
             self._handle = -1
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import time
 from typing import TYPE_CHECKING
@@ -22,6 +23,8 @@ __all__ = ["Recovered", "recover"]
 
 #: Seconds after which a folder that never got a start record is taken for a dead one's.
 _UNBORN_AGE = 60.0
+#: Seconds after which a snapshot's copy of the index is taken for a dead process's.
+_SNAPSHOT_AGE = 24 * 3600.0
 
 
 class Recovered:
@@ -74,17 +77,31 @@ def _dead(directory: str) -> bool:
 
 
 def _sweep(folder: Folder) -> None:
-    """Remove folders of runs that were killed before they had a first record."""
-    try:
-        names = os.listdir(folder.active)
-    except OSError:
-        return
-    for name in names:
+    """Remove folders of runs that were killed before they had a first record, and half-made snapshots."""
+    for name in _names(folder.active):
         path = os.path.join(folder.active, name)
-        if name.startswith(".new-"):
-            try:
-                old = time.time() - os.stat(path).st_mtime > _UNBORN_AGE
-            except FileNotFoundError:
-                continue
-            if old and liveness(path, "", "") == DEAD:
-                folder.discard(path)
+        if name.startswith(".new-") and _age(path) > _UNBORN_AGE and liveness(path, "", "") == DEAD:
+            folder.discard(path)
+    for name in _names(folder.path):
+        path = os.path.join(folder.path, name)
+        if name.startswith("index-") and _age(path) > _SNAPSHOT_AGE:
+            with contextlib.suppress(FileNotFoundError):
+                if os.path.isdir(path):
+                    folder.discard(path)
+                else:
+                    os.unlink(path)
+
+
+def _names(path: str) -> list[str]:
+    try:
+        return os.listdir(path)
+    except OSError:
+        return []
+
+
+def _age(path: str) -> float:
+    """Return the seconds since *path* changed; 0 if it is gone."""
+    try:
+        return time.time() - os.stat(path).st_mtime
+    except FileNotFoundError:
+        return 0.0
