@@ -7,7 +7,6 @@ import shutil
 from pathlib import Path
 
 import pytest
-from tests.conftest import GitFunction
 from tests.faults.kit import points, read_run
 
 from ledgit.git import Repo

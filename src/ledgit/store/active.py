@@ -111,7 +111,7 @@ class ActiveRun(RunLog):
     @classmethod
     def _open(cls, repo: Repo, folder: Folder, run_id: str, record: dict[str, Any]) -> ActiveRun:
         target = folder.active_dir(run_id)
-        scratch = os.path.join(folder.active, f".new-{run_id}-{os.getpid()}")
+        scratch = os.path.join(folder.active, f".new-{run_id}-{os.urandom(4).hex()}")
         record = {**record, "session": os.urandom(8).hex(), "clone": ""}
         run: ActiveRun | None = None
         try:
@@ -260,11 +260,6 @@ class ActiveRun(RunLog):
         self._finish_facts()
         self._close(finalizing=False)
 
-    @property
-    def detached(self) -> bool:
-        """Whether the run stays open without a process (``ledgit record --start`` began it)."""
-        return bool(self._start_record.get("detached"))
-
     def end_detached(self, status: str = "FINISHED", end_time: int | None = None) -> str | None:
         """End a detached run that this process joined, and turn it into a commit."""
         self._creator = True
@@ -320,8 +315,8 @@ class ActiveRun(RunLog):
             if now - self._beaten > _BEAT_EVERY:
                 self._beaten = now
                 beat(self.directory)
-        except OSError as error:
-            text = f"the journal could not be written: {error.strerror}; trying again"
+        except Exception as error:  # one that got out would end the syncing of all runs
+            text = f"the journal could not be written: {getattr(error, 'strerror', None) or error}; trying again"
             if text not in self.problems:
                 self.problems.append(text)
 

@@ -18,7 +18,7 @@ import threading
 import time
 from typing import TYPE_CHECKING
 
-from ledgit.errors import LedgitError, NotFound, RecordError
+from ledgit.errors import NotFound, RecordError
 from ledgit.store import syncer
 from ledgit.store.chain import read_commit, run_ref, sessions
 from ledgit.store.packs import note_pack
@@ -58,7 +58,7 @@ class _Settler:
             with self.listing:
                 items, self.waiting = self.waiting, []
             for item in items:
-                with contextlib.suppress(OSError, LedgitError):
+                with contextlib.suppress(Exception):  # one that got out would end the sync thread
                     _settle(item)
             with self.listing:
                 if not self.waiting:
@@ -70,7 +70,9 @@ _settler = _Settler()
 
 def hand_over(repo: Repo, folder: Folder, run_id: str, session: str, pack: Pack) -> None:
     """Take over the journal of a run whose commit is visible but not durable yet."""
-    directory = os.path.join(folder.make(folder.settling), f"{run_id}-{session}")
+    # The name says which pack it is, for whoever finds it after this process died.
+    name = os.path.basename(pack.path).removeprefix("pack-")
+    directory = os.path.join(folder.make(folder.settling), f"{run_id}-{session}-{name}")
     os.rename(folder.active_dir(run_id), directory)
     with _settler.listing:
         _settler.waiting.append(_Unsettled(repo, folder, directory, pack, run_ref(run_id)))
@@ -87,7 +89,7 @@ def _settle(item: _Unsettled) -> None:
     sync_ref(item.repo, item.ref)
     if not item.pack.stands():
         # Repacked by Git, then the commit is whole elsewhere; or else the journal is the truth.
-        run_id, _, session = os.path.basename(item.directory).rpartition("-")
+        run_id, session, _ = _parse(os.path.basename(item.directory))
         if not _is_whole(item.repo, run_id, session):
             os.rename(item.directory, item.folder.active_dir(run_id))
             return
@@ -120,7 +122,7 @@ def settle_leftovers(repo: Repo, folder: Folder, older_than: float = _LEFT) -> l
     synced = False
     for name in names:
         directory = os.path.join(folder.settling, name)
-        run_id, _, session = name.rpartition("-")
+        run_id, session, pack = _parse(name)
         try:
             if time.time() - os.stat(directory).st_ctime < older_than:
                 continue
@@ -131,11 +133,20 @@ def settle_leftovers(repo: Repo, folder: Folder, older_than: float = _LEFT) -> l
                 os.sync()  # which files its commit is in is not known any more
                 synced = True
             folder.discard(directory)
+            if pack:
+                note_pack(repo, folder, f"pack-{pack}")
             continue
         with contextlib.suppress(OSError):
             os.rename(directory, folder.active_dir(run_id))
             torn.append(run_id)
     return torn
+
+
+def _parse(name: str) -> tuple[str, str, str]:
+    """Return run id, session and pack of a journal that waits."""
+    run_id, _, rest = name.partition("-")
+    session, _, pack = rest.partition("-")
+    return run_id, session, pack
 
 
 def _is_whole(repo: Repo, run_id: str, session: str) -> bool:
