@@ -173,6 +173,12 @@ class ArtifactNotFound(NotFound):
     kind = "artifact"
 
 
+class CodeNotFound(NotFound):
+    """The code of the run has no such file or folder."""
+
+    kind = "file of the run's code"
+
+
 class Ambiguous(LedgitError):
     """Several runs match; *candidates* are one line each."""
 
@@ -244,7 +250,7 @@ class WorkTreeChanged(Conflict):
     def __str__(self) -> str:
         shown = "\n  ".join(self.paths[:10])
         more = f"\n  … and {len(self.paths) - 10} more" if len(self.paths) > 10 else ""
-        return f"these files have changes that would be overwritten; commit or stash them first:\n  {shown}{more}"
+        return f"these files have changes that would be overwritten; commit or stash them first, or use --force:\n  {shown}{more}"
 
 
 class RepositoryError(LedgitError):

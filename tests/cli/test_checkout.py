@@ -61,7 +61,7 @@ def test_apply_limits_itself_to_paths_as_seen_from_here(
 @pytest.mark.parametrize(
     ("path", "code", "said"),
     [
-        ("missing.py", 3, "no artifact matches"),
+        ("missing.py", 3, "no file of the run's code matches 'missing.py'"),
         ("../../x", 2, "outside of the repository"),
         (".ledgit/run", 2, "never goes into"),
     ],
@@ -144,3 +144,18 @@ def test_an_active_run_has_no_code_to_use_yet(cli: Cli, record: Record) -> None:
 
     assert "when it has ended" in cli("apply", run_id, code=4).err
     assert "when it has ended" in cli("branch", run_id, code=4).err
+
+
+@pytest.mark.parametrize("command", ["apply", "branch"])
+def test_a_run_imported_without_its_code_says_so(
+    command: str, cli: Cli, dirty_run: Path, tmp_path: Path, git: Git, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """An empty branch, or "nothing to do", would be taken for the truth."""
+    cli("export", "owl", str(tmp_path / "out"))
+    other = tmp_path / "other"
+    git(tmp_path, "init", "-q", str(other))
+    monkeypatch.chdir(other)
+    cli("import", str(tmp_path / "out"))
+
+    assert "run owl holds no files of code" in cli(command, "owl", code=4).err
+    assert git(other, "branch", "--list") == ""

@@ -111,7 +111,7 @@ def complete(action: argparse.Action, kind: str) -> None:
 
 def add_run(parser: argparse.ArgumentParser, *, nargs: str | None = None, dest: str = "ref") -> None:
     """Add the positional argument that names a run, or several with *nargs*."""
-    what = "name, id or its first digits, or a Git revision"
+    what = "name, id or its first digits (4 or more), or a Git revision"
     many = nargs in ("+", "*")
     action = parser.add_argument(
         dest, metavar="RUN", nargs=nargs, help=f"runs: {what} of each" if many else f"run: {what}"

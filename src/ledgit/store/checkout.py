@@ -7,7 +7,7 @@ import time
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from ledgit.errors import ArtifactNotFound, GitFailed, RunStateError, UsageError, WorkTreeChanged
+from ledgit.errors import CodeNotFound, GitFailed, RunStateError, UsageError, WorkTreeChanged
 from ledgit.store.chain import RUN_FOLDER
 
 if TYPE_CHECKING:
@@ -24,6 +24,7 @@ __all__ = [
     "code_patch",
     "has_tree",
     "make_branch",
+    "needs_code",
     "needs_commit",
     "parent_commit",
     "write_params",
@@ -264,11 +265,32 @@ def needs_commit(run_id: str, commit: str | None) -> str:
     return commit
 
 
+def needs_code(repo: Repo, name: str, commit: str) -> str:
+    """Return *commit* if its tree holds the code of the run *name* and not only what that logged.
+
+    Raises:
+        RunStateError: The run was imported without its code, or recorded without.
+    """
+    from ledgit.git import Objects
+
+    objects = Objects(repo)
+    tops = [entry.name for entry in objects.tree(objects.commit(commit).tree)]
+    if tops not in ([], [os.path.dirname(RUN_FOLDER)]):
+        return commit
+    inner = objects.find(commit, os.path.dirname(RUN_FOLDER))
+    if inner is not None and len(objects.tree(inner.oid)) > 1:
+        return commit
+    raise RunStateError(
+        f"run {name} holds no files of code: there were none, or they were left out "
+        "(by 'ledgit.snapshot = none', or because it was imported from another repository)"
+    )
+
+
 def check_paths(repo: Repo, commit: str, paths: Sequence[str]) -> list[str]:
     """Return *paths* (relative to the current folder) as paths from the top of the tree.
 
     Raises:
-        ArtifactNotFound: The run's tree has no such file or folder.
+        CodeNotFound: The run's tree has no such file or folder.
         UsageError: A path leaves the work tree, or names the run's own files.
     """
     from ledgit.git import try_git
@@ -283,6 +305,6 @@ def check_paths(repo: Repo, commit: str, paths: Sequence[str]) -> list[str]:
         if (top + "/").startswith(RUN_FOLDER + "/"):
             raise UsageError(f"{RUN_FOLDER} holds what the run logged and never goes into the work tree")
         if try_git(repo, "cat-file", "-e", f"{commit}:{top}")[0] != 0:
-            raise ArtifactNotFound(path)
+            raise CodeNotFound(path)
         found.append(top.replace(os.sep, "/"))
     return found

@@ -10,7 +10,8 @@ from ledgit.errors import UsageError
 
 HELP = """\
 Put a run's code, or its params, into the work tree. Files with uncommitted changes are never overwritten:
-the command stops and lists them. HEAD and the index stay as they are, so 'git diff' shows what came.
+the command stops and lists them. Committed files that the run did not have are deleted, unless PATHs are
+given. HEAD and the index stay as they are, so 'git diff' shows what came.
 """
 EPILOG = """
 ledgit apply calm-owl                   all files as they were
@@ -45,9 +46,9 @@ def run(args: argparse.Namespace) -> int:
         what = f"params in {path}"
     else:
         from ledgit.git import apply_tree
-        from ledgit.store.checkout import check_paths, needs_commit
+        from ledgit.store.checkout import check_paths, needs_code, needs_commit
 
-        commit = needs_commit(found.id, found.commit)
+        commit = needs_code(repository.repo, found.name, needs_commit(found.id, found.commit))
         paths = check_paths(repository.repo, commit, args.paths) if args.paths else None
         done = apply_tree(repository.repo, commit, paths, force=args.force)
         written, deleted, left = list(done.written), list(done.deleted), list(done.submodules)

@@ -29,11 +29,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Make the branch."""
-    from ledgit.store.checkout import make_branch, needs_commit
+    from ledgit.store.checkout import make_branch, needs_code, needs_commit
 
     repository = context.repository(writing=True)
     found = repository.run(args.ref)
-    head = needs_commit(found.id, found.head)
+    head = needs_code(repository.repo, found.name, needs_commit(found.id, found.head))
     name = args.name or found.name
     below = None
     if args.with_run:
