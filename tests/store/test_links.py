@@ -6,7 +6,7 @@ import os
 import subprocess
 import sys
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -91,7 +91,7 @@ def run(name: str, repo: Path | None = None, *, wait: bool = False) -> str:
 
 
 def names(branch: str) -> set[str]:
-    return {found.name for found in open_repository().runs.on_branch(branch)}
+    return {found.name for found in open_repository().runs.branch(branch)}
 
 
 def by(run_id: str, rev: str = "HEAD") -> tuple[str, str] | None:
@@ -180,9 +180,7 @@ def test_after_a_squash_merge_on_the_host_the_last_runs_belong_to_main(
     assert {"middle", "last"} == names("feature"), "the name of the branch is remembered"
 
 
-def test_uncommitted_changes_belong_to_the_squash_merge_that_brought_them(
-    project: Path, host: Path, git: Git
-) -> None:
+def test_uncommitted_changes_belong_to_the_squash_merge_that_brought_them(project: Path, host: Path, git: Git) -> None:
     commit(project, git, "one", src__model=with_line(5, "five"))
     write(project, src__model=with_line(5, "fünf"))
     run_id = run("dirty")
@@ -224,12 +222,14 @@ def test_a_run_of_a_branch_that_was_thrown_away_belongs_nowhere(project: Path, g
 @pytest.mark.parametrize("where", ["file", "list", "git", "git, twice"])
 def test_while_the_declared_code_is_the_same_words_may_change(project: Path, git: Git, where: str) -> None:
     if where == "git":
-        git(project, "config", "ledgit.codePath", "src, conf")
+        git(project, "config", "ledgit.codePath", "src, conf,")
     elif where == "git, twice":
         git(project, "config", "--add", "ledgit.codePath", "src/")
         git(project, "config", "--add", "ledgit.codePath", "./conf")
     else:
-        write(project, **{".ledgit/config.yaml": "code_paths: [src, conf]\n" if where == "list" else "code_paths: src\n"})
+        write(
+            project, **{".ledgit/config.yaml": "code_paths: [src, conf]\n" if where == "list" else "code_paths: src\n"}
+        )
     commit(project, git, "one", src__model="new\n", conf__a="1", readme="1\n")
     run_id = run("r")
     commit(project, git, "two", readme="2\n")
@@ -255,10 +255,8 @@ def test_a_run_whose_declared_code_changed_does_not_belong(project: Path, git: G
     assert by(run_id) is None
 
 
-@pytest.mark.parametrize("value", ["../elsewhere", "/etc", "a/../../b", ".git/hooks", ",", "a\tb"])
-def test_a_code_path_outside_is_said_and_the_code_is_recorded_all_the_same(
-    project: Path, git: Git, value: str
-) -> None:
+@pytest.mark.parametrize("value", ["../elsewhere", "/etc", "a/../../b", ".git/hooks", "a\tb"])
+def test_a_code_path_outside_is_said_and_the_code_is_recorded_all_the_same(project: Path, git: Git, value: str) -> None:
     git(project, "config", "ledgit.codePath", value)
     opened = open_repository()
     active = opened.start_run(RunStart(name="r"))
@@ -393,7 +391,7 @@ def test_a_running_run_is_listed_with_what_it_knows(project: Path, git: Git) -> 
 
 
 @pytest.fixture
-def looked(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[int]]:
+def looked(monkeypatch: pytest.MonkeyPatch) -> list[int]:
     """How many codes were looked at, call by call."""
     calls: list[int] = []
 
@@ -404,7 +402,7 @@ def looked(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[int]]:
             return super().links(wanted)
 
     monkeypatch.setattr(index_links_module, "Branch", Counting)
-    yield calls
+    return calls
 
 
 def test_answers_are_kept_until_the_branch_moves(project: Path, git: Git, looked: list[int]) -> None:
@@ -493,7 +491,9 @@ def test_show_says_where_the_code_is_now(project: Path, git: Git) -> None:
     git(project, "commit", "-q", "--amend", "-m", "other words")
     head = git(project, "rev-parse", "HEAD")
 
-    assert f"belongs to  {head[:12]} of the current branch, which has the same files (by tree)" in ledgit("show", run_id)
+    assert f"belongs to  {head[:12]} of the current branch, which has the same files (by tree)" in ledgit(
+        "show", run_id
+    )
     assert "belongs to  no commit of main" in ledgit("show", run_id, "--branch", "main")
     assert f'"link": {{\n    "commit": "{head}",\n    "by": "tree"\n  }}' in ledgit("show", run_id, "--json")
 

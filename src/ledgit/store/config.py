@@ -60,11 +60,14 @@ def code_paths(repo: Repo) -> tuple[str, ...]:
     found: dict[str, None] = {}
     for name, values in (
         (f"code_paths in {CONFIG}", [listed] if isinstance(listed, str) else listed or []),
-        ("ledgit.codePath", [path for value in repo.config().get_all("ledgit.codePath") for path in value.split(",")]),
+        (
+            "ledgit.codePath",
+            [path.strip() for value in repo.config().get_all("ledgit.codePath") for path in value.split(",")],
+        ),
     ):
         if not isinstance(values, list):
             raise ConfigError(name, str(values), "a list of paths")
-        for value in values:
+        for value in filter(None, values):
             path = _normal(str(value))
             if path is None:
                 raise ConfigError(name, str(value), "a path below the top of the repository")
