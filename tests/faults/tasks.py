@@ -299,3 +299,12 @@ def say_about_experiments(say: Say, who: int, count: int) -> None:
                 break
             except RefMoved:
                 say("once more")
+
+
+def finish_and_die(say: Say) -> None:
+    """End a run and be killed before its commit has settled."""
+    run = open_run()
+    run.log_metric("loss", 1.0)
+    run.finish()
+    say(run.id)
+    os.kill(os.getpid(), signal.SIGKILL)

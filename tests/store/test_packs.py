@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 from tests.conftest import GitFunction
-from tests.faults.kit import Forks, check_objects, recover_all, run_refs
+from tests.faults.kit import Died, Forks, check_objects, leftovers, recover_all, run_refs
 from tests.faults.test_gc import looping
 
 from ledgit.git import Repo
@@ -64,4 +64,19 @@ def test_a_stopped_process_that_merges_holds_up_no_run(repo: Path) -> None:
 
     assert 10 > len(packs(repo))
     assert 17 == len(run_refs(repo))
+    check_objects(repo)
+
+
+def test_the_packs_of_processes_that_were_killed_after_their_runs_are_merged_too(repo: Path, forks: Forks) -> None:
+    """Their runs are finished; what they had no time for is done by the next command."""
+    for _ in range(40):
+        with pytest.raises(Died):
+            forks.run("finish_and_die")
+    assert 40 == len(run_refs(repo)) == len(packs(repo))
+
+    recover_all(repo)
+
+    assert 40 == len(run_refs(repo))
+    assert 12 > len(packs(repo))
+    assert [] == leftovers(repo)
     check_objects(repo)
