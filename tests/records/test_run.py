@@ -17,11 +17,12 @@ RUN = "0123456789abcdef0123456789abcdef"
 times = st.integers(-62_135_596_800_000, 253_402_300_799_999)
 words = st.text(st.characters(exclude_categories=["Cs"]), max_size=12)
 maybe = st.none() | words.filter(bool)
+oids = st.none() | st.text("0123456789abcdef", min_size=40, max_size=40)
 
 codes = st.builds(
     CodeInfo,
-    commit=maybe,
-    tree=maybe,
+    commit=oids,
+    tree=oids,
     branch=maybe,
     upstream=maybe,
     dirty=st.booleans(),
@@ -107,7 +108,10 @@ def test_what_a_person_edited_is_read() -> None:
         (f"id: {RUN}\nstart: yesterday\n", "no date"), (f"id: {RUN}\ncommand: ls\n", "list of texts"),
         (f"id: {RUN}\ncommand: [1]\n", "list of texts"), (f"id: {RUN}\ncode: [1]\n", "a mapping"),
         (f"id: {RUN}\ndeleted: 1\n", "true or false"), (f"id: {RUN}\ncode:\n  left_out: [x]\n", "not a mapping"),
-        (f"id: {RUN}\ncode:\n  subtrees: {{a: 1}}\n", "expected text"), (f"id: {RUN}\nschema: one\n", "an integer"),
+        (f"id: {RUN}\ncode:\n  subtrees: {{a: 1}}\n", "expected text"),
+        (f"id: {RUN}\ncode:\n  commit: --output=x\n", "no object id"),
+        (f"id: {RUN}\ncode:\n  tree: HEAD\n", "no object id"),
+        (f"id: {RUN}\nschema: one\n", "an integer"),
         (f"id: {RUN}\nname: [x]\n", "expected text"), (f"id: {RUN}\nname: true\n", "expected text"),
     ],
 )  # fmt: skip

@@ -158,6 +158,11 @@ class Objects:
         """Whether the object is here."""
         return self._read(oid) is not None
 
+    def kind(self, oid: str) -> str | None:
+        """Return what the object *oid* is (commit, tree, blob, tag), None if it isn't here."""
+        found = self._read(oid)
+        return None if found is None else found[0]
+
     def commit(self, oid: str, *, fetch: bool = False) -> Commit:
         """Return the commit *oid*; an annotated tag is followed.
 
@@ -204,6 +209,10 @@ class Objects:
         """Return every file below *prefix* in a commit or tree: path relative to it → content.
 
         Submodules have no content and are left out; of a symbolic link the target is the content.
+
+        Raises:
+            NotFound: Something in it is not here.
+            RecordError: A tree is damaged, or a path in it would lead out of its folder.
         """
         top = self.find(commit, prefix)
         found: dict[str, bytes] = {}
@@ -215,6 +224,8 @@ class Objects:
         if depth > _MAX_DEPTH:
             raise RecordError(tree, f"is a tree more than {_MAX_DEPTH} folders deep")
         for entry in self.tree(tree):
+            if entry.name in ("", ".", "..") or "/" in entry.name:
+                raise RecordError(tree, f"has an entry called {entry.name!r}")  # Git takes such trees from remotes
             if entry.mode == TREE:
                 self._collect(entry.oid, f"{below}{entry.name}/", found, depth + 1)
             elif entry.mode != GITLINK:

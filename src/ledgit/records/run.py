@@ -161,6 +161,14 @@ def encode_run(info: RunInfo) -> bytes:
     return dump_document(_filled(document))
 
 
+def _oid(code: Fields, key: str, where: str) -> str | None:
+    """Return an object id: one that is none would reach git as an argument, or end a commit's header."""
+    oid = code.optional_text(key)
+    if oid is not None and not is_commit_id(oid):
+        raise RecordError(where, f"the code's {key} {oid[:40]!r} is no object id")
+    return oid
+
+
 def _filled(values: Mapping[str, Any]) -> dict[str, Any]:
     return {key: value for key, value in values.items() if value or type(value) is int}
 
@@ -202,8 +210,8 @@ def decode_run(data: bytes, where: str = "run.yaml") -> RunInfo:
         reduced=top.flag("reduced"),
         schema=schema,
         code=CodeInfo(
-            commit=code.optional_text("commit"),
-            tree=code.optional_text("tree"),
+            commit=_oid(code, "commit", where),
+            tree=_oid(code, "tree", where),
             branch=code.optional_text("branch"),
             upstream=code.optional_text("upstream"),
             dirty=code.flag("dirty"),

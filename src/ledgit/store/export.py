@@ -31,6 +31,7 @@ from ledgit.records.artifacts import DVC, GIT, ArtifactRecord, dvc_pointer
 from ledgit.records.entry import encode_entry
 from ledgit.records.names import path_problem
 from ledgit.records.record import RunRecord, decode_record, make_entry, run_files
+from ledgit.records.run import is_commit_id
 from ledgit.store.chain import RUN_FOLDER, read_commit, run_ref
 
 if TYPE_CHECKING:
@@ -335,12 +336,12 @@ def _store(repo: Repo, folder: Folder, run: _Read) -> str:
     entry = encode_entry(make_entry(record, []))
     subtree = build(fresh, {**run_files(record, entry, reduced=record.info.reduced), **contents})
     code = record.info.code
-    root = code.tree if code.tree and objects.exists(code.tree) else None
+    root = code.tree if _is_here(objects, code.tree, "tree") else None
     tree = graft(objects, fresh, root, RUN_FOLDER, subtree)
     author = run.about.get("author")
     name, email = (author.get("name"), author.get("email")) if isinstance(author, dict) else ("", "")
     who = (str(name or record.info.user or "ledgit"), str(email or ""), record.info.start // 1000, "+0000")
-    parents = [code.commit] if code.commit and objects.exists(code.commit) else []
+    parents = [code.commit] if code.commit and _is_here(objects, code.commit, "commit") else []
     message = run.about.get("message")
     if not isinstance(message, str) or f"Ledgit-Run: {record.info.id}" not in message.splitlines():
         message = f"run: {record.info.name} ({record.info.experiment})\n\nLedgit-Run: {record.info.id}\n"
@@ -351,6 +352,11 @@ def _store(repo: Repo, folder: Folder, run: _Read) -> str:
     finally:
         pack.release()
     return commit
+
+
+def _is_here(objects: Objects, oid: str | None, kind: str) -> bool:
+    """Whether the id from a file that nobody checked names an object of this kind here."""
+    return is_commit_id(oid) and len(oid) == 40 and objects.kind(oid) == kind
 
 
 def _contents(folder: Folder, run: _Read, record: RunRecord) -> dict[str, bytes]:
