@@ -313,3 +313,45 @@ def test_what_a_thread_logs_while_the_run_ends_is_in_the_run_or_refused(opened: 
         thread.join()
 
         assert kept == [step for step, _ in points(read_run(repo, run.id), "m")]
+
+
+def test_a_run_killed_at_its_start_whose_code_is_gone_is_no_broken_commit(
+    opened: Repo, repo: Path, git: GitFunction, forks: Forks
+) -> None:
+    """It was killed before its code had a ref; then the commit was amended and pruned."""
+    with pytest.raises(Died):
+        forks.run("leave", RUN)
+    git(repo, "update-ref", "-d", f"refs/ledgit/active/{RUN}")
+    gone = git(repo, "rev-parse", "HEAD")
+    git(repo, "commit", "-q", "--amend", "-m", "another")
+    git(repo, "reflog", "expire", "--expire=now", "--all")
+    git(repo, "gc", "-q", "--prune=now")
+
+    head = recover_all(repo).commits[RUN]
+
+    check_objects(repo)
+    assert "" == git(repo, "log", "-1", "--format=%P", head)
+    said = git(repo, "log", "-1", "--format=%B", head)
+    assert f"Problem: the commit that was checked out, {gone[:12]}, is gone" in said
+    code = read_run(repo, RUN).record.info.code
+    assert code is not None
+    assert gone == code.commit
+
+
+def test_a_file_that_a_power_cut_took_or_cut_short_is_named_in_the_run(
+    opened: Repo, repo: Path, git: GitFunction
+) -> None:
+    run = ActiveRun.create(opened, RunStart(snapshot=False))
+    for name in ("whole", "short", "lost"):
+        run.add_artifact_bytes(name, b"1234")
+    with run.open_artifact("growing") as file:
+        file.write(b"1")
+    staged = {name: Path(place) for name, place in run.artifact_files().items()}
+    staged["short"].write_bytes(b"12")
+    staged["lost"].unlink()
+
+    commit = run.finish()
+
+    said = [line for line in git(repo, "log", "-1", "--format=%B", str(commit)).splitlines() if "Problem" in line]
+    assert ["Problem: artifact lost is lost", "Problem: of artifact short only 2 of 4 bytes are left"] == said
+    assert ["growing", "short", "whole"] == [item.path for item in read_run(repo, run.id).record.artifacts]

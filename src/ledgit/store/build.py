@@ -16,7 +16,7 @@ from ledgit.records.run import CodeInfo, RunInfo
 from ledgit.records.scalars import Scalar, from_json
 from ledgit.store.journal import JournalState
 
-__all__ = ["Built", "build_record", "message", "staged_files"]
+__all__ = ["Built", "build_record", "lost_files", "message", "staged_files"]
 
 
 class Built:
@@ -183,6 +183,21 @@ def _environment(event: dict[str, Any] | None) -> Environment | None:
 def staged_files(state: JournalState, directory: str) -> dict[str, str]:
     """Return artifact path → staged file; the last one logged under a path wins."""
     return {item["path"]: os.path.join(directory, item["file"]) for kind, item in state.events if kind == "file"}
+
+
+def lost_files(state: JournalState, staged: dict[str, str]) -> list[str]:
+    """Say which of the *staged* files a power cut took or cut short."""
+    sizes = {item["path"]: int(item["size"]) for kind, item in state.events if kind == "file"}
+    lost = []
+    for path, source in sorted(staged.items()):
+        try:
+            size = os.path.getsize(source)
+        except FileNotFoundError:
+            lost.append(f"artifact {path} is lost")
+            continue
+        if size < sizes[path]:  # -1: it was still being written
+            lost.append(f"of artifact {path} only {size} of {sizes[path]} bytes are left")
+    return lost
 
 
 def message(built: Built, *, resumed: bool) -> str:

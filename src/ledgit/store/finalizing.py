@@ -24,7 +24,7 @@ from ledgit.records.artifacts import DVC, GIT, ArtifactRecord, dvc_pointer
 from ledgit.records.entry import encode_entry
 from ledgit.records.names import stored_paths
 from ledgit.records.record import make_entry, run_files
-from ledgit.store.build import Built, build_record, message, staged_files
+from ledgit.store.build import Built, build_record, lost_files, message, staged_files
 from ledgit.store.chain import RUN_FOLDER, Head, active_ref, read_commit, run_ref, sessions
 from ledgit.store.journal import JournalState, read_parts
 from ledgit.store.lock import RunLock
@@ -154,6 +154,7 @@ def _make_commit(folder: Folder, objects: Objects, state: JournalState, base: He
     fresh = ObjectSet()
     staged = staged_files(state, folder.active_dir(record.info.id))
     contents = _artifacts(folder, built, staged, base)
+    built.problems += lost_files(state, staged)
     past = [*base.entry.past, base.head] if base else []
     columns: tuple[str, ...] = ()
     entry = encode_entry(make_entry(record, past), columns)
@@ -164,7 +165,7 @@ def _make_commit(folder: Folder, objects: Objects, state: JournalState, base: He
     info = record.info
     made = info.start if base is None else (info.end or info.start)
     who = (built.user or "ledgit", built.email, made // 1000, "+0000")
-    parents = [base.head] if base else ([built.code_commit] if built.code_commit else [])
+    parents = [base.head] if base else _code_parents(objects, built)
     oid = fresh.commit(tree, parents, who, who, message(built, resumed=base is not None))
     return oid, fresh
 
@@ -172,9 +173,20 @@ def _make_commit(folder: Folder, objects: Objects, state: JournalState, base: He
 def _root_tree(objects: Objects, built: Built, base: Head | None) -> str | None:
     if base is not None:
         return objects.commit(base.head).tree
-    if built.tree and objects.exists(built.tree):
-        return built.tree
-    return None
+    if built.tree and objects.kind(built.tree) != "tree":
+        built.problems.append(f"the code, tree {built.tree[:12]}, is gone from the repository")
+        return None
+    return built.tree
+
+
+def _code_parents(objects: Objects, built: Built) -> list[str]:
+    """Return the code commit, unless it is gone: nothing kept it for a run that was killed at its very start."""
+    if not built.code_commit:
+        return []
+    if objects.kind(built.code_commit) != "commit":
+        built.problems.append(f"the commit that was checked out, {built.code_commit[:12]}, is gone from the repository")
+        return []
+    return [built.code_commit]
 
 
 def _subtree(fresh: ObjectSet, files: dict[str, bytes]) -> str:
