@@ -71,7 +71,7 @@ class RunSet:
         return self._with(view=which)
 
     def branch(self, name: str) -> RunSet:
-        """Keep the runs whose code is reachable from the branch *name*."""
+        """Keep the runs whose code belongs to the branch *name*, also after a rebase or a squash merge."""
         return self._with(branch=name)
 
     def since(self, ms: int) -> RunSet:

@@ -31,8 +31,8 @@ class Query:
         experiments: Names of experiments; ``None`` for any, an empty tuple for none.
         view: ``"active"``, ``"deleted"`` or ``"all"``; a run counts as deleted also while its
             experiment is.
-        branch: Runs whose code commit can be reached from this branch, or that were started
-            on a branch of this name.
+        branch: Runs whose code belongs to this branch, by its commit or, after that was replaced, by
+            tree, declared code paths or patch-id; and those that were started on a branch of this name.
         since: Runs started at this time or later, milliseconds since the epoch.
         user: Runs of this user, exactly.
         ids: Run ids; ``None`` for any.

@@ -205,7 +205,7 @@ class Plan:
         self.db.execute(f"CREATE TEMP TABLE IF NOT EXISTS {name} (n INTEGER PRIMARY KEY)")
         self.db.execute(f"DELETE FROM temp.{name}")
         codes = self.codes[0 if table is self.index.runs else 1]
-        self.db.executemany(f"INSERT INTO temp.{name} VALUES (?)", [(number,) for number in codes])
+        self.db.executemany(f"INSERT INTO temp.{name} VALUES (?)", [(number,) for number in sorted(codes)])
         return name
 
 
