@@ -87,7 +87,7 @@ def test_cells_are_harmless_and_short() -> None:
         now=10,
     )
 
-    assert shown == ["aaaaaaaa", "\\x1b[31mred", "0.33333", "", "a\\nb", "1.5 s"]
+    assert shown == ["aaaaaaaa", "\\x1b[31mred", "0.33333", "None", "a\\nb", "1.5 s"]
 
 
 def test_a_running_run_shows_how_long_it_runs_already() -> None:

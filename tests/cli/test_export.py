@@ -54,7 +54,7 @@ def exported(repo: Path, record: Record, cli: Cli, tmp_path: Path) -> Path:
 
 
 def fields(run: dict[str, Any]) -> dict[str, Any]:
-    return {key: run[key] for key in run if key not in ("commit", "head", "heads")}
+    return {key: run[key] for key in run if key not in ("commit", "head", "heads", "link")}
 
 
 def test_an_export_is_plain_files(exported: Path) -> None:

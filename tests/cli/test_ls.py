@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import csv
 import io
+import subprocess
+import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -169,3 +171,22 @@ def test_a_filter_that_does_not_parse_points_at_the_place(cli: Cli, record: Reco
 def test_a_wrong_limit_or_time_is_usage(cli: Cli) -> None:
     assert "expected 0 (all) or more" in cli("ls", "-n", "-1", code=2).err
     assert "expected a span such as" in cli("ls", "--since", "soon", code=2).err
+
+
+def test_a_param_that_is_none_is_told_from_one_that_is_missing(cli: Cli, repo: Path) -> None:
+    for params in ({"depth": None}, {"other": 1}):
+        code = f"import ledgit\nledgit.log_params({params!r})"
+        subprocess.run([sys.executable, "-c", code], cwd=repo, check=True)
+    rows = [line.split() for line in cli("ls", "-c", "depth").out.splitlines()]
+    first, second = (run["id"] for run in cli("ls", "--json").json)
+
+    assert [["depth"], [], ["None"]] == rows
+    assert "  depth  –  →  None" in [" ".join(line.split(" ")) for line in cli("diff", first, second).out.splitlines()]
+
+
+def test_a_long_text_is_cut_in_a_table_and_whole_elsewhere(cli: Cli, record: Record) -> None:
+    record("-p", "text=" + "x" * 500, "-m", "loss=1")
+    record("-p", "text=short", "-m", "loss=2")
+
+    assert max(len(line) for line in cli("ls").out.splitlines()) < 200
+    assert "x" * 500 in cli("ls", "--csv").out

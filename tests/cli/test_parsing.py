@@ -136,7 +136,7 @@ def test_what_follows_two_dashes_is_no_option() -> None:
     ]  # fmt: skip
 
 
-@pytest.mark.parametrize("words", [["show", "a", "b"], ["rev"], ["diff"], ["ls", "--limit", "x"], ["export"], ["tag"]])
+@pytest.mark.parametrize("words", [["show", "a", "b"], ["rev"], ["ls", "--limit", "x"], ["export"], ["tag"]])
 def test_too_many_or_too_few_arguments_are_usage(words: list[str]) -> None:
     with pytest.raises(UsageError, match=f"see 'ledgit {words[0]} --help'"):
         parsing.build(words[0]).read(words[1:])

@@ -134,3 +134,18 @@ def test_a_run_kept_open_below_another_is_nested(process: Cli) -> None:
 
     assert runs["inner"]["parent_run"] == runs["outer"]["id"]
     assert runs["inner"]["status"] == "FINISHED"
+
+
+def test_nothing_to_record_makes_no_edit(cli: Cli, record: Record) -> None:
+    """A variable that was empty in a script is a mistake."""
+    run_id = record("-m", "loss=1")
+
+    assert "nothing to add" in cli("record", "--run", run_id, code=2).err
+    assert len(cli("log", run_id, "--json").json) == 1
+
+
+def test_a_param_that_cannot_change_leaves_no_edit_in_a_finished_run(cli: Cli, record: Record) -> None:
+    run_id = record("-p", "lr=0.1")
+
+    assert "param 'lr' is already '0.1'" in cli("record", "--run", run_id, "-p", "lr=9", code=4).err
+    assert len(cli("log", run_id, "--json").json) == 1

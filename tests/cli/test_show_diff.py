@@ -188,3 +188,39 @@ def test_artifacts_are_compared_by_content(cli: Cli, record: Record, repo: Path)
     record("--name", "b", "data.csv", "train.py")
 
     assert [line[0] for line in section(cli("diff", "a", "b").out, "artifacts")] == ["data.csv"]
+
+
+NESTED = """
+import ledgit
+with ledgit.start_run(run_name="search"):
+    for number in range(3):
+        with ledgit.start_run(run_name=f"trial-{number}", nested=True):
+            ledgit.log_metric("loss", number)
+"""
+
+
+def test_show_names_the_run_around_it_and_those_inside(cli: Cli, repo: Path) -> None:
+    """Nested runs are found from either end."""
+    subprocess.run([sys.executable, "-c", NESTED], cwd=repo, check=True)
+
+    assert "  holds       trial-0, trial-1, trial-2" in cli("show", "search").out.splitlines()
+    assert any(line.startswith("  nested in   search ") for line in cli("show", "trial-2").out.splitlines())
+
+
+def test_a_run_whose_code_could_not_be_recorded_says_so_ever_after(
+    cli: Cli, record: Record, repo: Path, git: Git
+) -> None:
+    """It was said once, while the run was logged; who looks at it later must see it too."""
+    git(repo, "config", "ledgit.snapshot", "sometimes")
+    run_id = record("-m", "loss=1")
+
+    assert "  code        not recorded ('ledgit log' says why)" in cli("show", run_id).out.splitlines()
+    assert "Problem: the code could not be recorded: " in cli("log", run_id).out
+
+
+def test_diff_without_words_compares_the_newest_run(cli: Cli, record: Record) -> None:
+    assert "no runs yet" in cli("diff", code=3).err
+    record("--name", "owl", "-m", "loss=1")
+    record("--name", "fox", "-m", "loss=2")
+
+    assert cli("diff").out == cli("diff", "fox").out

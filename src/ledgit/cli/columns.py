@@ -21,6 +21,8 @@ KINDS = ("metrics", "params", "tags")
 _RIGHT = ("duration", "metrics")
 # Beyond these a line is too long to be read; `--columns` and the other formats have everything.
 _MOST_METRICS, _MOST_PARAMS = 8, 8
+# One long text must not push the other columns out of sight where a pipe has no width.
+_WIDEST = 60
 
 
 class Chosen:
@@ -189,4 +191,7 @@ def _cell(run: Run, name: str, style: text.Style, now: float) -> str:
         return text.duration(run.end - run.start)
     if name in ("dirty", "deleted"):
         return name if value(run, name) else ""
-    return text.scalar(value(run, name))
+    shown = value(run, name)
+    if shown is None and name.startswith("params.") and name[7:] in run.params:
+        return "None"  # a param that is None is another one than a param that was not logged
+    return text.fit(text.scalar(shown), _WIDEST)

@@ -171,5 +171,5 @@ def _apart(cells: Sequence[Cell]) -> Sequence[Cell]:
 def _cell(cell: Cell, limit: int) -> str:
     if isinstance(cell, Missing):
         return ABSENT
-    shown = text.scalar(cell, 12)
+    shown = "None" if cell is None else text.scalar(cell, 12)
     return shown[:12] if limit == 12 else text.fit(shown, limit)

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from ledgit.cli import context, parsing, render, terminal
 from ledgit.cli.difftext import DiffText
 from ledgit.cli.text import Style, clean
+from ledgit.errors import NotFound
 
 if TYPE_CHECKING:
     from ledgit.repository import Repository, Run
@@ -16,11 +17,12 @@ if TYPE_CHECKING:
 HELP = """\
 Show what differs between runs: params, metrics with their histories, tags, data, artifacts, environment and
 code, committed or not. The first run is the one compared with. With one RUN, that is the newest run of the
-code it was made from, else the run before it in its experiment.
+code it was made from, else the run before it in its experiment; without RUN, the newest run is compared.
 """
 EPILOG = """
+ledgit diff                             the newest run, against what it was made from
 ledgit diff calm-owl brave-fox
-ledgit diff calm-owl                    against what it was made from
+ledgit diff calm-owl                    this one, against the same
 ledgit diff calm-owl brave-fox -p       with the code's changes line by line
 ledgit diff $(ledgit ls -n 4 --json | jq -r '.[].id')
 """
@@ -28,7 +30,7 @@ ledgit diff $(ledgit ls -n 4 --json | jq -r '.[].id')
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the options."""
-    parsing.add_run(parser, nargs="+", dest="refs")
+    parsing.add_run(parser, nargs="*", dest="refs")
     parser.add_argument("--all", action="store_true", help="also what is the same")
     parser.add_argument("-p", "--patch", action="store_true", help="the code's changes line by line")
     parser.add_argument("--exit-code", action="store_true", help="exit with 1 if the runs differ")
@@ -41,7 +43,10 @@ def run(args: argparse.Namespace) -> int:
     from ledgit.compare import diff_runs, view_of
 
     repository = context.repository()
-    runs = [repository.run(ref) for ref in args.refs]
+    runs = [repository.run(ref) for ref in args.refs] or repository.runs.limit(1)[:]
+    if not runs:
+        terminal.note("ledgit: there are no runs yet")
+        return NotFound.exit_code
     why = ""
     if len(runs) == 1:
         other, why = baseline(repository, runs[0])

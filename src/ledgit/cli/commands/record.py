@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING
 from ledgit.cli import context, parsing, terminal
 from ledgit.cli.files import artifact_files
 from ledgit.cli.times import parse_since
-from ledgit.errors import RunNotFound, UsageError
+from ledgit.errors import ParamConflict, RunNotFound, UsageError
 
 if TYPE_CHECKING:
-    from ledgit.repository import Repository
+    from ledgit.repository import Repository, Run
     from ledgit.store import ActiveRun
 
 HELP = """\
@@ -19,7 +19,8 @@ Log params, metrics, tags and files from a shell, and print the run's id.
 
 Without --run a new run is made and finished at once. With --start it stays open for further calls with
 --run, until one with --finish. Below 'ledgit run' everything goes into the run that the command is.
-Numbers and true/false are stored as such, everything else as text.
+Numbers and true/false are stored as such, everything else as text. The code and the environment are recorded
+too; without options they are all there is.
 """
 EPILOG = """
 ledgit record -p lr=0.1 -m accuracy=0.93 -t kind=baseline model.bin
@@ -57,6 +58,8 @@ def run(args: argparse.Namespace) -> int:
     target = args.ref or (None if args.start else context.current_run())
     _check(args, target)
     logged = _Logged(args)
+    if target is not None and not logged and not args.finish:
+        raise UsageError("there is nothing to add to the run; give params (-p), metrics (-m), tags (-t) or files")
     repository = context.repository()
     if target is None:
         active = _create(repository, args)
@@ -102,6 +105,19 @@ class _Logged:
         self.metrics = [(key, value, args.step, when) for key, value in _metrics(args.metric)]
         self.files = artifact_files(args.files, args.to)
 
+    def __bool__(self) -> bool:
+        return bool(self.params or self.tags or self.metrics or self.files)
+
+    def check(self, run: Run) -> None:
+        """Raise what writing into *run* would, so that no edit is made of nothing.
+
+        Raises:
+            ParamConflict: The run has one of the params, with another value.
+        """
+        for key, value in self.params.items():
+            if key in run.params and str(run.params[key]) != str(value):
+                raise ParamConflict(key, str(run.params[key]), str(value))
+
     def write(self, active: ActiveRun) -> None:
         if self.metrics or self.params or self.tags:
             active.log_batch(metrics=self.metrics, params=self.params, tags=self.tags)
@@ -142,6 +158,7 @@ def _continue(repository: Repository, target: str, logged: _Logged, args: argpar
     try:
         active = ActiveRun.join(repository.repo, found.id)
     except RunNotFound:
+        logged.check(found)
         active = ActiveRun.resume(repository.repo, found.id)
         try:
             logged.write(active)

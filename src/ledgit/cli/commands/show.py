@@ -26,7 +26,7 @@ EPILOG = """
 ledgit show                             the newest run
 ledgit show calm-owl
 ledgit show calm-owl --packages         with everything that was installed
-ledgit show calm-owl --branch main      and which commit of main has its code, also after a squash merge
+ledgit show calm-owl --branch main      and where main has its code, squashed or not
 ledgit show calm-owl --json | jq .metrics
 """
 NOTE_TAG = "mlflow.note.content"
