@@ -250,7 +250,10 @@ class WorkTreeChanged(Conflict):
     def __str__(self) -> str:
         shown = "\n  ".join(self.paths[:10])
         more = f"\n  … and {len(self.paths) - 10} more" if len(self.paths) > 10 else ""
-        return f"these files have changes that would be overwritten; commit or stash them first, or use --force:\n  {shown}{more}"
+        return (
+            "these files have changes that would be overwritten; commit or stash them first, or use --force:"
+            f"\n  {shown}{more}"
+        )
 
 
 class RepositoryError(LedgitError):
