@@ -187,3 +187,30 @@ def test_the_environment_names_repository_and_experiment(repo: Path, tmp_path: P
     assert {"from LEDGIT_EXPERIMENT", "from MLFLOW_EXPERIMENT_NAME"} == {
         run.experiment for run in ledgit.open(repo).runs
     }
+
+
+def test_trouble_is_said_once_and_at_the_line_that_logged(script: Script, repo: Path) -> None:
+    """A sweep of many runs says it no more often than one, and never points into Ledgit's own files."""
+    subprocess.run(["git", "config", "ledgit.snapshot", "sometimes"], cwd=repo, check=True)
+    done = script("import ledgit\nfor _ in range(3):\n    with ledgit.start_run():\n        pass\n")
+
+    assert 1 == done.stderr.count("LedgitWarning")
+    assert "script.py:3: LedgitWarning: run " in done.stderr
+
+
+def test_ctrl_c_while_the_last_run_is_ended_shows_no_traceback(script: Script, only_run: OnlyRun) -> None:
+    """People press it twice; the journal has everything."""
+    code = """
+        import ledgit
+        from ledgit.store import ActiveRun
+
+        def interrupted(self, status):
+            raise KeyboardInterrupt
+
+        ActiveRun.finish = interrupted
+        ledgit.log_metric("m", 1)
+    """
+    done = script(code)
+
+    assert "" == done.stderr
+    assert ("KILLED", {"m": 1.0}) == (only_run().status, only_run().metrics)

@@ -51,17 +51,17 @@ class Kernel:
 
 
 def test_a_cell_is_a_run_and_its_source_is_kept(repo: Path, kernel: Kernel) -> None:
-    """``%%ledgit NAME --experiment X``; the cells come as an artifact."""
+    """``%%ledgit --name NAME --experiment X``; the cells come as an artifact."""
     kernel.run("%load_ext ledgit")
     kernel.run("import ledgit\nvalue = 3")
-    kernel.run("%%ledgit 'first try' --experiment demo --tag team=a\nledgit.log_metric('m', value)\nother = 4")
+    kernel.run("%%ledgit --name 'first try' --experiment demo --tag team=a\nledgit.log_metric('m', value)\nother = 4")
     assert "4" in kernel.run("print(other)")
 
     (run,) = ledgit.open(repo).runs
     assert ("first try", "demo", "FINISHED") == (run.name, run.experiment, run.status)
     assert ({"m": 3.0}, {"team": "a"}) == (dict(run.metrics), dict(run.tags))
     cells = run.read_artifact("notebook/cells.py").decode()
-    assert "# %% In [3]\n%%ledgit 'first try'" in cells
+    assert "# %% In [3]\n%%ledgit --name 'first try'" in cells
     assert "log_metric('m', value)" in cells
     assert "value = 3" not in cells
 

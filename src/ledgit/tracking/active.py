@@ -139,9 +139,9 @@ class ActiveRun(Run):
                 # Where it was joined or inherited this only leaves; the store knows who owns it.
                 store.finish(status)
         except session.TROUBLE as error:
-            session.report(error, f"ending run {self.id[:8]}")
+            session.report(error, f"ending run {self.id[:8]}", kind=f"ending: {error}")
         for problem in store.problems:
-            session.report(problem, f"run {self.id[:8]}")
+            session.report(problem, f"run {self.id[:8]}", kind=problem)  # not again for each of a thousand runs
 
 
 def bind(stack: list[ActiveRun]) -> None:

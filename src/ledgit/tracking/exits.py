@@ -67,7 +67,10 @@ def end_all(status: str) -> None:
 
 
 def _at_exit() -> None:
-    end_all(exit_status())
+    try:
+        end_all(exit_status())
+    except KeyboardInterrupt:
+        pass  # Ctrl-C once more: the journal has everything, and the next command that writes ends the run
 
 
 def _on_sigterm(number: int, frame: Any) -> None:  # noqa: ARG001

@@ -15,7 +15,7 @@ from ledgit.tracking import runs
 
 __all__ = ["load_ipython_extension", "unload_ipython_extension"]
 
-USAGE = "%%ledgit [NAME] [--experiment NAME] [--tag KEY=VALUE] [--nested]"
+USAGE = "%%ledgit [--name NAME] [--experiment NAME] [--tag KEY=VALUE] [--nested]"
 
 
 def load_ipython_extension(shell: Any) -> None:
@@ -30,7 +30,7 @@ def unload_ipython_extension(shell: Any) -> None:
 
 def _magic(shell: Any) -> Any:
     def ledgit(line: str, cell: str) -> None:
-        """Run the cell inside a run: ``%%ledgit [NAME] [--experiment NAME] [--tag KEY=VALUE] [--nested]``."""
+        """Run the cell inside a run: ``%%ledgit [--name NAME] [--experiment NAME] [--tag KEY=VALUE] [--nested]``."""
         options = _parse(line)
         experiment = options["experiment"]
         if experiment is not None:
@@ -56,12 +56,12 @@ def _parse(line: str) -> dict[str, Any]:
         option, equals, value = word.partition("=")
         if option == "--nested":
             found["nested"] = True
-        elif option in {"--experiment", "-e", "--tag", "-t"}:
+        elif option in {"--name", "--experiment", "-e", "--tag", "-t"}:
             text = value if equals else next(words, None)
             if text is None:
                 raise UsageError(f"{option} needs a value: {USAGE}")
-            if option in {"--experiment", "-e"}:
-                found["experiment"] = text
+            if option in {"--name", "--experiment", "-e"}:
+                found["name" if option == "--name" else "experiment"] = text
             else:
                 key, _, label = text.partition("=")
                 found["tags"][key] = label

@@ -194,12 +194,28 @@ def is_tracking_uri_set() -> bool:
     return bool(_explicit or environment("LEDGIT_REPO"))
 
 
-def report(error: BaseException | str, what: str = "logging") -> None:
-    """Say once per kind of trouble what went wrong with *what*; training goes on."""
+def report(error: BaseException | str, what: str = "logging", *, kind: str | None = None) -> None:
+    """Say once per kind of trouble what went wrong with *what*; training goes on.
+
+    Args:
+        error: What went wrong.
+        what: What could not be done.
+        kind: What is said once; by default the whole sentence.
+    """
     text = f"{what}: {error}"
-    if text not in _told:
-        _told.add(text)
-        warnings.warn(LedgitWarning(text), stacklevel=3)
+    if (kind or text) not in _told:
+        _told.add(kind or text)
+        warnings.warn(LedgitWarning(text), stacklevel=_outside())
+
+
+def _outside() -> int:
+    """Return the ``stacklevel`` that points a warning at the caller's line; at none when the script has ended."""
+    import sys
+
+    frame, level = sys._getframe(2), 2
+    while frame is not None and str(frame.f_globals.get("__name__", "")).partition(".")[0] == "ledgit":
+        frame, level = frame.f_back, level + 1  # type: ignore[assignment]  # None ends the loop
+    return level
 
 
 def monitoring() -> bool:
