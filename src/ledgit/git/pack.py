@@ -29,6 +29,7 @@ _KEEP_MARK = b"ledgit: until a ref points at these objects\n"
 # Up to here a small window suffices; zlib clears 256 KiB for the usual one, 50 µs an object
 # where 2 µs do (measured with Python 3.11, zlib 1.2.13).
 _SMALL = 4096
+_AT_ONCE = 256  # objects joined for one write
 
 
 class ObjectSet:
@@ -225,7 +226,9 @@ def release_leftovers(repo: Repo, older_than: float = 3600.0) -> int:
     return removed
 
 
-def store_pack(folder: str, name: str, body: list[bytes], index: bytes, *, keep: bool, durable: bool) -> Pack:
+def store_pack(
+    folder: str, name: str, body: Sequence[bytes | memoryview], index: bytes, *, keep: bool, durable: bool
+) -> Pack:
     """Write a pack and its index into *folder*; see :meth:`ObjectSet.write`."""
     final = os.path.join(folder, name)
     mark = os.urandom(6).hex()
@@ -267,7 +270,7 @@ def _clean_up(final: str, temporary: tuple[str, str], *, kept: bool) -> None:
             continue
 
 
-def _holds(path: str, pieces: list[bytes]) -> bool:
+def _holds(path: str, pieces: Sequence[bytes | memoryview]) -> bool:
     """Whether the file is there whole: a power cut may have left one of this name empty or cut short."""
     try:
         if os.stat(path).st_size != sum(map(len, pieces)):
@@ -317,12 +320,13 @@ def _create(path: str, mode: int) -> int:
     return fd
 
 
-def _write(path: str, pieces: list[bytes], durable: bool) -> None:
+def _write(path: str, pieces: Sequence[bytes | memoryview], durable: bool) -> None:
     fd = _create(path, 0o444)
     try:
-        data = memoryview(b"".join(pieces))
-        while data:
-            data = data[os.write(fd, data) :]  # a full disk first writes less than asked
+        for start in range(0, len(pieces), _AT_ONCE):
+            data = memoryview(b"".join(pieces[start : start + _AT_ONCE]))
+            while data:
+                data = data[os.write(fd, data) :]  # a full disk first writes less than asked
         if durable:
             os.fsync(fd)
     finally:

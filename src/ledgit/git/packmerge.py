@@ -10,6 +10,7 @@ from __future__ import annotations
 import os
 import time
 from hashlib import sha1
+from mmap import PROT_READ, mmap
 
 from ledgit.errors import RecordError
 from ledgit.git.pack import encode_index, store_pack
@@ -35,11 +36,17 @@ def gc_is_running(repo: Repo) -> bool:
         return False
 
 
-def merge_packs(repo: Repo, names: Sequence[str]) -> str | None:
+def merge_packs(repo: Repo, names: Sequence[str], largest: int = 1 << 31) -> str | None:
     """Merge the packs *names* (``pack-<hex>``, written by :class:`ledgit.git.ObjectSet`).
 
     The new pack is durable before the first old one goes, and keeps a ``.keep`` until they are
-    gone: a reader, or a ``git repack``, finds every object at any moment.
+    gone: a reader, or a ``git repack``, finds every object at any moment. What is copied is mapped,
+    not read into memory.
+
+    Args:
+        repo: Where they are.
+        names: Which.
+        largest: Bytes; larger ones are left as they are.
 
     Returns:
         The new pack's name; None if fewer than two of them are still there.
@@ -50,10 +57,12 @@ def merge_packs(repo: Repo, names: Sequence[str]) -> str | None:
     """
     folder = os.path.join(repo.objects_dir, "pack")
     there = []
-    entries: dict[bytes, tuple[int, bytes]] = {}
+    entries: dict[bytes, tuple[int, memoryview]] = {}
     for name in names:
         path = os.path.join(folder, name)
         try:
+            if os.stat(path + ".pack").st_size > largest:
+                continue
             rows = _read_pack(path)
         except FileNotFoundError:
             continue  # repacked by Git
@@ -61,7 +70,7 @@ def merge_packs(repo: Repo, names: Sequence[str]) -> str | None:
         entries.update(rows)
     if len(there) < 2:
         return None
-    pieces = [_HEADER + len(entries).to_bytes(4, "big")]
+    pieces: list[bytes | memoryview] = [_HEADER + len(entries).to_bytes(4, "big")]
     at = len(pieces[0])
     index_rows = []
     for oid, (crc, entry) in entries.items():
@@ -93,12 +102,14 @@ def _remove(path: str) -> None:
             pass
 
 
-def _read_pack(path: str) -> dict[bytes, tuple[int, bytes]]:
+def _read_pack(path: str) -> dict[bytes, tuple[int, memoryview]]:
     """Return the entries of a pack as they stand in it: object id → (CRC, bytes)."""
     with open(path + ".idx", "rb") as file:
         index = file.read()
     with open(path + ".pack", "rb") as file:
-        data = file.read()
+        if os.fstat(file.fileno()).st_size < len(_HEADER) + 24:
+            raise RecordError(os.path.basename(path), "is cut short")
+        data = memoryview(mmap(file.fileno(), 0, prot=PROT_READ))
     where = os.path.basename(path)
     if index[:8] != b"\xfftOc\0\0\0\2" or data[:8] != _HEADER or index[-40:-20] != data[-20:]:
         raise RecordError(where, "is no pack that Ledgit wrote")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
@@ -16,6 +17,7 @@ from ledgit.records.run import encode_run
 from ledgit.store.chain import RUN_FOLDER, read_commit, run_ref
 from ledgit.store.experiments import check_experiment
 from ledgit.store.journal import now_ms
+from ledgit.store.packs import note_pack
 
 if TYPE_CHECKING:
     from ledgit.git import Repo
@@ -111,6 +113,7 @@ def _edit_once(repo: Repo, folder: Folder, run_id: str, edit: Edit, when: int | 
         update_refs(repo, [RefUpdate(ref, commit, head)])
     finally:
         pack.release()
+    note_pack(repo, folder, os.path.basename(pack.path))
     return commit
 
 

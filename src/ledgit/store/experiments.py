@@ -9,6 +9,7 @@ deletion) is written down: ``experiments/<safe name>.yaml`` in the tree of
 from __future__ import annotations
 
 import hashlib
+import os
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
@@ -17,6 +18,7 @@ from ledgit.errors import InvalidName, RecordError, RefMoved
 from ledgit.records.documents import dump_document, load_document
 from ledgit.records.names import safe_file
 from ledgit.store.journal import now_ms
+from ledgit.store.packs import note_pack
 
 if TYPE_CHECKING:
     from ledgit.git import Repo
@@ -214,4 +216,5 @@ def _update_once(
         update_refs(repo, [RefUpdate(LEDGER_REF, commit, tip)])
     finally:
         pack.release()
+    note_pack(repo, folder, os.path.basename(pack.path))
     return record

@@ -33,6 +33,7 @@ from ledgit.records.names import path_problem
 from ledgit.records.record import RunRecord, decode_record, make_entry, run_files
 from ledgit.records.run import is_commit_id
 from ledgit.store.chain import RUN_FOLDER, read_commit, run_ref
+from ledgit.store.packs import note_pack
 
 if TYPE_CHECKING:
     from ledgit.git import Objects, Repo
@@ -351,6 +352,7 @@ def _store(repo: Repo, folder: Folder, run: _Read) -> str:
         update_refs(repo, [RefUpdate(run_ref(record.info.id), commit, None)])
     finally:
         pack.release()
+    note_pack(repo, folder, os.path.basename(pack.path))
     return commit
 
 

@@ -28,7 +28,7 @@ from ledgit.store.build import Built, build_record, lost_files, message, staged_
 from ledgit.store.chain import RUN_FOLDER, Head, active_ref, read_commit, run_ref, sessions
 from ledgit.store.journal import JournalState, read_parts
 from ledgit.store.lock import RunLock
-from ledgit.store.packs import note_pack
+from ledgit.store.packs import list_pack, note_pack
 from ledgit.store.settle import hand_over
 
 if TYPE_CHECKING:
@@ -87,7 +87,7 @@ def finalize_locked(repo: Repo, folder: Folder, run_id: str, sync_journal: Calla
     if current is not None and base is not None:
         chain = [*base.entry.past, current]
         if start["session"] in sessions(objects, chain):
-            _release(repo, run_id, state)
+            _release(repo, folder, run_id, state)
             os.sync()  # whoever wrote the commit may have died before it was on disk
             folder.discard(directory)
             return current
@@ -105,7 +105,7 @@ def finalize_locked(repo: Repo, folder: Folder, run_id: str, sync_journal: Calla
     finally:
         pack.release()
     checkpoint("keep")
-    _release(repo, run_id, state)
+    _release(repo, folder, run_id, state)
     checkpoint("active-ref")
     if later:
         hand_over(repo, folder, run_id, str(start["session"]), pack)
@@ -133,13 +133,14 @@ def _read_base(repo: Repo, objects: Objects, ref: str, start: Mapping[str, Any])
         return current, read_commit(objects, str(resumed)) if resumed else None
 
 
-def _release(repo: Repo, run_id: str, state: JournalState) -> None:
+def _release(repo: Repo, folder: Folder, run_id: str, state: JournalState) -> None:
     """Let go of what kept the snapshot from ``git gc``: the run's own ref does now."""
     from ledgit.git import RefUpdate, read_ref, release_pack, update_refs
 
     for kind, item in state.events:
         if kind == "code":
             release_pack(repo, item.get("pack", ""))
+            list_pack(folder, item.get("pack", ""))
     if state.first("protected") is not None or state.first("end") is None:
         ref = active_ref(run_id)
         if read_ref(repo, ref) is not None:

@@ -7,17 +7,19 @@ import os
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
-from ledgit.errors import LedgitError
+from ledgit.errors import LedgitError, RecordError
 
 if TYPE_CHECKING:
     from ledgit.git import Repo
     from ledgit.store.folder import Folder
 
-__all__ = ["note_pack", "tidy"]
+__all__ = ["list_pack", "note_pack", "tidy"]
 
 #: Packs of one size before they are merged. With 10,000 runs there are at most 7 packs on each of
 #: 5 levels, below the 50 at which Git starts a gc of its own.
 FACTOR = 8
+#: Bytes from which on a pack stays as it is: copying it would take longer than one pack less is worth.
+LARGEST = 32 << 20
 _LIST = "packs"
 #: Names that were added while another process had the list; see :func:`note_pack`.
 _NEW, _TAKEN = "packs.new", "packs.taken"
@@ -25,22 +27,30 @@ _ROUNDS = 4
 
 
 def note_pack(repo: Repo, folder: Folder, name: str) -> None:
-    """Remember a pack (``pack-<hex>``) that a run's commit was written to; merge when it is time.
+    """Remember a pack (``pack-<hex>``) that we wrote, and merge when it is time.
 
     Never raises: the pack is fine where it is. Nor does it wait for a process that is merging,
     which may be slow or stopped: it leaves the name for whoever has the list next.
     """
+    list_pack(folder, name)
     with contextlib.suppress(OSError, LedgitError):
-        new = os.path.join(folder.path, _NEW)
-        fd = os.open(new, os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o644)
+        for _ in range(_ROUNDS):
+            tidy(repo, folder)
+            if not os.path.exists(os.path.join(folder.path, _NEW)):
+                break
+
+
+def list_pack(folder: Folder, name: str) -> None:
+    """Remember a pack ("" for none) for the next :func:`note_pack`. Never raises."""
+    if not name:
+        return
+    with contextlib.suppress(OSError, LedgitError):
+        folder.make(folder.path)
+        fd = os.open(os.path.join(folder.path, _NEW), os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o644)
         try:
             os.write(fd, f"0 {name}\n".encode("ascii"))
         finally:
             os.close(fd)
-        for _ in range(_ROUNDS):
-            tidy(repo, folder)
-            if not os.path.exists(new):
-                break
 
 
 def tidy(repo: Repo, folder: Folder) -> None:
@@ -105,8 +115,16 @@ def _merge(repo: Repo, listed: list[tuple[int, str]]) -> list[tuple[int, str]]:
         if len(names) >= FACTOR:
             if gc_is_running(repo):
                 break
-            merged = merge_packs(repo, names)
-            # None: Git repacked them meanwhile, so there is nothing to remember.
+            try:
+                merged = merge_packs(repo, names, LARGEST)
+            except RecordError as error:
+                # One is damaged: kept in the list it would stop all merging for ever.
+                kept = [item for item in listed if item[1] != error.where]
+                if kept == listed:
+                    raise
+                listed = kept
+                continue
+            # None also where Git repacked them meanwhile: then there is nothing to remember.
             listed = [item for item in listed if item[0] != level]
             if merged is not None:
                 listed.append((level + 1, merged))
