@@ -5,49 +5,17 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
-import threading
-from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from tests.store.code_kit import Git, by, commit, names, recorded, run, with_line, write
 
 from ledgit.errors import NotFound
-from ledgit.git import Branch, code_patch_ids, find_base
-from ledgit.records import decode_entry, decode_run
-from ledgit.repository import Repository, Run, open_repository
-from ledgit.store import ActiveRun, RunStart, patchid
+from ledgit.git import Branch
+from ledgit.records import decode_entry
+from ledgit.repository import open_repository
+from ledgit.store import RunStart
 from ledgit.store import index_links as index_links_module
-
-Git = Callable[..., str]
-LINES = [f"line {number}\n" for number in range(40)]
-
-
-def with_line(number: int, text: str) -> str:
-    lines = list(LINES)
-    lines[number] = f"{text}\n"
-    return "".join(lines)
-
-
-def write(repo: Path, **files: str) -> None:
-    for name, content in files.items():
-        path = repo / name.replace("__", "/")
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_text(content)
-
-
-def commit(repo: Path, git: Git, message: str, **files: str) -> str:
-    write(repo, **files)
-    git(repo, "add", ".")
-    git(repo, "commit", "-q", "--allow-empty", "-m", message)
-    return git(repo, "rev-parse", "HEAD")
-
-
-@pytest.fixture
-def project(repo: Path, git: Git) -> Path:
-    """``main`` with some code, and a branch ``feature`` checked out."""
-    commit(repo, git, "base", src__model="".join(LINES), readme="r\n")
-    git(repo, "checkout", "-q", "-b", "feature")
-    return repo
 
 
 @pytest.fixture
@@ -73,36 +41,6 @@ def squash_on_the_host(project: Path, host: Path, git: Git) -> str:
     git(project, "branch", "-q", "-D", "feature")
     git(project, "pull", "-q", "--prune", "origin", "main")
     return git(project, "rev-parse", "main")
-
-
-def run(name: str, repo: Path | None = None, *, wait: bool = False) -> str:
-    """Make a run called *name*; with *wait* one that lasts until its patch-id was recorded."""
-    opened = open_repository(repo)
-    active = opened.start_run(RunStart(name=name))
-    if wait:
-        assert active._facts is not None
-        active._facts.join()
-        for thread in threading.enumerate():
-            if thread.name == "ledgit-patch-id":
-                thread.join()
-    active.finish()
-    assert not active.problems
-    return active.id
-
-
-def names(branch: str) -> set[str]:
-    return {found.name for found in open_repository().runs.branch(branch)}
-
-
-def by(run_id: str, rev: str = "HEAD") -> tuple[str, str] | None:
-    link = open_repository().run(run_id).links(rev)
-    return None if link is None else (link.commit, link.by)
-
-
-def recorded(run_id: str) -> tuple[Repository, Run, str | None]:
-    opened = open_repository()
-    found = opened.run(run_id)
-    return opened, found, found.record().info.code.patch_id
 
 
 # -- after the commit was replaced -------------------------------------------------------------
@@ -286,107 +224,6 @@ def test_very_many_code_paths_are_in_the_run_and_not_in_its_line(project: Path, 
     opened.index.close()
 
 
-# -- what is recorded, and when ----------------------------------------------------------------
-
-
-def test_the_patch_id_is_in_the_run_and_in_its_line(project: Path, git: Git) -> None:
-    """The same as Git's own, of all changes since main, uncommitted ones included."""
-    commit(project, git, "one", src__model=with_line(3, "three"))
-    write(project, src__model=with_line(9, "nine"))
-    patchid._known.clear()
-    run_id = run("r", wait=True)
-
-    diff = git(project, "diff", "--full-index", "main") + "\n"
-    expected = git(project, "patch-id", "--stable", stdin=diff.encode()).split()[0]
-    _, found, patch = recorded(run_id)
-    assert (expected, expected) == (patch, found.code.patch_id)
-    line = git(project, "show", f"{found.head}:.ledgit/run/entry.json")
-    assert decode_entry(line.encode()).code.patch_id == expected
-    assert ["commit", "tree", "branch", "dirty"] == list(found.to_dict()["code"])
-
-
-def test_a_sweep_asks_git_once(project: Path, git: Git, monkeypatch: pytest.MonkeyPatch) -> None:
-    """The next run of the same code has its patch-id at once, however short it is."""
-    commit(project, git, "one", a="1")
-    patchid._known.clear()
-    run("first", wait=True)
-    monkeypatch.setattr(patchid, "_find", lambda *_: pytest.fail("asked again"))
-    second = run("second")
-
-    assert recorded(second)[2] is not None
-    commit(project, git, "two", a="2")
-    assert recorded(run("third"))[2] is None
-
-
-def test_a_run_that_ends_does_not_wait_for_its_patch_id(
-    project: Path, git: Git, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """It is never looked for in a short run; in a long one the end does not wait for the answer."""
-    commit(project, git, "one", a="1")
-    patchid._known.clear()
-    asked, answer = threading.Event(), threading.Event()
-
-    def slow(*_: object) -> str:
-        asked.set()
-        answer.wait()
-        return "f" * 40
-
-    monkeypatch.setattr(patchid, "_find", slow)
-    short = run("short")
-    assert not asked.is_set()
-    active = open_repository().start_run(RunStart(name="long"))
-    assert asked.wait(30)
-    active.finish()
-    answer.set()
-    for thread in threading.enumerate():
-        if thread.name == "ledgit-patch-id":
-            thread.join()
-
-    assert [None, None] == [recorded(run_id)[2] for run_id in (short, active.id)]
-    assert ("finished", []) == (active.status.lower(), active.problems)
-
-
-@pytest.mark.parametrize("state", ["main", "main, changed", "unborn", "detached at main", "no main"])
-def test_where_there_is_nothing_to_compare_with_no_thread_is_started(
-    project: Path, git: Git, state: str, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    patchid._known.clear()
-    monkeypatch.setattr(patchid, "record_patch_id", lambda *_: pytest.fail("a thread"))
-    monkeypatch.setattr("ledgit.store.collect.record_patch_id", lambda *_: pytest.fail("a thread"))
-    if state.startswith("main"):
-        git(project, "checkout", "-q", "main")
-    if state == "main, changed":
-        write(project, a="changed")
-    elif state == "detached at main":
-        git(project, "checkout", "-q", "--detach", "main")
-    elif state == "no main":
-        git(project, "branch", "-q", "-D", "main")
-    elif state == "unborn":
-        git(project, "checkout", "-q", "--orphan", "empty")
-
-    assert recorded(run("r"))[2] is None
-
-
-def test_a_running_run_is_listed_with_what_it_knows(project: Path, git: Git) -> None:
-    commit(project, git, "one", a="1")
-    patchid._known.clear()
-    active = open_repository().start_run(RunStart(name="live"))
-    assert active._facts is not None
-    active._facts.join()
-    for thread in threading.enumerate():
-        if thread.name == "ledgit-patch-id":
-            thread.join()
-    try:
-        found = open_repository().run("live")
-        assert found.code.patch_id == found.record().info.code.patch_id is not None
-        git(project, "commit", "-q", "--amend", "-m", "other words")
-        git(project, "branch", "-q", "-m", "renamed")
-        assert {"live"} == names("renamed")
-        assert (git(project, "rev-parse", "HEAD"), "tree") == by(active.id)
-    finally:
-        active.finish()
-
-
 # -- what is remembered ------------------------------------------------------------------------
 
 
@@ -448,25 +285,6 @@ def test_old_tips_are_forgotten(project: Path, git: Git) -> None:
     assert 4 == database.db.execute("SELECT count(DISTINCT tip) FROM link").fetchone()[0]
 
 
-def test_patch_ids_found_later_are_those_that_would_have_been_recorded(project: Path, git: Git) -> None:
-    """Of many runs at once, on several commits."""
-    codes = {}
-    for number in range(5):
-        commit(project, git, str(number), src__model=with_line(number, "new"))
-        patchid._known.clear()
-        _, found, patch = recorded(run(f"clean-{number}", wait=True))
-        codes[found.code.commit, found.code.tree] = patch
-        write(project, extra=str(number))
-        patchid._known.clear()
-        _, found, patch = recorded(run(f"dirty-{number}", wait=True))
-        codes[found.code.commit, found.code.tree] = patch
-
-    opened = open_repository().repo
-    gone = ("1" * 40, "2" * 40)
-    assert codes == code_patch_ids(opened, [*codes, gone], find_base(opened))  # type: ignore[list-item]
-    assert len(codes) == len(set(codes.values())) == 10
-
-
 def test_a_revision_that_does_not_exist_is_an_error_for_one_run_and_a_name_for_lists(project: Path) -> None:
     run_id = run("r")
 
@@ -496,21 +314,3 @@ def test_show_says_where_the_code_is_now(project: Path, git: Git) -> None:
     )
     assert "belongs to  no commit of main" in ledgit("show", run_id, "--branch", "main")
     assert f'"link": {{\n    "commit": "{head}",\n    "by": "tree"\n  }}' in ledgit("show", run_id, "--json")
-
-
-def test_run_yaml_keeps_what_links_need(project: Path, git: Git) -> None:
-    """An edit or a resumed session writes the file again, with nothing lost."""
-    git(project, "config", "ledgit.codePath", "src")
-    commit(project, git, "one", a="1")
-    patchid._known.clear()
-    run_id = run("r", wait=True)
-    opened, found, patch = recorded(run_id)
-    found.set_tags({"seen": "yes"})
-    again = ActiveRun.resume(opened.repo, run_id)
-    again.log_metric("late", 1.0)
-    again.finish()
-
-    _, found, later = recorded(run_id)
-    data = git(project, "show", f"{found.head}:.ledgit/run/run.yaml").encode()
-    assert patch == later == decode_run(data).code.patch_id is not None
-    assert {"src": git(project, "rev-parse", "HEAD:src")} == dict(found.code.subtrees)
