@@ -22,6 +22,7 @@ from ledgit.errors import (
     GitFailed,
     NotFound,
     RunNotFound,
+    RunStateError,
 )
 from ledgit.git import Repo
 from ledgit.query import Query
@@ -30,6 +31,9 @@ from ledgit.runset import RunSet
 from ledgit.store import Folder
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+    from typing import TypeVar
+
     from ledgit.git import Objects
     from ledgit.records.artifacts import ArtifactRecord
     from ledgit.records.history import Points
@@ -37,11 +41,15 @@ if TYPE_CHECKING:
     from ledgit.records.state import RunState
     from ledgit.store import ActiveRun, Edit, ExperimentRecord, Index, Recovered, RunStart
 
+    T = TypeVar("T")
+
 __all__ = ["Experiment", "LogEntry", "Repository", "Run", "RunSet", "open_repository"]
 
 
 #: Runs whose commits stay decoded: comparing and browsing come back to the same few.
 _KEPT_RECORDS = 32
+#: Seconds that an edit waits for another process which is turning the run into a commit.
+_PATIENCE = 2.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,7 +62,7 @@ class Experiment:
         label: The name runs carry; differs from *name* after a rename.
         tags: The experiment's tags.
         deleted: Marked as deleted; its runs count as deleted too.
-        runs: How many runs it has, deleted ones left out.
+        runs: How many runs it has, deleted ones left out; what ``set_experiment`` returns counts none.
         created: First run's start or the record's creation, ms since the epoch.
         updated: Newest run's start, ms since the epoch.
     """
@@ -87,6 +95,11 @@ class Experiment:
     def last_update_time(self) -> int:
         """MLflow's name for the newest run's start, or the record's creation."""
         return max(self.updated, self.created)
+
+    @property
+    def artifact_location(self) -> str:
+        """Where MLflow would keep artifacts: each run has its own here, so it is ``runs:/`` for all."""
+        return "runs:/"
 
 
 def open_repository(path: str | os.PathLike[str] | None = None) -> Repository:
@@ -199,8 +212,9 @@ class Repository:
         """Return everything the run *state* holds, from its commit, its journal, or both."""
         from ledgit.store.reading import read_record
 
-        if state.status == "RUNNING" or len(state.heads) != 1:
-            return read_record(self.folder, self.objects, state)
+        active = state.status == "RUNNING" or os.path.isdir(self.folder.active_dir(state.id))
+        if active or len(state.heads) != 1:
+            return self._read(state, lambda now: read_record(self.folder, self.objects, now))
         head = state.heads[0]
         record = self._commits.get(head)
         if record is None:
@@ -214,7 +228,7 @@ class Repository:
         """Return the points of *metric* of a run, or None if it has none."""
         from ledgit.store.reading import read_history
 
-        return read_history(self.folder, self.objects, state, metric)
+        return self._read(state, lambda now: read_history(self.folder, self.objects, now, metric))
 
     def read_artifact(self, state: RunState, record: ArtifactRecord) -> bytes:
         """Return the content of an artifact of the run *state*.
@@ -224,7 +238,18 @@ class Repository:
         """
         from ledgit.store.reading import read_artifact
 
-        return read_artifact(self.folder, self.objects, state, record)
+        return self._read(state, lambda now: read_artifact(self.folder, self.objects, now, record))
+
+    def _read(self, state: RunState, read: Callable[[RunState], T]) -> T:
+        """Return what *read* makes of a run, also if it became a commit since *state* was read."""
+        try:
+            return read(state)
+        except RunNotFound:
+            self._refresh()
+            now = self.index.get(state.id)
+            if now is None or now.heads == state.heads:
+                raise
+            return read(now)
 
     def read_log(self, state: RunState) -> list[LogEntry]:
         """Return the commits of a run, newest first."""
@@ -251,21 +276,41 @@ class Repository:
 
     def edit(self, state: RunState, edit: Edit) -> RunState:
         """Apply *edit* to a run, finished or active, and return it as it is now."""
-        from ledgit.store import edit_run, finalize
+        from ledgit.store import edit_run
 
         if not state.heads:
-            from ledgit.store.live import summarize
-
-            now, _ = summarize(self.folder.active_dir(state.id))
-            if now is not None and now.status == "RUNNING":
-                return self._edit_active(state, edit)
-            finalize(self.repo, self.folder, state.id)
+            found = self._edit_without_commit(state, edit)
+            if found is not None:
+                return found
         edit_run(self.repo, self.folder, state.id, edit)
         self._refresh()
         found = self.index.get(state.id)
         if found is None:
             raise RunNotFound(state.id)
         return found
+
+    def _edit_without_commit(self, state: RunState, edit: Edit) -> RunState | None:
+        """Edit a run that was active when *state* was read; None if it has a commit by now."""
+        import time
+
+        from ledgit.store import finalize
+
+        deadline = time.monotonic() + _PATIENCE
+        while True:
+            self._refresh()
+            now = self.index.get(state.id)
+            if now is not None and now.heads:
+                return None
+            try:
+                if now is not None and now.status == "RUNNING":
+                    return self._edit_active(now, edit)
+                finalize(self.repo, self.folder, state.id)
+            except (RunNotFound, RunStateError):  # another process ends it at this moment
+                if time.monotonic() > deadline:
+                    raise
+            if time.monotonic() > deadline:
+                return None
+            time.sleep(0.01)
 
     def _edit_active(self, state: RunState, edit: Edit) -> RunState:
         """Write an edit of a run that another process is writing into a part of our own."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+from tests.faults.kit import Died, Forks
 
 from ledgit.errors import InvalidValue
 from ledgit.repository import Repository, open_repository
@@ -66,3 +67,32 @@ def test_a_metric_that_the_ledger_line_had_no_room_for_is_found(repository: Repo
     assert [list(found.history(name).values) for name in names] == [[float(number)] for number in range(200)]
     with pytest.raises(InvalidValue, match="no_such"):
         found.history("no_such")
+
+
+def test_a_run_that_was_active_when_it_was_looked_up_is_read_and_edited_after_its_end(repository: Repository) -> None:
+    """Its journal is gone by then; what was looked up says nothing of the commit."""
+    active = ActiveRun.create(repository.repo, RunStart(name="ends"))
+    active.log_metric("loss", 0.5, 1)
+    active.add_artifact_bytes("file", b"content")
+    looks = [repository.run("ends") for _ in range(4)]
+    active.finish()
+
+    assert [0.5] == list(looks[0].history("loss").values)
+    assert active.id == looks[1].record().info.id
+    assert b"content" == looks[2].read_artifact("file")
+    looks[3].set_tags({"seen": "yes"})
+    assert {"seen": "yes"} == looks[3].tags == repository.run("ends").tags
+
+
+def test_a_session_that_was_killed_is_read_whole_though_the_commit_below_it_was_read_before(
+    repository: Repository, forks: Forks
+) -> None:
+    run_id = finished(repository)
+    assert "late" not in repository.run(run_id).record().params
+    with pytest.raises(Died):
+        forks.run("die_while_resuming", "pack", "kill", run_id)
+
+    run = repository.run(run_id)
+
+    assert {"rate": 0.5, "late": 1} == run.params == run.record().params
+    assert {"loss": 0.25} == run.metrics == run.record().metrics
