@@ -23,7 +23,7 @@ def names(cli: Cli, *words: str) -> list[str]:
 def test_an_empty_repository_lists_nothing_and_says_so(cli: Cli) -> None:
     ran = cli("ls")
 
-    assert (ran.out, ran.err) == ("", "no runs yet\n")
+    assert (ran.out, ran.err) == ("", "no runs yet; 'ledgit run -- COMMAND' or 'import ledgit' makes the first\n")
     assert cli("ls", "--json").json == []
 
 
@@ -190,3 +190,12 @@ def test_a_long_text_is_cut_in_a_table_and_whole_elsewhere(cli: Cli, record: Rec
 
     assert max(len(line) for line in cli("ls").out.splitlines()) < 200
     assert "x" * 500 in cli("ls", "--csv").out
+
+
+def test_an_empty_list_says_why(cli: Cli, record: Record) -> None:
+    record("-e", "digits", "-m", "loss=1")
+
+    assert cli("ls", "metrics.loss > 1").err == "no runs match\n"
+    assert cli("ls", "--deleted").err == "no runs are deleted\n"
+    assert cli("ls", "-b", "nosuch").err == "no runs match: there is no branch 'nosuch'\n"
+    assert cli("ls", "-e", "digit").err == "no runs match: no experiment matches 'digit' (did you mean digits?)\n"

@@ -179,6 +179,7 @@ def test_a_deleted_experiment_takes_no_runs(repo: Path) -> None:
 
     assert [] == found([experiment.id])
     assert "deleted" == ledgit.get_experiment(experiment.id).lifecycle_stage
+    assert "runs:/" == experiment.artifact_location
     for attempt in (
         lambda: ledgit.set_experiment("old"),
         ledgit.start_run,

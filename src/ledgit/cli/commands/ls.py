@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from ledgit.cli import columns, context, parsing, render, terminal, text
 from ledgit.cli.times import parse_since
-from ledgit.errors import UsageError
+from ledgit.errors import ExperimentNotFound, UsageError
 
 if TYPE_CHECKING:
     from ledgit.repository import Run, RunSet
@@ -133,7 +133,7 @@ def _print(args: argparse.Namespace, runs: list[Run]) -> None:
         )
         return
     if not runs:
-        terminal.note("no runs" + (" match" if args.filter or args.branch or args.experiment or args.since else " yet"))
+        terminal.note(_nothing(args))
         return
     style = text.Style(terminal.use_color())
     drawn = [(run, "") for run in runs] if args.flat else as_tree(runs)
@@ -151,6 +151,26 @@ def _print(args: argparse.Namespace, runs: list[Run]) -> None:
         more = f" and {len(hidden) - 6} more" if len(hidden) > 6 else ""
         lines.append(style.dim(text.fit(f"not shown: {names}{more} (-c chooses columns)", width or 10_000)))
     terminal.write("\n".join(lines) + "\n", page=True)
+
+
+def _nothing(args: argparse.Namespace) -> str:
+    """Say why the list is empty: nothing matches, or nothing was logged."""
+    repository = context.repository()
+    if not repository.runs.view("all").limit(1):
+        return "no runs yet; 'ledgit run -- COMMAND' or 'import ledgit' makes the first"
+    if args.view == "deleted" and not (args.filter or args.branch or args.experiment or args.since or args.mine):
+        return "no runs are deleted"
+    try:
+        for name in args.experiment or ():
+            repository.experiment(name)
+    except ExperimentNotFound as error:
+        return f"no runs match: {text.clean(str(error))}"
+    if args.branch:
+        from ledgit.store.checkout import has_tree
+
+        if not has_tree(repository.repo, args.branch):
+            return f"no runs match: there is no branch {text.clean(args.branch)!r}"
+    return "no runs match"
 
 
 def as_tree(runs: Sequence[Run]) -> list[tuple[Run, str]]:
