@@ -91,16 +91,18 @@ def _resumed(base: RunState, live: RunState) -> RunState:
         numbers = [end for end in ends if not isnan(end)]
         if numbers:
             ranges[key] = (min(numbers), max(numbers))
+    said = live.clocks.keys
+    tags = {key: value for key, value in base.tags.items() if f"tags.{key}" not in said}
     return replace(
         base,
-        name=live.name,
-        experiment=live.experiment,
+        name=live.name if "name" in said else base.name,
+        experiment=live.experiment if "experiment" in said else base.experiment,
         status=live.status,
         end=live.end,
         params={**live.params, **base.params},
         metrics={**base.metrics, **live.metrics},
         ranges=ranges,
-        tags={**base.tags, **live.tags},
-        deleted=base.deleted or live.deleted,
+        tags={**tags, **live.tags},
+        deleted=live.deleted if "deleted" in said else base.deleted,
         lost=live.lost,
     )

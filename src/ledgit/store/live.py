@@ -21,6 +21,8 @@ from ledgit.store.folder import Folder
 from ledgit.store.journal import parse_lines, part_names
 from ledgit.store.lock import DEAD, LOST, REMOTE, liveness
 
+_VERSION = 2
+
 __all__ = ["active_ids", "live_runs", "summarize"]
 
 
@@ -85,8 +87,8 @@ def summarize(directory: str, previous: bytes | None = None) -> tuple[RunState |
         offsets[name] = offset + len(whole)
         fold["last"] = max(fold["last"], last)
         _fold_points(fold["metrics"], histories)
-        for _, kind, item in events:
-            _fold_event(fold, kind, item)
+        for at, kind, item in events:
+            _fold_event(fold, kind, item, [at, name])
     state = _state(directory, fold)
     return state, orjson.dumps(fold, option=orjson.OPT_NON_STR_KEYS)
 
@@ -95,11 +97,12 @@ def _restore(previous: bytes | None) -> dict[str, Any]:
     if previous:
         try:
             restored = orjson.loads(previous)
-            if isinstance(restored, dict) and restored.get("v") == 1:
+            if isinstance(restored, dict) and restored.get("v") == _VERSION:
                 return restored
         except ValueError:
             pass
-    return {"v": 1, "offsets": {}, "last": 0, "metrics": {}, "params": {}, "tags": {}, "start": None, "end": None}
+    empty: dict[str, Any] = {key: {} for key in ("offsets", "when", "metrics", "params", "tags")}
+    return {"v": _VERSION, "last": 0, "start": None, "end": None, **empty}
 
 
 def _fold_points(metrics: dict[str, list[Any]], histories: dict[str, Points]) -> None:
@@ -117,24 +120,40 @@ def _fold_points(metrics: dict[str, list[Any]], histories: dict[str, Points]) ->
         old[4] = repr(max(high, float(old[4])))
 
 
-def _fold_event(fold: dict[str, Any], kind: str, item: dict[str, Any]) -> None:
+def _fold_event(fold: dict[str, Any], kind: str, item: dict[str, Any], when: list[Any]) -> None:
+    """Apply an event; *when* is its time and part, by which a finalized journal's events are ordered."""
     if kind == "start":
         fold["start"] = fold["start"] or item
     elif kind == "params":
         for key, value in item["values"].items():
-            fold["params"].setdefault(key, value)
+            before = fold["when"].get(f"params.{key}")
+            if before is None or when < before:
+                fold["when"][f"params.{key}"] = when
+                fold["params"][key] = value
     elif kind == "tags":
-        fold["tags"].update(item["values"])
+        fold["tags"].update(
+            (key, value) for key, value in item["values"].items() if _is_newer(fold, f"tags.{key}", when)
+        )
     elif kind == "untag":
-        fold["tags"].pop(item["key"], None)
+        if _is_newer(fold, f"tags.{item['key']}", when):
+            fold["tags"].pop(item["key"], None)
     elif kind == "field" and fold["start"]:
-        fold["start"][item["field"]] = item["value"]
+        if _is_newer(fold, item["field"], when):
+            fold["start"][item["field"]] = item["value"]
     elif kind == "code":
         fold["code"] = {**(fold.get("code") or {}), "user": item.get("name", ""), **(item.get("code") or {})}
     elif kind == "patch":
         fold["code"] = {**(fold.get("code") or {}), "patch_id": item.get("patch_id")}
-    elif kind == "end":
+    elif kind == "end" and _is_newer(fold, "end", when):
         fold["end"] = item
+
+
+def _is_newer(fold: dict[str, Any], key: str, when: list[Any]) -> bool:
+    """Whether nothing newer was said about *key*: parts are read one after the other, some of it twice."""
+    if when < fold["when"].get(key, when):
+        return False
+    fold["when"][key] = when
+    return True
 
 
 def _state(directory: str, fold: dict[str, Any]) -> RunState | None:
@@ -155,6 +174,7 @@ def _state(directory: str, fold: dict[str, Any]) -> RunState | None:
     code = fold.get("code") or {}
     end = max(int((fold["end"] or {}).get("end", fold["last"])), int(start["start"]))
     metrics = {key: float(item[2]) for key, item in fold["metrics"].items()}
+    clock = (1, str(start.get("clone", "")))
     return RunState(
         id=str(start["id"]),
         name=str(start["name"]),
@@ -179,7 +199,8 @@ def _state(directory: str, fold: dict[str, Any]) -> RunState | None:
         deleted=bool(start.get("deleted", False)),
         heads=(),
         commit=None,
-        clocks=Clocks((1, str(start.get("clone", ""))), {}),
+        # What the session itself said, removed tags among it: the rest is the resumed commit's to say.
+        clocks=Clocks(clock, {key: clock for key in fold["when"] if not key.startswith("params.")}),
         conflicts={},
         left={},
         lost=lost,

@@ -1,0 +1,107 @@
+"""What readers show of a run that is being written is what its commit will say."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from ledgit.git import Repo
+from ledgit.repository import Repository, open_repository
+from ledgit.store import ActiveRun, RunStart, summarize
+from ledgit.store.build import build_record
+from ledgit.store.journal import encode, encode_metric, read_parts
+
+
+@pytest.fixture
+def repository(repo: Path) -> Repository:
+    return open_repository(repo)
+
+
+def test_the_last_of_two_processes_to_set_a_tag_is_shown(repository: Repository) -> None:
+    """Also when it is not the one whose part of the journal is read last."""
+    run = ActiveRun.create(repository.repo, RunStart(snapshot=False))
+    other = ActiveRun.join(Repo.discover(), run.id)
+    run.set_tags({"stage": "begun"})
+    other.set_tags({"stage": "half"})
+    other.tick()
+    assert "half" == repository.run(run.id).tags["stage"]
+    while repository.run(run.id).tags["stage"] == "half":  # until the clock has moved on
+        run.set_tags({"stage": "done"})
+
+    shown = repository.run(run.id).tags
+    other.detach()
+    run.finish()
+
+    assert {"stage": "done"} == shown == repository.run(run.id).tags
+
+
+def test_a_resumed_run_shows_what_its_session_removed_and_what_was_edited_meanwhile(repository: Repository) -> None:
+    run = ActiveRun.create(repository.repo, RunStart(name="first", snapshot=False, tags={"old": "1", "kept": "2"}))
+    run.finish()
+    again = ActiveRun.resume(repository.repo, run.id)
+    again.delete_tag("old")
+    repository.run(run.id).rename("renamed")
+    repository.run(run.id).move("elsewhere")
+
+    during = repository.run(run.id)
+    again.finish()
+
+    after = repository.run(run.id)
+    assert ({"kept": "2"}, "renamed", "elsewhere") == (during.tags, during.name, during.experiment)
+    assert ({"kept": "2"}, "renamed", "elsewhere") == (after.tags, after.name, after.experiment)
+
+
+START = {
+    "at": 0, "id": "0" * 32, "name": "n", "experiment": "e", "start": 0, "session": "s", "clone": "c" * 16,
+    "host": "", "boot": "",
+}  # fmt: skip
+moments = st.integers(1, 6)
+words = st.sampled_from("xyz")
+events = st.one_of(
+    st.builds(lambda at, value: ("tags", {"at": at, "values": {"a": value}}), moments, words),
+    st.builds(lambda at: ("untag", {"at": at, "key": "a"}), moments),
+    st.builds(lambda at, value: ("params", {"at": at, "values": {"p": value}}), moments, st.integers(0, 3)),
+    st.builds(lambda at, value: ("field", {"at": at, "field": "name", "value": value}), moments, words),
+    st.builds(lambda at, value: ("m", (at, value)), moments, st.integers(0, 3)),
+)
+
+
+@settings(max_examples=200)
+@given(
+    writes=st.lists(st.tuples(st.integers(0, 2), events), max_size=12),
+    looks=st.sets(st.integers(0, 12)),
+)
+def test_looking_often_shows_the_same_as_reading_the_journal_at_the_end(
+    tmp_path_factory: pytest.TempPathFactory, writes: list[tuple[int, tuple[str, object]]], looks: set[int]
+) -> None:
+    """Three processes write, each with a clock that goes forward; a reader looks whenever it likes."""
+    place = tmp_path_factory.mktemp("run")
+    (place / "lock").touch()
+    parts = [place / f"{number:019d}.log" for number in range(3)]
+    parts[0].write_bytes(encode("start", START))
+    clocks = [0, 0, 0]
+    summary = None
+    for number, (part, (kind, data)) in enumerate(writes):
+        if number in looks:
+            _, summary = summarize(str(place), summary)
+        with parts[part].open("ab") as file:
+            if kind == "m":
+                file.write(encode_metric("m", float(data[1]), data[0], data[0]))  # type: ignore[index]
+                continue
+            item = dict(data)  # type: ignore[call-overload]
+            clocks[part] = item["at"] = max(clocks[part], item["at"])
+            file.write(encode(kind, item))
+
+    shown, _ = summarize(str(place), summary)
+
+    record = build_record(read_parts(str(place)), None).record
+    assert shown is not None
+    assert (record.tags, record.params, record.info.name, record.metrics) == (
+        shown.tags,
+        shown.params,
+        shown.name,
+        shown.metrics,
+    )
