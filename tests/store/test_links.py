@@ -271,6 +271,54 @@ def test_the_index_can_be_deleted_and_says_the_same(project: Path, git: Git) -> 
     assert before == (names("renamed"), by(run_id), names("main")) == ({"r"}, by(run_id), set())
 
 
+def test_a_shallow_clone_that_is_deepened_says_what_a_whole_one_says(
+    project: Path, host: Path, git: Git, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What could not be seen in a part of the history is not taken for an answer."""
+    commit(project, git, "one", src__model=with_line(5, "five"))
+    run_id = run("r")
+    squash_on_the_host(project, host, git)
+    git(tmp_path, "clone", "-q", "--depth=1", f"file://{tmp_path}/host.git", "part")
+    part = tmp_path / "part"
+    git(part, "fetch", "-q", str(project), "refs/ledgit/runs/*:refs/ledgit/runs/*")
+    monkeypatch.chdir(part)
+    assert (set(), None) == (names("main"), by(run_id))
+
+    git(part, "fetch", "-q", "--unshallow", "origin")
+
+    assert ({"r"}, (git(part, "rev-parse", "main"), "patch-id")) == (names("main"), by(run_id))
+
+
+def copy_objects(source: Path, target: Path, *revs: str) -> None:
+    """Bring the objects of these revisions into another repository, as no ``git fetch`` would."""
+    request = "".join(f"{rev}\n" for rev in revs).encode()
+    pack = subprocess.run(
+        ["git", "pack-objects", "-q", "--revs", "--stdout"], cwd=source, input=request, capture_output=True, check=True
+    )
+    subprocess.run(["git", "unpack-objects", "-q"], cwd=target, input=pack.stdout, check=True)
+
+
+def test_a_code_that_is_not_in_this_clone_is_looked_for_again(
+    project: Path, host: Path, git: Git, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A run whose commit came without its parent: once that is there, so is the answer."""
+    commit(project, git, "one", src__model=with_line(5, "five"))
+    run_id = run("r")
+    squash_on_the_host(project, host, git)
+    git(tmp_path, "clone", "-q", f"file://{tmp_path}/host.git", "part")
+    part = tmp_path / "part"
+    head = git(project, "rev-parse", f"refs/ledgit/runs/{run_id}")
+    copy_objects(project, part, head, f"^{head}~")
+    (part / ".git/refs/ledgit/runs").mkdir(parents=True)
+    (part / ".git/refs/ledgit/runs" / run_id).write_text(f"{head}\n")
+    monkeypatch.chdir(part)
+    assert (set(), None) == (names("main"), by(run_id))
+
+    copy_objects(project, part, f"{head}~", "^main~")
+
+    assert ({"r"}, (git(part, "rev-parse", "main"), "patch-id")) == (names("main"), by(run_id))
+
+
 def test_old_tips_are_forgotten(project: Path, git: Git) -> None:
     run("r")
     for number in range(8):

@@ -157,8 +157,10 @@ def code_patch_ids(repo: Repo, codes: Iterable[tuple[str, str]], base: str | Non
         if commit not in here or tree not in here:
             continue
         if commit not in starts:
-            starts[commit] = merge_base(repo, commit, base) if base else None
-        by_start.setdefault(starts[commit] or EMPTY_TREE, []).append((commit, tree))
+            starts[commit] = _start(repo, commit, base)
+        start = starts[commit]
+        if start is not None:
+            by_start.setdefault(start, []).append((commit, tree))
     found: dict[tuple[str, str], str | None] = {}
     for start, own in by_start.items():
         start_tree = _tree_id(repo, start)
@@ -261,6 +263,16 @@ def resolve_links(
         NotFound: There is no such revision.
     """
     return Branch(repo, rev, base=base, limit=limit).links(wanted)
+
+
+def _start(repo: Repo, commit: str, base: str | None) -> str | None:
+    """Return where *commit*'s changes begin; None if that part of the history is not in this clone."""
+    if base is None:
+        return EMPTY_TREE
+    code, out, _ = try_git(repo, "merge-base", "--end-of-options", commit, base)
+    if code == 0:
+        return out.decode("ascii").split("\n")[0]
+    return EMPTY_TREE if code == 1 else None
 
 
 def _present(repo: Repo, oids: Iterable[str]) -> set[str]:

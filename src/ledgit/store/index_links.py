@@ -17,7 +17,7 @@ from ledgit.errors import GitFailed
 from ledgit.git import Branch, CodeFacts, Link, code_patch_ids, find_base, try_git
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
     from ledgit.git import Repo
     from ledgit.records import CodeRef
@@ -46,7 +46,8 @@ class Links:
         self._base = find_base(repo)
         code, out, _ = try_git(repo, "rev-parse", "--verify", "--quiet", "--end-of-options", f"{rev}^{{commit}}")
         self._commit = out.decode("ascii", "replace").strip() if code == 0 else None
-        self._key = None if self._commit is None else f"{self._commit} {self._base or ''}"
+        # Of a shallow clone nothing is kept: deepening it changes the answers and not the tip.
+        self._key = None if self._commit is None or repo.shallow else f"{self._commit} {self._base or ''}"
         self._tip: int | None = None
         patches: dict[str, str] | None = None
         if self._key is not None:
@@ -119,8 +120,16 @@ class Links:
         later = {n: CodeFacts(patch_id=derived.get(n, rest[n].derived)) for n in rest}
         links |= self._branch.links({n: facts for n, facts in later.items() if facts.patch_id})
         if keep and self._key is not None:
-            self._database.try_to_write(lambda: self._keep(codes, links, derived))
+            decided = [n for n in codes if n in links or not self._undecided(codes[n], n in derived)]
+            self._database.try_to_write(lambda: self._keep(decided, links, derived))
         return links
+
+    def _undecided(self, code: _Code, derived: bool) -> bool:
+        """Whether a code without a link may have one as soon as more objects are in this clone."""
+        facts = code.facts
+        if facts.patch_id is None and code.derived is None and not derived:
+            return bool(facts.commit and facts.tree and self._branch.patches) or not self._branch.read_patches
+        return bool(facts.patch_id or code.derived or derived) and not self._branch.read_patches
 
     def _derive(self, codes: Mapping[int, _Code]) -> dict[int, str]:
         """Find out the patch-ids of runs that ended before anybody had."""
@@ -137,7 +146,7 @@ class Links:
             return {}
         return {n: found[pair] or "" for n, pair in wanted.items() if pair in found}
 
-    def _keep(self, codes: Mapping[int, _Code], links: Mapping[int, Link], derived: Mapping[int, str]) -> None:
+    def _keep(self, codes: Sequence[int], links: Mapping[int, Link], derived: Mapping[int, str]) -> None:
         execute, many = self._database.db.execute, self._database.db.executemany
         execute("INSERT OR IGNORE INTO tip (key, patches) VALUES (?, 0)", (self._key,))
         (tip,) = execute("SELECT n FROM tip WHERE key = ?", (self._key,)).fetchone()
