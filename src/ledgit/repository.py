@@ -32,7 +32,7 @@ from ledgit.store import Folder
 
 if TYPE_CHECKING:
     from collections.abc import Callable
-    from typing import TypeVar
+    from typing import BinaryIO, TypeVar
 
     from ledgit.git import Objects
     from ledgit.records.artifacts import ArtifactRecord
@@ -230,15 +230,15 @@ class Repository:
 
         return self._read(state, lambda now: read_history(self.folder, self.objects, now, metric))
 
-    def read_artifact(self, state: RunState, record: ArtifactRecord) -> bytes:
-        """Return the content of an artifact of the run *state*.
+    def open_artifact(self, state: RunState, record: ArtifactRecord) -> BinaryIO:
+        """Open an artifact of the run *state* for reading; close it.
 
         Raises:
             ArtifactNotFound: It is not in this clone.
         """
-        from ledgit.store.reading import read_artifact
+        from ledgit.store.reading import open_artifact
 
-        return self._read(state, lambda now: read_artifact(self.folder, self.objects, now, record))
+        return self._read(state, lambda now: open_artifact(self.folder, self.objects, now, record))
 
     def _read(self, state: RunState, read: Callable[[RunState], T]) -> T:
         """Return what *read* makes of a run, also if it became a commit since *state* was read."""

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from ledgit.errors import ArtifactNotFound, InvalidValue, RunStateError, StorageError
 
 if TYPE_CHECKING:
+    from typing import BinaryIO
+
     from ledgit.compare import RunView
     from ledgit.git import Link
     from ledgit.records.artifacts import ArtifactRecord
@@ -270,21 +273,29 @@ class Run:
         Raises:
             ArtifactNotFound: The run has none there, or its content is not in this clone.
         """
-        return self._repository.read_artifact(self._state, self._artifact(path))
+        with self._open_artifact(path) as content:
+            return content.read()
 
     def save_artifact(self, path: str, target: str | os.PathLike[str]) -> str:
         """Write a private copy of the artifact *path* to the file *target* and return its name."""
-        data = self.read_artifact(path)
+        from shutil import copyfileobj
+
         name = os.fspath(target)
         scratch = f"{name}.{os.urandom(3).hex()}.tmp"
-        try:
-            os.makedirs(os.path.dirname(os.path.abspath(name)), exist_ok=True)
-            with open(scratch, "wb") as file:
-                file.write(data)
-            os.replace(scratch, name)
-        except OSError as error:
-            raise StorageError(name, error.strerror or str(error)) from error
+        with self._open_artifact(path) as content:
+            try:
+                os.makedirs(os.path.dirname(os.path.abspath(name)), exist_ok=True)
+                with open(scratch, "wb") as file:
+                    copyfileobj(content, file, 1 << 20)
+                os.replace(scratch, name)
+            except OSError as error:
+                with suppress(OSError):
+                    os.unlink(scratch)
+                raise StorageError(name, error.strerror or str(error)) from error
         return name
+
+    def _open_artifact(self, path: str) -> BinaryIO:
+        return self._repository.open_artifact(self._state, self._artifact(path))
 
     def _artifact(self, path: str) -> ArtifactRecord:
         for record in self.record().artifacts:

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import tracemalloc
 from pathlib import Path
 
 import pytest
 from tests.faults.kit import Died, Forks
 
-from ledgit.errors import InvalidValue
+from ledgit.errors import InvalidValue, StorageError
 from ledgit.repository import Repository, open_repository
 from ledgit.store import ActiveRun, RunStart
 
@@ -96,3 +97,33 @@ def test_a_session_that_was_killed_is_read_whole_though_the_commit_below_it_was_
 
     assert {"rate": 0.5, "late": 1} == run.params == run.record().params
     assert {"loss": 0.25} == run.metrics == run.record().metrics
+
+
+def test_a_large_artifact_is_saved_without_reading_it_into_memory(repository: Repository, tmp_path: Path) -> None:
+    run = ActiveRun.create(repository.repo, RunStart(name="large", snapshot=False))
+    content = bytes(1 << 20) * 32
+    run.add_artifact_bytes("model.bin", content)
+    active, target = repository.run("large"), tmp_path / "here" / "model.bin"
+
+    for found in (active, None):
+        if found is None:
+            run.finish()
+            found = repository.run("large")
+        assert 1 == len(found.artifacts())
+        tracemalloc.start()
+        found.save_artifact("model.bin", target)
+        _, peak = tracemalloc.get_traced_memory()
+        tracemalloc.stop()
+        assert content == target.read_bytes()
+        assert len(content) // 4 > peak
+        target.unlink()
+
+
+def test_an_artifact_that_can_not_be_saved_leaves_nothing_half_written(repository: Repository, tmp_path: Path) -> None:
+    run_id = finished(repository)
+    (tmp_path / "out" / "kept.txt").mkdir(parents=True)
+
+    with pytest.raises(StorageError):
+        repository.run(run_id).save_artifact("kept.txt", tmp_path / "out" / "kept.txt")
+
+    assert ["kept.txt"] == [path.name for path in (tmp_path / "out").iterdir()]

@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import os
 from dataclasses import replace
-from typing import TYPE_CHECKING
+from io import BytesIO
+from typing import TYPE_CHECKING, BinaryIO
 
 from ledgit.errors import ArtifactNotFound, RecordError, RunNotFound
 from ledgit.records.artifacts import DVC, ArtifactRecord
@@ -25,7 +26,7 @@ if TYPE_CHECKING:
     from ledgit.records.state import RunState
     from ledgit.store.folder import Folder
 
-__all__ = ["read_artifact", "read_history", "read_record"]
+__all__ = ["open_artifact", "read_history", "read_record"]
 
 
 def _journal(folder: Folder, state: RunState) -> JournalState | None:
@@ -89,8 +90,8 @@ def _committed_history(folder: Folder, objects: Objects, state: RunState, metric
     return read_points(folder, entry.oid, load)
 
 
-def read_artifact(folder: Folder, objects: Objects, state: RunState, record: ArtifactRecord) -> bytes:
-    """Return the content of an artifact.
+def open_artifact(folder: Folder, objects: Objects, state: RunState, record: ArtifactRecord) -> BinaryIO:
+    """Open an artifact for reading; a large one is a file that need not fit into memory.
 
     Raises:
         ArtifactNotFound: It is not in this clone.
@@ -99,16 +100,14 @@ def read_artifact(folder: Folder, objects: Objects, state: RunState, record: Art
     if journal is not None:
         source = staged_files(journal, folder.active_dir(state.id)).get(record.path)
         if source is not None and os.path.exists(source):
-            with open(source, "rb") as file:
-                return file.read()
+            return open(source, "rb")
     if not state.heads:
         raise ArtifactNotFound(record.path)
     if record.stored == DVC:
         from ledgit.artifacts import open_cached
 
-        with open_cached(folder.cache, record.digest.removeprefix("md5:")) as cached:
-            return cached.read()
+        return open_cached(folder.cache, record.digest.removeprefix("md5:"))
     entry = objects.find(state.heads[0], f"{RUN_FOLDER}/artifacts/{record.tree_path}")
     if entry is None:
         raise ArtifactNotFound(record.path)
-    return objects.read(entry.oid)[1]
+    return BytesIO(objects.read(entry.oid)[1])
