@@ -49,3 +49,29 @@ def test_a_run_is_resumed_beside_what_a_killed_process_left_of_its_beginning(
 
     assert left.is_dir()
     assert [(1, 1.0)] == points(read_run(repo, run.id), "m")
+
+
+def test_logged_files_are_synced_with_the_journal_that_names_them(
+    opened: Repo, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A power cut may come long before the run's end, when they go into its commit."""
+    synced: list[str] = []
+    fsync = os.fsync
+
+    def watched(fd: int) -> None:
+        synced.append(os.readlink(f"/proc/self/fd/{fd}"))
+        fsync(fd)
+
+    run = ActiveRun.create(opened, RunStart(snapshot=False))
+    run.add_artifact_bytes("copied", b"content")
+    with run.open_artifact("growing") as file:
+        monkeypatch.setattr("os.fsync", watched)
+        run.tick()
+        staged = run.artifact_files()
+        assert {staged["copied"], staged["growing"], run.directory} <= set(synced)
+        file.write(b"more")
+        synced.clear()
+        run.tick()
+        assert [staged["growing"]] == synced
+    monkeypatch.setattr("os.fsync", fsync)
+    run.finish()

@@ -293,6 +293,7 @@ class ActiveRun(RunLog):
     def _sync_journal(self) -> None:
         try:
             self._writer.sync()
+            self._sync_files()
         except OSError as error:
             self.problems.append(f"the journal could not be synced: {error.strerror}")
 
@@ -315,6 +316,7 @@ class ActiveRun(RunLog):
             if now - self._beaten > _BEAT_EVERY:
                 self._beaten = now
                 beat(self.directory)
+            self._sync_files()  # last: large ones take their time
         except Exception as error:  # one that got out would end the syncing of all runs
             text = f"the journal could not be written: {getattr(error, 'strerror', None) or error}; trying again"
             if text not in self.problems:

@@ -7,6 +7,7 @@ import os
 import threading
 import weakref
 from abc import ABC, abstractmethod
+from collections import deque
 from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING, Any, BinaryIO
 from zlib import crc32
@@ -17,7 +18,7 @@ from ledgit.records.scalars import Scalar, to_json, to_metric, to_scalar
 from ledgit.store import journal, syncer
 from ledgit.store.journal import encode, encode_metric, now_ms, read_parts
 from ledgit.store.lock import RunLock
-from ledgit.store.staging import stage_bytes, stage_file
+from ledgit.store.staging import stage_bytes, stage_file, sync_path
 from ledgit.store.writer import PartWriter
 
 if TYPE_CHECKING:
@@ -66,6 +67,8 @@ class RunLog(ABC):
         self._facts: threading.Thread | None = None
         self._stop_facts = threading.Event()
         self._staged = 0
+        self._unsynced: deque[str] = deque()  # copies of files that a power cut may still take
+        self._growing: list[str] = []  # files that somebody goes on writing
         self._unfinished: bool | None = None
         self._beaten = 0.0
         self._start_record: dict[str, Any] = {}
@@ -207,6 +210,7 @@ class RunLog(ABC):
             stream = open(os.path.join(self.directory, file), "xb", buffering=0)  # noqa: SIM115 - the caller closes it
         except OSError as error:
             raise StorageError(f"artifact {path}", error.strerror or str(error)) from error
+        self._growing.append(file)
         self._append(encode("file", {"at": now_ms(), "path": path, "file": file, "size": -1}))
         return stream
 
@@ -276,6 +280,8 @@ class RunLog(ABC):
 
     def _after_fork(self) -> None:
         self._writer.forget()
+        self._unsynced.clear()  # the parent's
+        self._growing.clear()
         self._guard = threading.RLock()
         self._facts = None
 
@@ -299,7 +305,23 @@ class RunLog(ABC):
     def _stage(self, path: str, copy: Any) -> None:
         file = self._next_file()
         size = copy(os.path.join(self.directory, file))
+        self._unsynced.append(file)
         self._append(encode("file", {"at": now_ms(), "path": path, "file": file, "size": size}))
+
+    def _sync_files(self) -> None:
+        """Make durable what files were logged so far.
+
+        Raises:
+            OSError: The disk refused; what is left is tried again the next time.
+        """
+        for file in self._growing:
+            sync_path(os.path.join(self.directory, file))
+        fresh = bool(self._unsynced)
+        while self._unsynced:
+            sync_path(os.path.join(self.directory, self._unsynced[0]))
+            self._unsynced.popleft()
+        if fresh:
+            sync_path(self.directory)
 
     def _next_file(self) -> str:
         with self._guard:

@@ -8,7 +8,7 @@ import shutil
 
 from ledgit.errors import ArtifactNotFound, StorageError
 
-__all__ = ["stage_bytes", "stage_file"]
+__all__ = ["stage_bytes", "stage_file", "sync_path"]
 
 _FICLONE = 0x40049409
 
@@ -47,6 +47,22 @@ def stage_bytes(data: bytes, target: str) -> int:
     except OSError as error:
         raise StorageError("an artifact", error.strerror or str(error)) from error
     return len(data)
+
+
+def sync_path(path: str) -> None:
+    """Make a file or folder durable; one that is gone needs nothing.
+
+    Raises:
+        OSError: The disk refused.
+    """
+    try:
+        fd = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+    except FileNotFoundError:
+        return
+    try:
+        os.fsync(fd)
+    finally:
+        os.close(fd)
 
 
 def _clone(reader: int, writer: int) -> bool:

@@ -10,6 +10,7 @@ import time
 from collections import deque
 
 from ledgit.store.journal import PART_SUFFIX
+from ledgit.store.staging import sync_path
 
 __all__ = ["PartWriter"]
 
@@ -201,11 +202,7 @@ class PartWriter:
     def _place(self) -> None:
         """Make the part's name durable, and its folder's: once, and cheap after the file's own sync."""
         for folder in (self.directory, os.path.dirname(self.directory)):
-            fd = os.open(folder, os.O_RDONLY | os.O_CLOEXEC)
-            try:
-                os.fsync(fd)
-            finally:
-                os.close(fd)
+            sync_path(folder)
         self._placed = True
 
     def close(self) -> None:
