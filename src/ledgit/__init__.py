@@ -169,6 +169,18 @@ _ELSEWHERE = {
 _MODULES = frozenset(
     {"artifacts", "data", "errors", "keras", "lightgbm", "lightning", "pytorch", "sklearn", "transformers", "xgboost"}
 )
+# What scripts written for MLflow ask for, and what to say instead of "no attribute".
+_NOT_HERE = {
+    **dict.fromkeys(("MlflowClient", "client"), "ledgit.open() and its runs do what it did"),
+    **dict.fromkeys(
+        ("entities", "exceptions"), "ledgit.ViewType, ledgit.Run and ledgit.LedgitError are the names here"
+    ),
+    **dict.fromkeys(
+        ("log_model", "models", "projects", "pyfunc", "register_model"),
+        "models, the registry and projects are being built",
+    ),
+    **dict.fromkeys(("evaluate", "genai", "trace"), "Ledgit tracks experiments, not evaluations or LLM traces"),
+}
 # ledgit.open, like tarfile.open, is no name for a star import.
 _NAMES = frozenset([*__all__, "open"])
 
@@ -183,7 +195,8 @@ def __getattr__(name: str) -> Any:
         home = import_module(_ELSEWHERE.get(name, "ledgit.tracking"))
         value = getattr(home, "open_repository" if name == "open" else name)
     else:
-        raise AttributeError(f"module 'ledgit' has no attribute {name!r}", name=name, obj=sys.modules[__name__])
+        hint = f": {_NOT_HERE[name]}" if name in _NOT_HERE else ""
+        raise AttributeError(f"module 'ledgit' has no attribute {name!r}{hint}", name=name, obj=sys.modules[__name__])
     globals()[name] = value  # the next look-up is a plain attribute, as fast as any
     return value
 

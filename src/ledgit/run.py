@@ -244,6 +244,10 @@ class Run:
             "parent_run": self.parent_run,
         }
 
+    def to_dictionary(self) -> dict[str, Any]:
+        """Return ``info``, ``data`` and ``inputs`` as MLflow's ``Run.to_dictionary`` does."""
+        return {"info": dict(self.info), "data": dict(self.data), "inputs": dict(self.inputs)}
+
     # ------------------------------------------------------------------ read when asked for
 
     def record(self) -> RunRecord:

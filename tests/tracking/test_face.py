@@ -92,3 +92,20 @@ def test_the_module_runs_as_a_command() -> None:
     done = subprocess.run([sys.executable, "-m", "ledgit", "--version"], capture_output=True, text=True, check=True)
 
     assert ledgit.__version__ in done.stdout
+
+
+def test_what_only_mlflow_has_says_what_to_use_instead() -> None:
+    """Scripts that come from there stop at a sentence that helps."""
+    with pytest.raises(AttributeError, match=r"no attribute 'MlflowClient': ledgit.open\(\)"):
+        ledgit.MlflowClient  # noqa: B018
+    with pytest.raises(AttributeError, match=r"no attribute 'nonsense'$"):
+        ledgit.nonsense  # noqa: B018
+
+
+def test_a_run_is_a_dictionary_as_mlflow_has_it(repo: object) -> None:
+    with ledgit.start_run(run_name="owl") as run:
+        ledgit.log_params({"depth": 3})
+    found = ledgit.get_run(run.info.run_id).to_dictionary()
+
+    assert {"info", "data", "inputs"} == set(found)
+    assert ("owl", {"depth": "3"}) == (found["info"]["run_name"], found["data"]["params"])

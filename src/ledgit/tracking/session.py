@@ -150,7 +150,6 @@ def path_of(uri: str) -> str:
             return os.path.expanduser(text)
     raise UsageError(
         f"{uri!r} is not a Git repository on this machine; Ledgit keeps runs in one, so give its path or a file: URI"
-        " (to share runs, push them: 'ledgit push')"
     )
 
 
@@ -173,7 +172,10 @@ def set_tracking_uri(uri: str | os.PathLike[str]) -> None:
     from ledgit.git import Repo
 
     path = os.path.abspath(path_of(text))
-    Repo.discover(path, os.environ)
+    try:
+        Repo.discover(path, os.environ)
+    except NotARepository:
+        raise NotARepository(path) from None  # and not the folder above, where the search began
     _explicit = path
 
 

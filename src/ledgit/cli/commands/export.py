@@ -9,7 +9,8 @@ from ledgit.errors import UsageError
 
 HELP = """\
 Write runs as plain files: a folder each, with params.yaml, metrics.yaml, histories, artifacts. 'ledgit import'
-reads them in any repository, with their ids. To share runs between clones of one repository, push them.
+reads them in any repository, with their ids. The code is not among the files: where its tree is not in the
+other repository, the run comes without.
 """
 EPILOG = """
 ledgit export calm-owl out/
