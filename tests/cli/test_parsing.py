@@ -163,3 +163,9 @@ done
     )
 
     assert done.stdout.splitlines() == ["demo", "--experiment", "calm-owl", "Default"]
+
+
+@pytest.mark.parametrize("words", [["--color=never"], ["--color", "never"], ["--no-pager"]])
+def test_an_option_for_all_commands_that_stands_too_late_is_sent_forward(words: list[str]) -> None:
+    with pytest.raises(UsageError, match=f"{words[0].partition('=')[0]} goes before the command"):
+        parsing.build("ls").read(words)

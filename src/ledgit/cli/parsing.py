@@ -12,6 +12,9 @@ from ledgit.cli.table import EXIT_CODES, SUMMARIES, module_name
 from ledgit.errors import UsageError
 
 
+_VALUES = {"-C": " PATH", "--color": " never"}
+
+
 class _Formatter(argparse.RawDescriptionHelpFormatter):
     def __init__(self, prog: str) -> None:
         # A width of our own: argparse would import shutil for it (4 ms).
@@ -53,6 +56,10 @@ class Parser(argparse.ArgumentParser):
 
     def error(self, message: str) -> NoReturn:
         """Raise instead of printing the usage."""
+        _, unknown, extra = message.partition("unrecognized arguments: ")
+        option = extra.partition("=")[0].partition(" ")[0]
+        if unknown and option in ("-C", "--color", "--no-pager"):
+            raise UsageError(f"{option} goes before the command, as in 'ledgit {option}{_VALUES.get(option, '')} ls'")
         raise UsageError(f"{self.prog.removeprefix('ledgit ')}: {message}; see '{self.prog} --help'")
 
 
