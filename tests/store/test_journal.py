@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import math
+import tracemalloc
 from collections.abc import Iterable
+from io import BytesIO
 from pathlib import Path
 from typing import Any
 
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from ledgit.store import read_parts
-from ledgit.store.journal import encode, encode_metric, parse_lines
+from ledgit.store.journal import encode, encode_metric, parse_lines, read_blocks
 
 KEYS = st.sampled_from(["loss", "acc/val", "näme 1", "a.b", "x:y"])
 INT64 = st.integers(-(1 << 63), (1 << 63) - 1)
@@ -148,3 +151,38 @@ def test_a_folder_without_parts_is_an_empty_journal(tmp_path: Path) -> None:
     state = read_parts(str(tmp_path))
 
     assert ([], {}, 0, None) == (state.events, state.histories, state.torn, state.first("start"))
+
+
+@SLOW
+@given(RECORDS, st.integers(1, 60), st.integers(0, 20))
+def test_in_blocks_of_any_size_a_part_says_the_same(records: list[tuple[Any, ...]], size: int, cut: int) -> None:
+    """Blocks end where a record does; the last one is the record that may still be on its way."""
+    whole = b"".join(map(spell, records))
+    whole = whole[: max(0, len(whole) - cut)]
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("ledgit.store.journal._BLOCK", size)
+        blocks = list(read_blocks(BytesIO(whole)))
+
+    assert whole == b"".join(blocks)
+    assert all(block.startswith(b"\n") for block in blocks)
+    assert not blocks or whole[whole.rindex(b"\n") :] == blocks[-1]
+    told = [tell(block) for block in blocks]
+    assert tell(whole) == (
+        sorted(point for points, _, _ in told for point in points),
+        [event for _, events, _ in told for event in events],
+        sum(torn for _, _, torn in told),
+    )
+
+
+def test_a_long_journal_is_not_held_in_memory_as_lines(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("ledgit.store.journal._BLOCK", 1 << 16)
+    with (tmp_path / "0.log").open("wb") as file:
+        file.writelines(encode_metric("m", step / 7, step, 1_700_000_000_000 + step) for step in range(50_000))
+
+    tracemalloc.start()
+    state = read_parts(str(tmp_path))
+    _, peak = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+
+    assert 50_000 == len(state.histories["m"])
+    assert (tmp_path / "0.log").stat().st_size > peak

@@ -20,17 +20,19 @@ from __future__ import annotations
 
 import os
 import time
+from collections.abc import Iterator
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, BinaryIO
 from zlib import crc32
 
 import orjson
 
 from ledgit.records.history import Points
 
-__all__ = ["JournalState", "encode", "encode_metric", "now_ms", "read_parts"]
+__all__ = ["JournalState", "encode", "encode_metric", "now_ms", "read_blocks", "read_parts"]
 
 PART_SUFFIX = ".log"
+_BLOCK = 4 << 20
 time_ns = time.time_ns
 
 
@@ -96,14 +98,38 @@ def part_names(directory: str) -> list[str]:
     return sorted(name for name in os.listdir(directory) if name.endswith(PART_SUFFIX))
 
 
-def parse_lines(data: bytes, histories: dict[str, Points]) -> tuple[list[tuple[int, str, dict[str, Any]]], int, int]:
+def read_blocks(file: BinaryIO) -> Iterator[bytes]:
+    """Yield a part's bytes in blocks of whole records; the last one is the last record alone.
+
+    A journal of millions of points need not fit into memory, and twice as lines.
+    """
+    rest = b""
+    while data := file.read(_BLOCK):
+        data = rest + data
+        cut = data.rfind(b"\n")  # what stands before a record's newline is complete
+        if cut > 0:
+            yield data[:cut]
+            data = data[cut:]
+        rest = data
+    if rest:
+        yield rest
+
+
+def parse_lines(
+    data: bytes, histories: dict[str, Points], clock: int = 0
+) -> tuple[list[tuple[int, str, dict[str, Any]]], int, int]:
     """Parse the records in *data*; metric points go into *histories*.
+
+    Args:
+        data: Whole records.
+        histories: Where points go.
+        clock: Time of the last event before *data* in its part: no event is earlier.
 
     Returns:
         The other events as (time, kind, data), how many lines were torn, and the newest time.
     """
     events: list[tuple[int, str, dict[str, Any]]] = []
-    torn = last = clock = 0
+    torn = last = 0
     for line in data.split(b"\n"):
         if not line:
             continue
@@ -137,17 +163,21 @@ def read_parts(directory: str) -> JournalState:
     state = JournalState()
     ordered: list[tuple[int, int, int, str, dict[str, Any]]] = []
     for part, name in enumerate(part_names(directory)):
+        clock = newest = place = 0
         try:
             with open(os.path.join(directory, name), "rb") as file:
-                data = file.read()
-            written = os.stat(os.path.join(directory, name)).st_mtime_ns // 1_000_000
+                for block in read_blocks(file):
+                    events, torn, last = parse_lines(block, state.histories, clock)
+                    state.torn += torn
+                    newest = max(newest, last)
+                    for clock, kind, item in events:
+                        ordered.append((clock, part, place, kind, item))
+                        place += 1
+                written = os.fstat(file.fileno()).st_mtime_ns // 1_000_000
         except FileNotFoundError:
             continue
-        events, torn, last = parse_lines(data, state.histories)
-        state.torn += torn
         # A metric may carry any timestamp its user liked; the run did not outlive its journal.
-        state.last = max(state.last, min(last, written))
-        ordered.extend((time, part, place, kind, item) for place, (time, kind, item) in enumerate(events))
+        state.last = max(state.last, min(newest, written))
     ordered.sort(key=lambda event: event[:3])
     state.events = [(kind, item) for _, _, _, kind, item in ordered]
     return state

@@ -18,10 +18,10 @@ from ledgit.records.run import CodeRef
 from ledgit.records.scalars import from_json
 from ledgit.records.state import RunState
 from ledgit.store.folder import Folder
-from ledgit.store.journal import parse_lines, part_names
+from ledgit.store.journal import parse_lines, part_names, read_blocks
 from ledgit.store.lock import DEAD, LOST, REMOTE, liveness
 
-_VERSION = 2
+_VERSION = 3
 
 __all__ = ["active_ids", "live_runs", "summarize"]
 
@@ -74,23 +74,26 @@ def summarize(directory: str, previous: bytes | None = None) -> tuple[RunState |
             with open(os.path.join(directory, name), "rb") as file:
                 if offset:
                     file.seek(offset)
-                data = file.read()
+                block = b""
+                for block in read_blocks(file):
+                    offset += len(block)
+                    _fold_block(fold, name, block)
         except OSError:
             continue
-        if not data:
-            continue
-        histories: dict[str, Points] = {}
-        events, _, last = parse_lines(data, histories)
-        # The last line may still be on its way: it is read again next time.
-        start = data.rfind(b"\n")
-        whole = data[:start] if start > 0 else b""
-        offsets[name] = offset + len(whole)
-        fold["last"] = max(fold["last"], last)
-        _fold_points(fold["metrics"], histories)
-        for at, kind, item in events:
-            _fold_event(fold, kind, item, [at, name])
+        # The last record may still be on its way: it is read again next time.
+        offsets[name] = offset - len(block)
     state = _state(directory, fold)
     return state, orjson.dumps(fold, option=orjson.OPT_NON_STR_KEYS)
+
+
+def _fold_block(fold: dict[str, Any], part: str, data: bytes) -> None:
+    histories: dict[str, Points] = {}
+    events, _, last = parse_lines(data, histories, fold["clocks"].get(part, 0))
+    fold["last"] = max(fold["last"], last)
+    _fold_points(fold["metrics"], histories)
+    for at, kind, item in events:
+        fold["clocks"][part] = at
+        _fold_event(fold, kind, item, [at, part])
 
 
 def _restore(previous: bytes | None) -> dict[str, Any]:
@@ -101,7 +104,7 @@ def _restore(previous: bytes | None) -> dict[str, Any]:
                 return restored
         except ValueError:
             pass
-    empty: dict[str, Any] = {key: {} for key in ("offsets", "when", "metrics", "params", "tags")}
+    empty: dict[str, Any] = {key: {} for key in ("offsets", "clocks", "when", "metrics", "params", "tags")}
     return {"v": _VERSION, "last": 0, "start": None, "end": None, **empty}
 
 

@@ -12,7 +12,7 @@ import orjson
 from ledgit.errors import LedgitError
 from ledgit.store.finalizing import finalize
 from ledgit.store.live import active_ids, summarize
-from ledgit.store.lock import DEAD, liveness
+from ledgit.store.lock import ALIVE, DEAD, liveness
 from ledgit.store.settle import settle_leftovers
 
 if TYPE_CHECKING:
@@ -69,6 +69,8 @@ def recover(repo: Repo, folder: Folder, *, force: tuple[str, ...] = ()) -> Recov
 
 
 def _dead(directory: str) -> bool:
+    if liveness(directory, "", "") == ALIVE:
+        return False  # without reading its journal, which may be long
     state, summary = summarize(directory)
     if state is None or state.status == "RUNNING":
         return False
