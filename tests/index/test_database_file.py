@@ -162,8 +162,22 @@ def in_child(work: Any, *args: object) -> Any:
     return value
 
 
+def load_everything() -> None:
+    """Import whatever reading may import: afterwards the interpreter's own files may be out of reach."""
+    import getpass  # noqa: F401
+    import pkgutil
+    from importlib import import_module
+
+    import ledgit
+
+    for module in pkgutil.walk_packages(ledgit.__path__, "ledgit."):
+        if module.name.split(".")[1] in ("records", "query", "git", "store"):
+            import_module(module.name)
+
+
 def as_reader(path: str) -> tuple[list[str], bool, list[str]]:
     """Open *path* as somebody who may only read it; return names, in memory, what is in Ledgit's folder."""
+    load_everything()
     if os.geteuid() == 0:
         os.setgid(65534)
         os.setuid(65534)
