@@ -122,3 +122,12 @@ def test_runs_that_claim_to_be_each_others_parents_are_all_listed() -> None:
     first, second, own = run("a", parent_run="b" * 32), run("b", parent_run="a" * 32), run("c", parent_run="c" * 32)
 
     assert sorted(name for name, _ in drawn([first, second, own])) == ["run-a", "run-b", "run-c"]
+
+
+def test_params_that_are_numbers_stand_below_each_other() -> None:
+    """To the right, as metrics do; one text among them and the column is text."""
+    runs = [run(params={"lr": 0.1, "mixed": 1, "flag": True}), run(params={"lr": 10, "mixed": "a", "flag": False})]
+    layout = columns.text_columns(["params.lr", "params.mixed", "params.flag"], runs)
+
+    assert [True, False, False] == [column.right for column in layout]
+    assert [True, False, False] == [column.whole for column in layout]

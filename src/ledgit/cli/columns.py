@@ -158,18 +158,22 @@ def title(name: str) -> str:
     return text.clean(key) if dot and kind in KINDS else name
 
 
-def text_columns(names: Sequence[str]) -> list[render.Column]:
-    """Return how the named columns are laid out."""
+def text_columns(names: Sequence[str], runs: Sequence[Run] = ()) -> list[render.Column]:
+    """Return how the named columns of *runs* are laid out: numbers to the right, and never cut."""
     columns = []
     for name in names:
-        kind = name.partition(".")[0]
-        least = 0 if name == "id" else 20 if name == "name" else 10 if kind in ("tags", "params") else 6
+        kind, _, key = name.partition(".")
+        right = kind in _RIGHT or (kind == "params" and _numeric(runs, key))
+        least = 0 if name == "id" else 20 if name == "name" else 10 if kind in ("tags", "params") and not right else 6
         columns.append(
-            render.Column(
-                title(name), right=kind in _RIGHT, least=least, whole=kind in (*_RIGHT, "start", "end", "status")
-            )
+            render.Column(title(name), right=right, least=least, whole=right or kind in ("start", "end", "status"))
         )
     return columns
+
+
+def _numeric(runs: Sequence[Run], param: str) -> bool:
+    values = [run.params[param] for run in runs if param in run.params]
+    return bool(values) and all(type(item) in (int, float) for item in values)
 
 
 def cells(run: Run, names: Sequence[str], style: text.Style, now: float | None = None) -> list[str]:

@@ -126,7 +126,7 @@ def _print(args: argparse.Namespace, runs: list[Run]) -> None:
     chosen = columns.choose(runs, args.columns)
     if args.format == "md":
         style = text.Style(False)
-        layout = columns.text_columns(chosen.names)
+        layout = columns.text_columns(chosen.names, runs)
         rows = [columns.cells(run, chosen.names, style) for run in runs]
         terminal.write(
             render.markdown_table([column.title for column in layout], rows, [column.right for column in layout])
@@ -144,7 +144,7 @@ def _print(args: argparse.Namespace, runs: list[Run]) -> None:
             row[chosen.names.index("name")] = branch + row[chosen.names.index("name")]
         rows.append(row)
     width = terminal.table_width()
-    lines, shown = render.table(columns.text_columns(chosen.names), rows, style=style, limit=width)
+    lines, shown = render.table(columns.text_columns(chosen.names, runs), rows, style=style, limit=width)
     hidden = chosen.names[shown:] + chosen.hidden
     if hidden and terminal.output_is_terminal():
         names = ", ".join(text.clean(name) for name in hidden[:6])
