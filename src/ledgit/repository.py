@@ -195,7 +195,7 @@ class Repository:
             return []
         oid = said.decode("ascii", "replace").strip()
         message = self.objects.commit(oid).message
-        for line in message.splitlines():
+        for line in reversed(message.splitlines()):  # metrics stand above, and may have any name
             if line.startswith("Ledgit-Run: "):
                 state = self.index.get(line[12:].strip())
                 return [state] if state is not None else []
@@ -278,8 +278,8 @@ class Repository:
         """Apply *edit* to a run, finished or active, and return it as it is now."""
         from ledgit.store import edit_run
 
-        if not state.heads:
-            found = self._edit_without_commit(state, edit)
+        if not state.heads or os.path.isdir(self.folder.active_dir(state.id)):
+            found = self._edit_journal(state, edit)
             if found is not None:
                 return found
         edit_run(self.repo, self.folder, state.id, edit)
@@ -289,8 +289,11 @@ class Repository:
             raise RunNotFound(state.id)
         return found
 
-    def _edit_without_commit(self, state: RunState, edit: Edit) -> RunState | None:
-        """Edit a run that was active when *state* was read; None if it has a commit by now."""
+    def _edit_journal(self, state: RunState, edit: Edit) -> RunState | None:
+        """Edit a run that is active or was so a moment ago; None if it is a commit by now.
+
+        Also a resumed one: what its session said before would else win over the edit when it ends.
+        """
         import time
 
         from ledgit.store import finalize
@@ -299,7 +302,7 @@ class Repository:
         while True:
             self._refresh()
             now = self.index.get(state.id)
-            if now is not None and now.heads:
+            if now is not None and now.heads and not os.path.isdir(self.folder.active_dir(state.id)):
                 return None
             try:
                 if now is not None and now.status == "RUNNING":

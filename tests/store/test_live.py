@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import shutil
 from pathlib import Path
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from tests.faults.kit import Died, Forks
 
+from ledgit.errors import ParamConflict
 from ledgit.git import Repo
 from ledgit.repository import Repository, open_repository
 from ledgit.store import ActiveRun, RunStart, summarize
@@ -105,3 +108,65 @@ def test_looking_often_shows_the_same_as_reading_the_journal_at_the_end(
         shown.name,
         shown.metrics,
     )
+
+
+def test_an_edit_of_a_resumed_run_wins_over_what_its_session_said_before(repository: Repository) -> None:
+    """And removes tags that the run had before it was resumed."""
+    run = ActiveRun.create(repository.repo, RunStart(snapshot=False, tags={"old": "1", "stage": "first"}))
+    run.finish()
+    again = ActiveRun.resume(repository.repo, run.id)
+    again.set_tags({"stage": "session"})
+    while repository.run(run.id).tags["stage"] == "session":  # until the clock has moved on
+        repository.run(run.id).set_tags({"stage": "edited"})
+    repository.run(run.id).delete_tag("old")
+
+    during = repository.run(run.id).tags
+    again.finish()
+
+    assert {"stage": "edited"} == during == repository.run(run.id).tags
+
+
+def test_an_edit_comes_after_what_a_killed_session_said(repository: Repository, forks: Forks) -> None:
+    run = ActiveRun.create(repository.repo, RunStart(snapshot=False))
+    run.finish()
+    with pytest.raises(Died):
+        forks.run("die_while_resuming", "pack", "kill", run.id)
+
+    repository.run(run.id).set_tags({"seen": "yes"})
+
+    found = repository.run(run.id)
+    assert ({"seen": "yes"}, {"late": 1}) == (found.tags, found.params)
+    assert 3 == len(found.log())
+
+
+def test_a_process_that_joins_a_resumed_run_knows_its_params(repository: Repository) -> None:
+    run = ActiveRun.create(repository.repo, RunStart(snapshot=False))
+    run.log_params({"rate": 0.5})
+    run.finish()
+    again = ActiveRun.resume(repository.repo, run.id)
+
+    other = ActiveRun.join(Repo.discover(), run.id)
+
+    with pytest.raises(ParamConflict):
+        other.log_params({"rate": 0.25})
+    other.detach()
+    again.finish()
+
+
+def test_a_run_whose_metrics_are_called_like_a_trailer_is_found_by_its_commit(repository: Repository) -> None:
+    run = ActiveRun.create(repository.repo, RunStart(snapshot=False))
+    run.log_metric("Ledgit-Run: x", 1.0)
+    commit = run.finish()
+
+    assert commit is not None
+    assert run.id == repository.run(commit).id
+
+
+def test_a_run_whose_journal_was_removed_says_so_at_its_end(repository: Repository) -> None:
+    run = ActiveRun.create(repository.repo, RunStart(snapshot=False))
+    run.log_metric("m", 1.0)
+    shutil.rmtree(run.directory)
+
+    assert run.finish() is None
+
+    assert [f"the journal of run {run.id[:8]} was removed while it was written"] == run.problems

@@ -23,6 +23,7 @@ from ledgit.store.runlog import RunLog, printable
 
 if TYPE_CHECKING:
     from ledgit.git import Repo
+    from ledgit.store.chain import Head
     from ledgit.store.journal import JournalState
 
 __all__ = ["ActiveRun", "RunStart"]
@@ -162,6 +163,7 @@ class ActiveRun(RunLog):
             raise RunNotFound(run_id) from None
         except OSError as error:
             raise StorageError(directory, error.strerror or str(error)) from error
+        run._replay_base(state)
         run._replay(state)
         syncer.register(run)
         return run
@@ -197,8 +199,7 @@ class ActiveRun(RunLog):
             "snapshot": False,
         }
         run = cls._open(repo, Folder.of(repo), run_id, record)
-        run.params = {key: str(value) for key, value in base.record.params.items()}
-        run.tags = dict(base.record.tags)
+        run._begin_on(base)
         run._collect_facts()
         return run
 
@@ -208,6 +209,19 @@ class ActiveRun(RunLog):
         self.experiment = str(record["experiment"])
         self.parent_run = record.get("parent_run")
         self.start = int(record["start"])
+
+    def _begin_on(self, base: Head) -> None:
+        """Know the params and tags that the run had when it was resumed."""
+        self.params = {key: str(value) for key, value in base.record.params.items()}
+        self.tags = dict(base.record.tags)
+
+    def _replay_base(self, state: JournalState) -> None:
+        start = state.first("start") or {}
+        if start.get("resumed"):
+            from ledgit.git import Objects
+            from ledgit.store.chain import read_commit
+
+            self._begin_on(read_commit(Objects.of(self.repo), str(start["resumed"])))
 
     def _replay(self, state: JournalState) -> None:
         for kind, item in state.events:
@@ -288,7 +302,16 @@ class ActiveRun(RunLog):
                 self._sync_journal()
             self._writer.close()
             self._lock.release()
+        if finalizing and self.commit is None and not os.path.isdir(self.directory) and not self._has_commit():
+            self.problems.append(f"the journal of run {self.id[:8]} was removed while it was written")
         return self.commit
+
+    def _has_commit(self) -> bool:
+        """Whether another process that wrote into the run has finalized it."""
+        from ledgit.git import read_ref
+        from ledgit.store.chain import run_ref
+
+        return read_ref(self.repo, run_ref(self.id)) is not None
 
     def _sync_journal(self) -> None:
         try:
