@@ -12,6 +12,9 @@ import pytest
 from tests.conftest import GitFunction
 from tests.faults.kit import ROOT, read_run, run_refs
 
+from ledgit.git import Repo
+from ledgit.store import ActiveRun, RunStart
+
 KEY = "AKIAsecretfromtheenvironment0123456789"
 PASSWORD = "correct-horse-battery-staple"
 SCRIPT = """
@@ -59,6 +62,27 @@ def test_no_secret_of_environment_or_command_line_is_in_any_object(
     for content in (objects, journal, kept):
         assert KEY.encode() not in content
         assert PASSWORD.encode() not in content
+
+
+@pytest.mark.parametrize(("mode", "told"), [("full", True), ("name", False), ("none", False)])
+def test_the_home_folder_which_has_the_account_in_it_is_told_with_the_full_identity_only(
+    repo: Path, git: GitFunction, monkeypatch: pytest.MonkeyPatch, mode: str, told: bool
+) -> None:
+    """Commands, entry points and errors are full of it."""
+    git(repo, "config", "ledgit.identity", mode)
+    home = str(repo.parent / "ada-l")
+    monkeypatch.setenv("HOME", home)
+    words = (f"{home}/venv/bin/python", f"--data={home}/data", f"{home}ce/other", home)
+    run = ActiveRun.create(Repo.discover(), RunStart(command=words, entry_point=f"{home}/train.py"))
+    run.note_problem(f"can't read {home!r}")
+
+    commit = run.finish()
+
+    info = read_run(repo, run.id).record.info
+    shown = home if told else "~"
+    assert (f"{shown}/venv/bin/python", f"--data={shown}/data", f"{home}ce/other", shown) == info.command
+    assert f"{shown}/train.py" == info.entry_point
+    assert f"Problem: can't read {shown!r}" in git(repo, "log", "-1", "--format=%B", str(commit))
 
 
 @pytest.mark.parametrize(("mode", "name"), [("name", True), ("none", False)])

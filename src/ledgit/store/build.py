@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+import re
+from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
@@ -82,7 +84,8 @@ def build_record(state: JournalState, base: RunRecord | None) -> Built:
     fold.touch("end")
     env = state.latest("env")
     built.refused = fold.refused
-    built.problems = list(dict.fromkeys(str(item["text"]) for kind, item in state.events if kind == "note"))
+    notes = (str(item["text"]) for kind, item in state.events if kind == "note")
+    built.problems = list(dict.fromkeys(_nameless(text, start, identity) for text in notes))
     built.record = RunRecord(
         info=fold.info,
         params=fold.params,
@@ -152,14 +155,22 @@ def _info(start: dict[str, Any], facts: dict[str, Any], identity: str, built: Bu
         end=None,
         user=built.user,
         host=str(start.get("host", "")) if identity == "full" else "",
-        command=tuple(start.get("command") or ()),
-        entry_point=str(start.get("entry_point", "")),
+        command=tuple(_nameless(str(word), start, identity) for word in start.get("command") or ()),
+        entry_point=_nameless(str(start.get("entry_point", "")), start, identity),
         parent_run=start.get("parent_run"),
-        code=_code(code) if code else CodeInfo(),
+        code=_code(code, lambda text: _nameless(text, start, identity)) if code else CodeInfo(),
     )
 
 
-def _code(facts: dict[str, Any]) -> CodeInfo:
+def _nameless(text: str, start: dict[str, Any], identity: str) -> str:
+    """Return *text* without the home folder where the user's name is not to be told: it is mostly in there."""
+    home = str(start.get("home", "")).rstrip("/")
+    if identity == "full" or home.count("/") < 2:  # "/root" names nobody
+        return text
+    return re.sub(rf"{re.escape(home)}(?![\w.-])", "~", text)
+
+
+def _code(facts: dict[str, Any], nameless: Callable[[str], str]) -> CodeInfo:
     return CodeInfo(
         commit=facts["commit"],
         tree=facts["tree"],
@@ -170,7 +181,7 @@ def _code(facts: dict[str, Any]) -> CodeInfo:
         subtrees=facts.get("subtrees") or {},
         state=facts.get("operation") or "",
         submodules=facts.get("submodules") or {},
-        left_out=tuple(tuple(item) for item in facts.get("left_out") or ()),
+        left_out=tuple((path, size, nameless(reason)) for path, size, reason in facts.get("left_out") or ()),
     )
 
 
