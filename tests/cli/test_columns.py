@@ -131,3 +131,9 @@ def test_params_that_are_numbers_stand_below_each_other() -> None:
 
     assert [True, False, False] == [column.right for column in layout]
     assert [True, False, False] == [column.whole for column in layout]
+
+
+def test_a_pattern_matches_names_without_their_kind() -> None:
+    runs = [run(metrics={"acc_train": 1.0, "acc_test": 2.0, "loss": 3.0})]
+
+    assert ["metrics.acc_test", "metrics.acc_train"] == columns.choose(runs, "acc*").names

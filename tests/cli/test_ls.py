@@ -199,3 +199,15 @@ def test_an_empty_list_says_why(cli: Cli, record: Record) -> None:
     assert cli("ls", "--deleted").err == "no runs are deleted\n"
     assert cli("ls", "-b", "nosuch").err == "no runs match: there is no branch 'nosuch'\n"
     assert cli("ls", "-e", "digit").err == "no runs match: no experiment matches 'digit' (did you mean digits?)\n"
+
+
+def test_a_run_in_place_of_a_filter_is_sent_to_show(cli: Cli, record: Record) -> None:
+    record("--name", "calm-owl-1")
+
+    assert "'ledgit show calm-owl-1' shows it" in cli("ls", "calm-owl-1", code=2).err
+
+
+def test_runs_are_sorted_by_what_they_took(cli: Cli, record: Record) -> None:
+    record("--name", "owl")
+
+    assert ["owl"] == names(cli, "duration < 1h", "--sort", "-duration")

@@ -50,6 +50,7 @@ from ledgit.query.parse import MAX_CONDITIONS, MAX_DEPTH, MAX_TEXT, MAX_VALUES
         ("tags.team = 3", "3", "'3'"),
         ("tags.team >= 'a'", ">=", "is text"),
         ("age < 7", "7", "age < 7d"),
+        ("duration > 7", "7", "duration < 7d"),
         ("start < 7d", "7d", "age < 7d"),
         ("start = 'yesterday'", "'yesterday'", "2026-11-23"),
         ("start = '2026-13-01'", "'2026-13-01'", "is no time"),

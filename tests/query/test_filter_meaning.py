@@ -357,6 +357,27 @@ def test_age_counts_back_from_now(text: str, expected: list[int]) -> None:
     assert expected == Table([Run(attributes={"start": NOW - age}) for age in ages]).matching(text)
 
 
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("duration > 1min", [2]),
+        ("duration <= 60s", [0, 1]),
+        ("duration BETWEEN 1s AND 2min", [1, 2]),
+        ("duration IN (500ms, 90s)", [0, 2]),
+        ("duration IS NULL", [3]),
+        ("NOT duration > 1h", [0, 1, 2]),
+    ],
+)
+def test_duration_is_what_a_run_took(text: str, expected: list[int]) -> None:
+    """One that is still running has none."""
+    ends = [NOW + 500, NOW + 60_000, NOW + 90_000, None]
+    table = Table([Run(attributes={"start": NOW} | ({} if end is None else {"end": end})) for end in ends])
+
+    assert expected == table.matching(text)
+    assert [2, 1, 0, 3] == table.sorted("duration DESC")
+    assert [0, 1, 2, 3] == table.sorted("duration")
+
+
 def test_shortened_ids_match_what_begins_with_them() -> None:
     """Ids are shown with 8 digits, and that is what people paste."""
     run, code = "ab12" + "0" * 36, "cd34" + "f" * 36

@@ -18,6 +18,7 @@ ATTRIBUTES = (
 )  # fmt: skip
 _OIDS = ("id", "commit", "head", "tree", "parent_run")
 KINDS = ("metrics", "params", "tags")
+_KEYED = tuple(f"{kind}." for kind in KINDS)
 _RIGHT = ("duration", "metrics")
 # Beyond these a line is too long to be read; `--columns` and the other formats have everything.
 _MOST_METRICS, _MOST_PARAMS = 8, 8
@@ -93,7 +94,11 @@ def _matching(word: str, available: list[str]) -> list[str]:
     if any(char in word for char in "*?["):
         from fnmatch import fnmatchcase
 
-        return [name for name in available if fnmatchcase(name, word)]
+        return [
+            name
+            for name in available
+            if fnmatchcase(name, word) or (name.startswith(_KEYED) and fnmatchcase(name.partition(".")[2], word))
+        ]
     return []
 
 

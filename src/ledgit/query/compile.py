@@ -28,6 +28,8 @@ FUNCTIONS = {"ledgit_lower": lambda text: text.lower() if isinstance(text, str) 
 _UNKNOWN = "NULL"
 _FLIPPED = {"=": "=", "<": ">", "<=": ">=", ">": "<", ">=": "<="}
 _NUMBERS = {"start", "end", "deleted", "dirty"}
+# What is missing where these are.
+_PARTS = {"age": "start", "duration": "end"}
 _TAG_OF = {
     "mlflow.parentRunId": "parent_run",
     "mlflow.runName": "name",
@@ -108,6 +110,8 @@ class _Compiler:
         if expr.key == Key("attributes", "age"):
             start = self.columns.number(Key("attributes", "start"))
             return Sql(f"{start} {_FLIPPED[expr.op]} ?", (self.now - expr.value,))
+        if expr.key == Key("attributes", "duration"):
+            return Sql(f"{_duration(self.columns)} {expr.op} ?", (expr.value,))
         return self._number(expr.key, f"{{}} {expr.op} ?", (expr.value,), exact)
 
     def _membership(self, expr: Membership, exact: bool) -> Sql:
@@ -144,8 +148,8 @@ class _Compiler:
                 return Sql("0" if nan is None else f"{nan} IS NOT NULL")
             found = [f"{column} IS NULL" for column in (number, nan) if column is not None]
             return Sql(" AND ".join(found) or "1")
-        if key.kind == "attributes" and key.name == "age":
-            key = Key("attributes", "start")
+        if key.kind == "attributes" and key.name in _PARTS:
+            key = Key("attributes", _PARTS[key.name])
         column = self.columns.number(key) if _is_number(key) else _text(key, self.columns)
         return Sql("1" if column is None else f"{column} IS NULL")
 
@@ -156,6 +160,11 @@ def _text(key: Key, columns: Columns) -> str | None:
         attribute = columns.text(Key("attributes", _TAG_OF[key.name]))
         return attribute if column is None else f"coalesce({column}, {attribute})"
     return column
+
+
+def _duration(columns: Columns) -> str:
+    """Return the milliseconds a run took; NULL while it runs."""
+    return f"({columns.number(Key('attributes', 'end'))} - {columns.number(Key('attributes', 'start'))})"
 
 
 def _is_number(key: Key) -> bool:
@@ -203,6 +212,8 @@ def _terms(order: OrderKey, columns: Columns) -> list[Term]:
         return [_term(_text(key, columns), down)]
     if key.name == "age":
         return [_term(columns.number(Key("attributes", "start")), not down)]
+    if key.name == "duration":
+        return [_term(_duration(columns), down)]
     if key.name == "commit":
         key = Key("attributes", "code_commit")
     column = columns.number(key) if _is_number(key) else columns.text(key)

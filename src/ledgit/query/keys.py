@@ -56,6 +56,7 @@ ATTRIBUTES = {
     "end": "end",
     "end_time": "end",
     "age": "age",
+    "duration": "duration",
     "user": "user",
     "user_id": "user",
     "experiment": "experiment",

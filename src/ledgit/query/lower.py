@@ -17,6 +17,7 @@ STATUSES = ("RUNNING", "SCHEDULED", "FINISHED", "FAILED", "KILLED")
 _TEXT = {"id", "name", "status", "user", "experiment", "parent_run", "branch", "commit", "code_commit", "head", "tree"}
 _HEX = {"id": 32, "parent_run": 32, "run_commit": 40, "code_commit": 40, "head": 40, "tree": 40}
 _TIMES = {"start", "end"}
+_SPANS = {"age", "duration"}  # worked out, in no column of their own
 _FLAGS = {"deleted", "dirty"}
 _ALIASES = {"==": "=", "<>": "!="}
 _MAX_PATTERN = 5_000
@@ -86,7 +87,8 @@ def is_in(key: Key, literals: list[Literal], text: str) -> Expr:
     values: list[str | Number] = []
     others: list[Expr] = []
     for part in parts:
-        if isinstance(part, Compare) and part.op == "=" and part.key == key:
+        spans = key.kind == "attributes" and key.name in _SPANS
+        if isinstance(part, Compare) and part.op == "=" and part.key == key and not spans:
             values.append(part.value)
         elif isinstance(part, Membership) and part.key == key:
             values.extend(part.values)
@@ -112,9 +114,10 @@ def missing(key: Key, nan: bool, text: str, at: int) -> Expr:
 
 
 def _attribute(key: Key, op: str, literal: Literal, text: str, at: int) -> Expr:
-    if key.name == "age":
+    if key.name in _SPANS:
         if literal.type != "DURATION":
-            raise FilterError(text, literal.position, "age is compared with a time span, as age < 7d (s m h d w mo y)")
+            hint = f"{key.name} is compared with a time span, as {key.name} < 7d (ms s min h d w mo y)"
+            raise FilterError(text, literal.position, hint)
         return Compare(key, op, _duration(literal), key.position)
     if key.name in _TIMES:
         return _time(key, op, literal, text)

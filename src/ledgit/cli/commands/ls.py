@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from ledgit.cli import columns, context, parsing, render, terminal, text
 from ledgit.cli.times import parse_since
-from ledgit.errors import ExperimentNotFound, UsageError
+from ledgit.errors import ExperimentNotFound, FilterError, UsageError
 
 if TYPE_CHECKING:
     from ledgit.repository import Run, RunSet
@@ -18,12 +18,14 @@ List runs, newest first, of every branch: committed code and uncommitted, this m
 Only columns that tell the runs apart are shown, as many as fit.
 
 FILTER is MLflow's grammar and more: metrics.NAME, params.NAME, tags.NAME and attributes (name, status,
-start_time, user, branch, commit), compared by = != < <= > >= LIKE ILIKE IN, joined by AND, OR, NOT.
+start_time, age, duration, user, branch, commit, parent_run), compared by = != < <= > >= LIKE ILIKE IN,
+joined by AND, OR, NOT.
 """
 EPILOG = """
 ledgit ls                               the newest runs
 ledgit ls 'metrics.accuracy > 0.9 and params.model = "forest"'
 ledgit ls --branch main --sort -accuracy  best runs of a branch first
+ledgit ls 'duration > 10min and age < 7d'  slow ones of this week
 ledgit ls --since 2d --mine --columns name,lr,metrics.*
 ledgit ls --json | jq '.[].metrics.accuracy'  for scripts
 """
@@ -76,6 +78,8 @@ def run(args: argparse.Namespace) -> int:
         raise UsageError(f"--limit is {limit}, expected 0 (all) or more")
     # One more than is shown tells whether there are more, without counting them.
     listed = selected.limit(limit + (args.format == "text")) if limit else selected
+    if args.filter:
+        _check_filter(args.filter)
     if args.format == "json":
         terminal.write(render.json_text(listed.to_dicts()))
         return 0
@@ -104,6 +108,20 @@ def _select(args: argparse.Namespace) -> RunSet:
     if args.mine:
         runs = runs.mine()
     return runs.sort(*(_sort_key(runs, key) for key in args.sort)) if args.sort else runs
+
+
+def _check_filter(filter_text: str) -> None:
+    """Parse the filter, and tell who gave a run instead which command shows one."""
+    from ledgit.query import parse_filter
+
+    try:
+        parse_filter(filter_text)
+    except FilterError:
+        if context.repository().index.resolve(filter_text):
+            raise UsageError(
+                f"{filter_text!r} is a run, expected a filter; 'ledgit show {filter_text}' shows it"
+            ) from None
+        raise
 
 
 def _sort_key(runs: RunSet, text: str) -> str:
