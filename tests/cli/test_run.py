@@ -137,3 +137,11 @@ def test_what_was_printed_survives_a_kill_of_ledgit_itself(process: Cli, repo: P
 
     assert (run["name"], run["status"]) == ("doomed", "KILLED")
     assert ledgit.open(str(repo)).run("doomed").read_artifact("output.log") == b"ready\n"
+
+
+def test_a_script_that_may_not_be_executed_says_so(process: Cli, repo: Path) -> None:
+    """With the exit code that a shell has for it."""
+    (repo / "train.sh").write_text("echo hi\n")
+
+    assert "'./train.sh' may not be executed" in process("run", "--", "./train.sh", code=126).err
+    assert process("ls", "--json").json == []

@@ -55,6 +55,9 @@ def run(args: argparse.Namespace) -> int:
 
     program = find(command[0])
     if program is None:
+        if os.path.isfile(command[0]) and os.path.dirname(command[0]):
+            terminal.note(f"ledgit: {command[0]!r} may not be executed (chmod +x makes it so); nothing was recorded")
+            return 126
         terminal.note(f"ledgit: there is no command {command[0]!r}; nothing was recorded")
         return 127
     repository = context.repository()
