@@ -31,7 +31,11 @@ class RunSet:
         self._runs: list[Run] | None = None
 
     def __repr__(self) -> str:
-        return f"<RunSet {self._query}>"
+        from dataclasses import fields
+
+        asked = [(item.name, getattr(self._query, item.name), item.default) for item in fields(self._query)]
+        shown = [f"{name}={value!r}" for name, value, default in asked if value != default]
+        return f"<RunSet {' '.join(shown) or 'of all runs'}>"
 
     @property
     def query(self) -> Query:

@@ -158,3 +158,11 @@ def test_every_section_is_in_the_json() -> None:
 
     assert set(SECTIONS) <= set(shown)
     assert shown["runs"] == [{"id": "a" * 32, "name": "a"}, {"id": "b" * 32, "name": "b"}]
+
+
+def test_a_comparison_is_told_in_a_line() -> None:
+    """A notebook shows the value of a cell, and environments have hundreds of packages."""
+    runs = [view(params={"lr": 1}), view("b", params={"lr": 2}, environment={"packages.numpy": "2.0"})]
+
+    assert repr(diff_runs(runs)) == "<RunDiff a, b: 1 of params, 1 of environment differing>"
+    assert repr(diff_runs(runs[:1])) == "<RunDiff a: nothing differing>"

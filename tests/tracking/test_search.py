@@ -269,3 +269,11 @@ def test_a_wrong_experiment_order_says_what_there_is(repo: Path) -> None:
     """The columns are few."""
     with pytest.raises(FilterError, match="creation_time"):
         names(order_by=["size DESC"])
+
+
+def test_a_set_of_runs_tells_what_was_asked(repo: Path) -> None:
+    """And nothing of what was not."""
+    runs = ledgit.open(repo).runs
+
+    assert "<RunSet of all runs>" == repr(runs)
+    assert "<RunSet filter='metrics.a > 1' limit=3>" == repr(runs.filter("metrics.a > 1").limit(3))

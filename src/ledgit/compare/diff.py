@@ -112,6 +112,12 @@ class RunDiff:
     environment: tuple[Row, ...]
     code: tuple[Row, ...]
 
+    def __repr__(self) -> str:
+        """Fit on a line: a notebook shows the value of a cell, and there are 200 packages in it."""
+        counts = [(name, sum(row.differs for row in self.section(name))) for name in SECTIONS]
+        differing = ", ".join(f"{count} of {name}" for name, count in counts if count)
+        return f"<RunDiff {', '.join(run.name for run in self.runs)}: {differing or 'nothing'} differing>"
+
     def section(self, name: str) -> Sequence[Row]:
         """Return the rows of one of `SECTIONS`."""
         if name not in SECTIONS:

@@ -183,7 +183,8 @@ class _Page:
             extra.append(f"in the middle of a {text.clean(code.state)}")
         if code.left_out:
             total = text.size(sum(size for _, size, _ in code.left_out))
-            extra.append(f"{len(code.left_out)} files left out ({total}, --left-out lists them)")
+            files = "1 file" if len(code.left_out) == 1 else f"{len(code.left_out)} files"
+            extra.append(f"{files} left out ({total}; see --left-out)")
         return ", ".join([where or "no commit yet", *extra])
 
     def _belongs(self) -> str:
