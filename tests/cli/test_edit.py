@@ -184,3 +184,11 @@ def test_work_tree_index_and_head_are_untouched(cli: Cli, record: Record, repo: 
         cli(*words)
 
     assert state() == before
+
+
+def test_an_empty_name_renames_nothing(cli: Cli, record: Record) -> None:
+    """It was a variable that a script did not set."""
+    record("--name", "owl")
+
+    assert "--rename needs a name" in cli("tag", "owl", "--rename", "", code=2).err
+    assert "--move needs a name" in cli("tag", "owl", "--move", " ", code=2).err

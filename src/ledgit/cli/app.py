@@ -33,7 +33,8 @@ def main(argv: Sequence[str] | None = None) -> int:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 0
     except OSError as error:
-        return _fail(error, f"{error.filename}: {error.strerror}" if error.filename and error.strerror else str(error))
+        named = f"{error.filename}: " if error.filename else ""
+        return _fail(error, f"{named}{error.strerror}" if error.strerror else str(error))
     except Exception as error:  # a traceback is for who asks for it
         what = f"{type(error).__name__}: {error}"
         return _fail(error, f"unexpected {what}; please report it, with what LEDGIT_TRACEBACK=1 shows")

@@ -44,6 +44,9 @@ def run(args: argparse.Namespace) -> int:
     both = sorted(set(unwanted) & set(wanted))
     if both:
         raise UsageError(f"tag {both[0]!r} can't be set and deleted at once")
+    for option, name in (("--rename", args.rename), ("--move", args.move)):
+        if name is not None and not name.strip():
+            raise UsageError(f"{option} needs a name, and got an empty one")
     changing = bool(wanted or unwanted or args.rename or args.move)
     found = context.repository(writing=changing).run(args.ref)
     if changing:
