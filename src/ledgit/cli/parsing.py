@@ -11,7 +11,6 @@ from typing import NoReturn
 from ledgit.cli.table import EXIT_CODES, SUMMARIES, module_name
 from ledgit.errors import UsageError
 
-
 _VALUES = {"-C": " PATH", "--color": " never"}
 
 
