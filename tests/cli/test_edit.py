@@ -38,10 +38,16 @@ def test_a_run_is_renamed_and_moved(cli: Cli, record: Record) -> None:
     run = cli("show", "best", "--json").json
 
     assert (run["id"], run["experiment"]) == (run_id, "new")
-    assert [entry["subject"] for entry in cli("log", "best", "--json").json][:2] == [
-        "move to experiment new: best",
-        "rename owl to best: best",
-    ]
+    newest, first = cli("log", "best", "--json").json
+    assert (newest["subject"], newest["changes"]) == ("edit: best", ["rename owl to best", "move to experiment new"])
+    assert first["subject"] == "run: owl (old)"
+
+
+def test_an_edit_that_cannot_be_made_whole_is_not_made(cli: Cli, record: Record) -> None:
+    run_id = record("--name", "owl")
+    cli("tag", "owl", "good=yes", "--rename", "x" * 2_000, code=2)
+
+    assert cli("show", run_id, "--json").json["tags"] == {}
 
 
 def test_every_edit_is_in_the_log(cli: Cli, record: Record) -> None:

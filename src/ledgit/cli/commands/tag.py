@@ -48,19 +48,17 @@ def run(args: argparse.Namespace) -> int:
         if name is not None and not name.strip():
             raise UsageError(f"{option} needs a name, and got an empty one")
     changing = bool(wanted or unwanted or args.rename or args.move)
-    found = context.repository(writing=changing).run(args.ref)
+    repository = context.repository(writing=changing)
+    found = repository.run(args.ref)
     if changing:
         missing = [key for key in unwanted if key not in found.tags]
         if missing:
             raise UsageError(f"run {found.id[:8]} has no tag {missing[0]!r}")
-        if wanted:
-            found.set_tags(wanted)
-        if unwanted:
-            found.delete_tag(*unwanted)
-        if args.rename:
-            found.rename(args.rename)
-        if args.move:
-            found.move(args.move)
+        from ledgit.store import Edit
+
+        # One commit, so that nothing is half done when one of the names can't be.
+        edit = Edit(set_tags=wanted, delete_tags=tuple(unwanted), name=args.rename, experiment=args.move)
+        repository.edit(found.state, edit)
         return 0
     if args.format == "json":
         terminal.write(render.json_text(dict(found.tags)))
