@@ -376,7 +376,7 @@ def autologging_a_classifier(mlflow: Any) -> Any:
     mlflow.sklearn.autolog(disable=True)
     (run,) = mlflow.search_runs(output_format="list")
     tags = {key: value for key, value in run.data.tags.items() if "estimator" in key or "autolog" in key}
-    return [{key: round(value, 6) for key, value in run.data.metrics.items()}, run.data.params, tags]
+    return [{key: round(value, 3) for key, value in run.data.metrics.items()}, run.data.params, tags]
 
 
 @case
