@@ -14,7 +14,7 @@ from ledgit.errors import InvalidValue, LedgitError, RunNotFound, RunStateError,
 from ledgit.records.names import check_run_name
 from ledgit.records.redact import redact_command
 from ledgit.records.run import STATUSES, new_run_id, random_name
-from ledgit.records.scalars import from_json
+from ledgit.records.scalars import from_json, to_json
 from ledgit.store import syncer
 from ledgit.store.folder import Folder, boot_id
 from ledgit.store.journal import encode, now_ms, read_parts
@@ -361,6 +361,12 @@ class ActiveRun(RunLog):
             self._lock.share(create=True)
             self._writer.open()
             self._writer.append(encode("start", record))
+            # What went with the old journal, as far as this process still knows it.
+            if self.params:
+                values = {key: to_json(value) for key, value in self.params.items()}
+                self._writer.append(encode("params", {"at": now_ms(), "values": values}))
+            if self.tags:
+                self._writer.append(encode("tags", {"at": now_ms(), "values": self.tags}))
 
     def _collect_facts(self) -> None:
         from ledgit.store.collect import collect

@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING
 
 from ledgit.errors import InvalidValue, RefMoved, RunNotFound
 from ledgit.records.clock import Clock, encode_clocks
-from ledgit.records.entry import encode_entry
 from ledgit.records.flat import dump_flat
 from ledgit.records.names import check_key, check_run_name
 from ledgit.records.record import make_entry
@@ -17,6 +16,7 @@ from ledgit.records.run import encode_run
 from ledgit.store.chain import RUN_FOLDER, read_commit, run_ref
 from ledgit.store.experiments import check_experiment
 from ledgit.store.journal import now_ms
+from ledgit.store.lines import run_line
 from ledgit.store.packs import note_pack
 
 if TYPE_CHECKING:
@@ -90,7 +90,8 @@ def _edit_once(repo: Repo, folder: Folder, run_id: str, edit: Edit, when: int | 
     changed, told = _apply(record, edit, clock)
     if not told:
         return head
-    entry = encode_entry(make_entry(changed, [*base.entry.past, head]))
+    root = objects.commit(head).tree
+    entry = run_line(objects, root, make_entry(changed, [*base.entry.past, head]))
     files = {
         "tags.yaml": dump_flat(changed.tags),
         "run.yaml": encode_run(changed.info),
@@ -99,7 +100,7 @@ def _edit_once(repo: Repo, folder: Folder, run_id: str, edit: Edit, when: int | 
     }
     fresh = ObjectSet()
     changes = {f"{RUN_FOLDER}/{name}": (FILE, fresh.blob(data)) for name, data in files.items()}
-    tree = edit_tree(objects, fresh, objects.commit(head).tree, changes)
+    tree = edit_tree(objects, fresh, root, changes)
     name, email = identity(repo)
     seconds = (now_ms() if when is None else when) // 1000
     who = (name or "ledgit", email, seconds, "+0000")

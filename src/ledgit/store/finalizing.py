@@ -21,12 +21,12 @@ from typing import TYPE_CHECKING, Any
 
 from ledgit.errors import NotFound, RecordError, RunNotFound, RunStateError
 from ledgit.records.artifacts import DVC, GIT, ArtifactRecord, dvc_pointer
-from ledgit.records.entry import encode_entry
 from ledgit.records.names import stored_paths
 from ledgit.records.record import make_entry, run_files
 from ledgit.store.build import Built, build_record, lost_files, message, staged_files
 from ledgit.store.chain import RUN_FOLDER, Head, active_ref, read_commit, run_ref, sessions
 from ledgit.store.journal import JournalState, read_parts
+from ledgit.store.lines import run_line
 from ledgit.store.lock import RunLock
 from ledgit.store.packs import list_pack, note_pack
 from ledgit.store.settle import hand_over
@@ -157,11 +157,10 @@ def _make_commit(folder: Folder, objects: Objects, state: JournalState, base: He
     contents = _artifacts(folder, built, staged, base)
     built.problems += lost_files(state, staged)
     past = [*base.entry.past, base.head] if base else []
-    columns: tuple[str, ...] = ()
-    entry = encode_entry(make_entry(record, past), columns)
+    root = _root_tree(objects, built, base)
+    entry = run_line(objects, root, make_entry(record, past))
     files = {**run_files(record, entry), **contents}
     subtree = _subtree(fresh, files)
-    root = _root_tree(objects, built, base)
     tree = graft(objects, fresh, root, RUN_FOLDER, subtree)
     info = record.info
     made = info.start if base is None else (info.end or info.start)
