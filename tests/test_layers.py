@@ -57,7 +57,7 @@ class Module:
 
 
 # The public object model is one unit in several files.
-SAME = {"run": "repository", "runset": "repository", "views": "repository"}
+SAME = dict.fromkeys(["experiment", "opened", "run", "run_editing", "run_reading", "runset", "views"], "repository")
 
 
 def unit_of(name: str) -> str:

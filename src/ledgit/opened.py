@@ -1,0 +1,55 @@
+"""An opened repository: what every group of verbs of the object API stands on."""
+
+from __future__ import annotations
+
+from ledgit.store import Folder
+
+TYPE_CHECKING = False  # set_experiment opens one before a training's first step: each import counts
+if TYPE_CHECKING:
+    from ledgit.git import Objects, Repo
+    from ledgit.store import ExperimentRecord, Index
+
+__all__ = ["Opened"]
+
+
+class Opened:
+    """A Git repository with runs in it. Opening reads nothing.
+
+    Attributes:
+        repo: The Git repository.
+        folder: Ledgit's folder in it.
+    """
+
+    def __init__(self, repo: Repo) -> None:
+        self.repo = repo
+        self.folder = Folder.of(repo)
+        self._index: Index | None = None
+        self._records: dict[str, ExperimentRecord] | None = None
+
+    def __repr__(self) -> str:
+        return f"<Repository {self.repo.work_tree or self.repo.git_dir}>"
+
+    @property
+    def path(self) -> str:
+        """The work tree, or the Git directory of a bare repository."""
+        return self.repo.work_tree or self.repo.git_dir
+
+    @property
+    def index(self) -> Index:
+        """The index, opened with the first question."""
+        if self._index is None:
+            from ledgit.store import Index  # with SQLite: what only logs does without
+
+            self._index = Index(self.repo, self.folder)
+        return self._index
+
+    @property
+    def objects(self) -> Objects:
+        """The repository's objects, for reading."""
+        from ledgit.git import Objects
+
+        return Objects.of(self.repo)
+
+    def _refresh(self) -> None:
+        self._records = None
+        self.index.refresh()

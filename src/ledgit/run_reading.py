@@ -1,0 +1,101 @@
+"""Reading all of one run: its record, histories, artifacts and audit trail."""
+
+from __future__ import annotations
+
+import os
+
+from ledgit.errors import NotFound, RunNotFound
+from ledgit.opened import Opened
+from ledgit.run import LogEntry
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from typing import BinaryIO, TypeVar
+
+    from ledgit.git import Repo
+    from ledgit.records.artifacts import ArtifactRecord
+    from ledgit.records.history import Points
+    from ledgit.records.record import RunRecord
+    from ledgit.records.state import RunState
+
+    T = TypeVar("T")
+
+__all__ = ["RunReading"]
+
+#: Runs whose commits stay decoded: comparing and browsing come back to the same few.
+_KEPT_RECORDS = 32
+
+
+class RunReading(Opened):
+    """The verbs of a repository that read one run whole."""
+
+    def __init__(self, repo: Repo) -> None:
+        super().__init__(repo)
+        self._commits: dict[str, RunRecord] = {}
+
+    def read_record(self, state: RunState) -> RunRecord:
+        """Return everything the run *state* holds, from its commit, its journal, or both."""
+        from ledgit.store.reading import read_record
+
+        active = state.status == "RUNNING" or os.path.isdir(self.folder.active_dir(state.id))
+        if active or len(state.heads) != 1:
+            return self._read(state, lambda now: read_record(self.folder, self.objects, now))
+        head = state.heads[0]
+        record = self._commits.get(head)
+        if record is None:
+            record = read_record(self.folder, self.objects, state)
+            if len(self._commits) >= _KEPT_RECORDS:
+                self._commits.clear()
+            self._commits[head] = record  # a commit never changes
+        return record
+
+    def read_history(self, state: RunState, metric: str) -> Points | None:
+        """Return the points of *metric* of a run, or None if it has none."""
+        from ledgit.store.reading import read_history
+
+        return self._read(state, lambda now: read_history(self.folder, self.objects, now, metric))
+
+    def open_artifact(self, state: RunState, record: ArtifactRecord) -> BinaryIO:
+        """Open an artifact of the run *state* for reading; close it.
+
+        Raises:
+            ArtifactNotFound: It is not in this clone.
+        """
+        from ledgit.store.reading import open_artifact
+
+        return self._read(state, lambda now: open_artifact(self.folder, self.objects, now, record))
+
+    def _read(self, state: RunState, read: Callable[[RunState], T]) -> T:
+        """Return what *read* makes of a run, also if it became a commit since *state* was read."""
+        try:
+            return read(state)
+        except RunNotFound:
+            self._refresh()
+            now = self.index.get(state.id)
+            if now is None or now.heads == state.heads:
+                raise
+            return read(now)
+
+    def read_log(self, state: RunState) -> list[LogEntry]:
+        """Return the commits of a run, newest first."""
+        entries = []
+        seen = set()
+        todo = list(state.heads)
+        while todo:
+            oid = todo.pop(0)
+            if oid in seen:
+                continue
+            seen.add(oid)
+            try:
+                commit = self.objects.commit(oid)
+            except NotFound:
+                continue
+            lines = commit.message.splitlines()
+            if f"Ledgit-Run: {state.id}" not in lines:
+                continue  # the code commit below the run
+            changes = tuple(line for line in lines[1:] if line and not line.startswith("Ledgit-"))
+            name, address, seconds, _ = commit.author
+            entries.append(LogEntry(oid, seconds * 1000, f"{name} <{address}>", lines[0] if lines else "", changes))
+            todo.extend(commit.parents)
+        return entries
