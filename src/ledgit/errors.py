@@ -28,7 +28,12 @@
     │   ├── NewerFormat                         written by a newer Ledgit
     │   └── UnsafePath                          a path that would leave its folder
     ├── StorageError                   exit 7   the disk refused
-    └── MissingDependency              exit 8   an extra is not installed
+    ├── MissingDependency              exit 8   an extra is not installed
+    └── RemoteError                    exit 9   another repository can't be reached, or refuses
+        ├── NoRemote                            nothing says which repository
+        ├── Unreachable                         no network, or cut off in the middle
+        ├── AccessDenied                        who we are is not known, or not enough
+        └── PushRefused                         its rules don't let this in
 
 Each keeps its values as attributes, says what is wrong and where in one sentence, and what
 to do next. The arguments given to ``super().__init__`` are the constructor's own, so errors
@@ -37,9 +42,12 @@ survive pickling between processes.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Sequence
 
 __all__ = [
+    "AccessDenied",
     "Ambiguous",
     "ArtifactNotFound",
     "ConfigError",
@@ -54,16 +62,20 @@ __all__ = [
     "LedgitWarning",
     "MissingDependency",
     "NewerFormat",
+    "NoRemote",
     "NotARepository",
     "NotFound",
     "ParamConflict",
+    "PushRefused",
     "ReadOnlyRepository",
     "RecordError",
     "RefMoved",
+    "RemoteError",
     "RepositoryError",
     "RunNotFound",
     "RunStateError",
     "StorageError",
+    "Unreachable",
     "UnsafePath",
     "UnsupportedRepository",
     "UsageError",
@@ -353,3 +365,35 @@ class MissingDependency(LedgitError):
 
     def __str__(self) -> str:
         return f"{self.feature} needs {self.package}; install it with 'pip install {self.package}'"
+
+
+class RemoteError(LedgitError):
+    """Another repository can't be used; *url* names it (without credentials), *reason* says why."""
+
+    exit_code = 9
+
+    def __init__(self, url: str, reason: str) -> None:
+        super().__init__(url, reason)
+        self.url, self.reason = url, reason
+
+    def __str__(self) -> str:
+        return f"{self.url}: {self.reason}"
+
+
+class NoRemote(RemoteError):
+    """Nothing says which repository runs are shared through."""
+
+    def __str__(self) -> str:
+        return self.reason
+
+
+class Unreachable(RemoteError):
+    """There is no network, nobody answers, or the connection broke; repeat it later."""
+
+
+class AccessDenied(RemoteError):
+    """The host wants to know who we are, or doesn't let us."""
+
+
+class PushRefused(RemoteError):
+    """The host's rules don't let in what was pushed."""

@@ -1,0 +1,31 @@
+"""Sharing runs: the remote's ledger, pulled and pushed."""
+
+from __future__ import annotations
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from ledgit.store.sync.pull import Pulled, PullOptions, pull
+    from ledgit.store.sync.push import Pushed, PushOptions, push
+    from ledgit.store.sync.remote import Remote, find_remote
+
+_HOME = {
+    "PullOptions": "pull",
+    "Pulled": "pull",
+    "PushOptions": "push",
+    "Pushed": "push",
+    "Remote": "remote",
+    "find_remote": "remote",
+    "pull": "pull",
+    "push": "push",
+}
+
+__all__ = ["PullOptions", "Pulled", "PushOptions", "Pushed", "Remote", "find_remote", "pull", "push"]
+
+
+def __getattr__(name: str) -> object:
+    home = _HOME.get(name)
+    if home is None:
+        raise AttributeError(f"module 'ledgit.store.sync' has no attribute {name!r}")
+    value: object = getattr(__import__(f"ledgit.store.sync.{home}", fromlist=[name]), name)
+    globals()[name] = value
+    return value
