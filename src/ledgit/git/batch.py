@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from ledgit.errors import GitFailed
 from ledgit.git.command import start_git
+from ledgit.git.helper import reading_environment
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -21,7 +22,8 @@ class BatchReader:
     """Read objects through one ``git cat-file --batch`` process (2-3 ms to start, no pygit2).
 
     A context manager; not for use by several threads at once. A *spec* is what ``git rev-parse``
-    takes: an id, a ref, ``<commit>:<path>``, ``<commit>^{tree}``.
+    takes: an id, a ref, ``<commit>:<path>``, ``<commit>^{tree}``. What Ledgit fetched beside the
+    repository is read as well.
     """
 
     # Requests that may be on their way while nobody reads answers: what a pipe holds on every
@@ -84,7 +86,9 @@ class BatchReader:
 
     def _send(self, request: bytes) -> None:
         if self._process is None:
-            env = {"GIT_ALLOW_PROTOCOL": "none"} if self._repo.partial else None
+            env = reading_environment(self._repo)
+            if self._repo.partial:
+                env["GIT_ALLOW_PROTOCOL"] = "none"
             self._process = start_git(self._repo, "cat-file", "--batch", env=env)
         assert self._process.stdin is not None
         try:

@@ -104,6 +104,7 @@ def git_environment(
         env["GIT_DIR"] = repo.git_dir
         if repo.work_tree is not None:
             env["GIT_WORK_TREE"] = repo.work_tree
+        env.update(repo.environment)
     if extra:
         env.update(extra)
     return env
@@ -133,7 +134,7 @@ def start_git(
     import subprocess
 
     if cwd is None and repo is not None:
-        cwd = repo.work_tree or repo.git_dir
+        cwd = repo.run_dir
     source = stdin if not isinstance(stdin, bool) else subprocess.PIPE if stdin else subprocess.DEVNULL
     try:
         with _starting:

@@ -16,6 +16,7 @@ from _thread import allocate_lock  # threading costs 1 ms more
 
 from ledgit.errors import GitFailed, LedgitError, NotFound, RecordError, RepositoryError, StorageError
 from ledgit.git.command import run_git
+from ledgit.git.helper import helper_objects, reading_environment
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -103,10 +104,20 @@ class Commit:
 
 
 class Objects:
-    """The objects of a repository, for reading. Usable from several threads; close it, or use ``with``."""
+    """The objects of a repository, for reading. Usable from several threads; close it, or use ``with``.
 
-    def __init__(self, repo: Repo) -> None:
+    What Ledgit fetched beside the repository (see :mod:`ledgit.git.helper`) is read as well.
+
+    Args:
+        repo: The repository.
+        own: Read only what the repository itself has. For whoever decides what need not be
+            written because it is there.
+    """
+
+    def __init__(self, repo: Repo, *, own: bool = False) -> None:
         self.repo = repo
+        self._own = own
+        self._beside: str | None = None  # the second folder, as far as it is open
         self._odb: Any = None
         self._error: Callable[[BaseException, str], LedgitError] | None = None
         self._light = _Light(repo)
@@ -129,7 +140,7 @@ class Objects:
 
     def close(self) -> None:
         """Let go of the open packs; the next read opens them again."""
-        self._odb = None
+        self._odb = self._beside = None
         self._light.rest()
 
     def rest(self) -> None:
@@ -149,7 +160,7 @@ class Objects:
         """
         found = self._read(oid)
         if found is None and (fetch or not self.repo.partial):
-            found = _cat_file(self.repo, oid, fetch=fetch)
+            found = _cat_file(self.repo, oid, fetch=fetch, own=self._own)
         if found is None:
             raise NotFound(oid)
         return found
@@ -234,14 +245,15 @@ class Objects:
     def _read(self, oid: str) -> tuple[str, bytes] | None:
         odb = self._odb
         if odb is None:
-            found = self._light.read(oid) if self._light.serves() else None
+            found = self._light.read(oid) if not self._own and self._light.serves() else None
             if found is not None:
                 return found
             odb = self._open()
         try:
             kind, data = odb.read(oid)
         except KeyError:
-            return None
+            # It may have come, or gone, since the packs were opened.
+            return self._read(oid) if self._reopen() else None
         except Exception as err:
             raise map_error(err, f"object {oid}") from err
         return _KINDS.get(kind, "unknown"), data
@@ -250,10 +262,21 @@ class Objects:
         import pygit2
 
         try:
-            self._odb = pygit2.Odb(self.repo.objects_dir)
+            odb = pygit2.Odb(self.repo.objects_dir)
+            beside = None if self._own else helper_objects(self.repo)
+            if beside is not None:
+                odb.add_disk_alternate(beside)
         except Exception as err:
             raise map_error(err, self.repo.objects_dir) from err
-        return self._odb
+        self._odb, self._beside = odb, beside
+        return odb
+
+    def _reopen(self) -> bool:
+        """Open what is beside the repository if it was made or deleted meanwhile; say whether it was."""
+        if self._own or helper_objects(self.repo) == self._beside:
+            return False
+        self._open()
+        return True
 
 
 class _Light:
@@ -406,8 +429,10 @@ def read_loose(repo: Repo, oid: str) -> tuple[str, bytes] | None:
     return head.split(b" ")[0].decode("ascii", "replace"), data
 
 
-def _cat_file(repo: Repo, oid: str, *, fetch: bool) -> tuple[str, bytes] | None:
-    env = {"GIT_NO_LAZY_FETCH": "0"} if fetch else None
+def _cat_file(repo: Repo, oid: str, *, fetch: bool, own: bool = False) -> tuple[str, bytes] | None:
+    env = {} if own else reading_environment(repo)
+    if fetch:  # may write: the user's repository must not depend on what is beside it
+        env = {"GIT_NO_LAZY_FETCH": "0"}
     try:
         out = run_git(repo, "cat-file", "--batch", stdin=oid.encode("ascii", "replace") + b"\n", env=env)
     except GitFailed:

@@ -80,6 +80,16 @@ class Repo:
         return self._config
 
     @property
+    def environment(self) -> Mapping[str, str]:
+        """Variables that every git command in this repository gets."""
+        return {}
+
+    @property
+    def run_dir(self) -> str:
+        """The folder that git commands run in, unless told otherwise."""
+        return self.work_tree or self.git_dir
+
+    @property
     def objects_dir(self) -> str:
         """Where objects are stored."""
         return os.path.join(self.common_dir, "objects")

@@ -14,6 +14,7 @@ from typing import NamedTuple
 from ledgit.errors import Conflict, GitFailed, InvalidName, RefMoved, RepositoryError, WorkTreeChanged
 from ledgit.git.changes import QUIET, in_run_folder
 from ledgit.git.command import run_git, try_git
+from ledgit.git.helper import reading_environment
 from ledgit.git.objects import Objects
 from ledgit.git.pack import ObjectSet
 from ledgit.git.refs import RefUpdate, update_refs
@@ -129,7 +130,8 @@ def _apply(repo: Repo, tree: str, limits: list[bytes] | None, scratch: str, *, f
 
 def _tree_entries(repo: Repo, tree: str) -> dict[bytes, tuple[bytes, bytes]]:
     """Path → (mode, id) of all files of *tree* but run files."""
-    out = run_git(repo, "ls-tree", "-r", "-z", "--full-tree", "--end-of-options", tree)
+    env = reading_environment(repo)
+    out = run_git(repo, "ls-tree", "-r", "-z", "--full-tree", "--end-of-options", tree, env=env)
     entries: dict[bytes, tuple[bytes, bytes]] = {}
     for line in out.split(b"\0"):
         if line:
@@ -166,7 +168,7 @@ def _check_out(repo: Repo, scratch: str, target: dict[bytes, tuple[bytes, bytes]
     env = {"GIT_INDEX_FILE": scratch}
     info = b"".join(b"%s %s\t%s\0" % (*target[path], path) for path in paths)
     run_git(repo, *QUIET, "update-index", "-z", "--index-info", stdin=info, env=env)
-    run_git(repo, *QUIET, "checkout-index", "--force", "--all", env=env)
+    run_git(repo, *QUIET, "checkout-index", "--force", "--all", env=env | reading_environment(repo))
     os.unlink(scratch)
 
 
