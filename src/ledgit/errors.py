@@ -11,7 +11,8 @@
     ├── NotFound                       exit 3
     │   ├── RunNotFound
     │   ├── ExperimentNotFound
-    │   └── ArtifactNotFound
+    │   ├── ArtifactNotFound
+    │   └── NotHere                             on the remote, but not in this clone
     ├── Ambiguous                      exit 3   several runs match
     ├── Conflict                       exit 4   what is there forbids it
     │   ├── ParamConflict                       a param can't change its value
@@ -65,6 +66,7 @@ __all__ = [
     "NoRemote",
     "NotARepository",
     "NotFound",
+    "NotHere",
     "ParamConflict",
     "PushRefused",
     "ReadOnlyRepository",
@@ -189,6 +191,24 @@ class CodeNotFound(NotFound):
     """The code of the run has no such file or folder."""
 
     kind = "file of the run's code"
+
+
+class NotHere(NotFound):
+    """A run's commit, or the code below it, is not in this clone, which has the ledger's tip alone.
+
+    *what* begins the sentence; *run* is what ``ledgit pull --run`` gets it by, *reason* is said
+    instead where that would not help.
+    """
+
+    def __init__(self, what: str, run: str = "", reason: str = "") -> None:
+        Exception.__init__(self, what, run, reason)
+        self.ref, self.near = what, ()
+        self.what, self.run, self.reason = what, run, reason
+
+    def __str__(self) -> str:
+        if self.reason:
+            return f"{self.what} is not in this clone: {self.reason}"
+        return f"{self.what} is not in this clone; 'ledgit pull --run {self.run}' gets it"
 
 
 class Ambiguous(LedgitError):
