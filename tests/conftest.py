@@ -31,6 +31,7 @@ def _private_environment(tmp_path_factory: pytest.TempPathFactory, monkeypatch: 
     for name in list(os.environ):
         if name.startswith(("GIT_", "LEDGIT_", "MLFLOW_")):
             monkeypatch.delenv(name)
+    monkeypatch.setenv("LEDGIT_AUTO_COMPACT", "0")  # only where a test wants it
     monkeypatch.setenv("HOME", str(home))
     monkeypatch.setenv("XDG_CONFIG_HOME", str(home / ".config"))
     monkeypatch.setenv("GIT_CONFIG_NOSYSTEM", "1")

@@ -19,6 +19,7 @@ from ledgit.errors import RecordError
 from ledgit.records.basics import DEFAULT_EXPERIMENT, FINISHED, CodeRef, is_commit_id
 from ledgit.records.clock import Clock
 from ledgit.records.scalars import Scalar, clean_text, to_json
+from ledgit.records.table import FULL_PAST, SHORT_ID, claims
 
 TYPE_CHECKING = False  # typing takes 3 ms to import
 if TYPE_CHECKING:
@@ -42,8 +43,6 @@ _HEAD_ROOM = len('"head":"",') + 64  # room for SHA-256 ids
 _LONG_VALUE = 512
 _LONG_SUBTREES = 400
 _SECTIONS = ("metrics", "params", "tags", "ranges")
-_FULL_PAST = 16
-_SHORT_ID = 16
 
 
 @dataclass(slots=True)
@@ -105,7 +104,7 @@ class Entry:
 
     def stands_above(self, head: str) -> bool:
         """Say whether *head* is one of the commits below this entry's."""
-        return head in self.past or (len(self.past) > _FULL_PAST and head[:_SHORT_ID] in self.past)
+        return claims(self.past, head)
 
 
 def value_bytes(value: Scalar) -> bytes:
@@ -178,9 +177,9 @@ def _sections(entry: Entry) -> dict[str, dict[str, Any]]:
 
 
 def _short_past(past: Sequence[str]) -> list[str]:
-    if len(past) <= _FULL_PAST:
+    if len(past) <= FULL_PAST:
         return list(past)
-    return [past[0], *(oid[:_SHORT_ID] for oid in past[1:])]
+    return [past[0], *(oid[:SHORT_ID] for oid in past[1:])]
 
 
 @dataclass(slots=True)
@@ -251,7 +250,7 @@ def _fitted(entry: Entry, full: _Draft, columns: Sequence[str]) -> _Draft:
     past = draft.past
     while len(past) > 1 and (needed := len(_dumps(past))) > room // 2:
         # The oldest ones but the first: who has such an old line has long seen a newer one.
-        drop = min(len(past) - 1, max(1, (needed - room // 2) // (_SHORT_ID + 3)))
+        drop = min(len(past) - 1, max(1, (needed - room // 2) // (SHORT_ID + 3)))
         del past[1 : 1 + drop]
         draft.leave("past", drop)
     room -= len(_dumps(past))

@@ -46,10 +46,10 @@ def decode_entry(line: bytes, where: str = "ledger") -> Entry:
         version = data.get("v", VERSION)
         if type(version) is not int:
             raise _Bad("v")
+        if _typed(data.get("purged", False), bool, "purged"):
+            return Entry(run_id, start, purged=True, raw=line)
         if version > VERSION:
             raise NewerFormat(where, version, VERSION)
-        if data.get("purged"):
-            return Entry(run_id, start, purged=True, raw=line)
         return _entry(run_id, start, version, data, line)
     except _Bad as bad:
         raise RecordError(where, f"run {run_id[:8]} has an impossible {bad.args[0]}") from None

@@ -11,12 +11,13 @@ from ledgit.records.basics import DEFAULT_EXPERIMENT, FINISHED, CodeRef
 from ledgit.records.clock import Clock, Clocks
 from ledgit.records.line import Entry, encode_entry, value_bytes
 from ledgit.records.scalars import Scalar
+from ledgit.records.table import survivors
 
 TYPE_CHECKING = False  # typing takes 3 ms to import
 if TYPE_CHECKING:
     from typing import Any
 
-__all__ = ["RunState", "join", "union_entries"]
+__all__ = ["RunState", "join", "join_heads", "union_entries"]
 
 
 @dataclass(slots=True)
@@ -74,29 +75,9 @@ def union_entries(entries: Iterable[Entry]) -> list[Entry]:
     """Return the entries of one run that count, sorted by head.
 
     A tombstone absorbs all others, of two lines for one head the greater (v, bytes) stays, and a
-    head that stands in another line's ``past`` goes. So it is commutative, associative, idempotent.
+    head that stands in another line's ``past`` goes: the law of :mod:`ledgit.records.table`.
     """
-    by_head: dict[str, Entry] = {}
-    tombstone: Entry | None = None
-    for entry in entries:
-        if entry.purged:
-            if tombstone is None or _bytes(entry) > _bytes(tombstone):
-                tombstone = entry
-            continue
-        other = by_head.get(entry.head)
-        if other is None or (entry.v, _bytes(entry)) > (other.v, _bytes(other)):
-            by_head[entry.head] = entry
-    if tombstone is not None:
-        return [tombstone]
-    if len(by_head) == 1:
-        return list(by_head.values())
-    heads = [
-        head
-        for head in by_head
-        if not any(other.stands_above(head) for other in by_head.values() if other.head != head)
-    ]
-    # Two lines that each claim the other as their past are forged: show both, lose none.
-    return [by_head[head] for head in sorted(heads or by_head)]
+    return survivors(entries, _bytes)
 
 
 def join(entries: Iterable[Entry]) -> RunState:
@@ -116,7 +97,7 @@ def join(entries: Iterable[Entry]) -> RunState:
         return RunState(first.id, start=first.start, purged=True)
     if len(lines) == 1:
         return _single(first)
-    return _several(lines)
+    return join_heads(lines)
 
 
 def _single(line: Entry) -> RunState:
@@ -171,7 +152,8 @@ def _first_order(candidate: _Candidate) -> tuple[Clock, int, bytes]:
     return candidate[0], -candidate[1], candidate[2]
 
 
-def _several(lines: list[Entry]) -> RunState:
+def join_heads(lines: list[Entry]) -> RunState:
+    """Return what *lines* say together, each of them a head that counts: `join` without its choice of lines."""
     newest = sorted(lines, key=lambda line: (line.greatest_clock(), line.head), reverse=True)
     default = max(line.clock for line in lines)
     clocks = Clocks(default)

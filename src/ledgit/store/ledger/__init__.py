@@ -1,0 +1,61 @@
+"""The ledger: the table of all runs as a tree of files, and the history that carries them."""
+
+from __future__ import annotations
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from ledgit.store.ledger.check import check_heads, check_tree
+    from ledgit.store.ledger.commits import MOST_PARENTS, commit_ledger, owed, root_of
+    from ledgit.store.ledger.compaction import Compacted, compact
+    from ledgit.store.ledger.due import DUE, compact_if_due
+    from ledgit.store.ledger.local import LEDGER_REF, Landed, drop_covered, local_ledger, move_ledger, set_local
+    from ledgit.store.ledger.lock import LedgerLock
+    from ledgit.store.ledger.tree import Union, add_lines, differing, every_line, lines_of, union_trees
+
+_WHERE = {
+    "check": "check_heads check_tree",
+    "commits": "MOST_PARENTS commit_ledger owed root_of",
+    "compaction": "Compacted compact",
+    "due": "DUE compact_if_due",
+    "local": "LEDGER_REF Landed drop_covered local_ledger move_ledger set_local",
+    "lock": "LedgerLock",
+    "tree": "Union add_lines differing every_line lines_of union_trees",
+}
+_HOME = {name: module for module, names in _WHERE.items() for name in names.split()}
+
+__all__ = [
+    "DUE",
+    "LEDGER_REF",
+    "MOST_PARENTS",
+    "Compacted",
+    "Landed",
+    "LedgerLock",
+    "Union",
+    "add_lines",
+    "check_heads",
+    "check_tree",
+    "commit_ledger",
+    "compact",
+    "compact_if_due",
+    "differing",
+    "drop_covered",
+    "every_line",
+    "lines_of",
+    "local_ledger",
+    "move_ledger",
+    "owed",
+    "root_of",
+    "set_local",
+    "union_trees",
+]
+
+
+def __getattr__(name: str) -> object:
+    home = _HOME.get(name)
+    if home is None:
+        raise AttributeError(f"module 'ledgit.store.ledger' has no attribute {name!r}")
+    from importlib import import_module
+
+    value: object = getattr(import_module(f"ledgit.store.ledger.{home}"), name)
+    globals()[name] = value
+    return value
