@@ -383,7 +383,11 @@ class Run:
     def _edit(self, **changes: Any) -> None:
         from ledgit.store import Edit
 
-        self._state = self._repository.edit(self._state, Edit(**changes))
+        self.show(self._repository.edit(self._state, Edit(**changes)))
+
+    def show(self, state: RunState) -> None:
+        """Show *state* from now on: the run was edited."""
+        self._state = state
         self._record = None
 
     def with_state(self, **changes: Any) -> Run:

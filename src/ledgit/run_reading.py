@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 
-from ledgit.errors import NotFound, RunNotFound
+from ledgit.errors import RunNotFound
 from ledgit.opened import Opened
 from ledgit.run import LogEntry
 
@@ -32,22 +32,20 @@ class RunReading(Opened):
 
     def __init__(self, repo: Repo) -> None:
         super().__init__(repo)
-        self._commits: dict[str, RunRecord] = {}
+        self._commits: dict[tuple[str, ...], RunRecord] = {}
 
     def read_record(self, state: RunState) -> RunRecord:
         """Return everything the run *state* holds, from its commit, its journal, or both."""
         from ledgit.store.reading import read_record
 
-        active = state.status == "RUNNING" or os.path.isdir(self.folder.active_dir(state.id))
-        if active or len(state.heads) != 1:
+        if not state.heads or state.status == "RUNNING" or os.path.isdir(self.folder.active_dir(state.id)):
             return self._read(state, lambda now: read_record(self.folder, self.objects, now))
-        head = state.heads[0]
-        record = self._commits.get(head)
+        record = self._commits.get(state.heads)
         if record is None:
-            record = read_record(self.folder, self.objects, state)
+            record = self._read(state, lambda now: read_record(self.folder, self.objects, now))
             if len(self._commits) >= _KEPT_RECORDS:
                 self._commits.clear()
-            self._commits[head] = record  # a commit never changes
+            self._commits[state.heads] = record  # commits never change
         return record
 
     def read_history(self, state: RunState, metric: str) -> Points | None:
@@ -78,24 +76,14 @@ class RunReading(Opened):
             return read(now)
 
     def read_log(self, state: RunState) -> list[LogEntry]:
-        """Return the commits of a run, newest first."""
+        """Return the commits of a run, of all its heads, newest first; those that are not here are left out."""
+        from ledgit.store.chain import run_commits
+
         entries = []
-        seen = set()
-        todo = list(state.heads)
-        while todo:
-            oid = todo.pop(0)
-            if oid in seen:
-                continue
-            seen.add(oid)
-            try:
-                commit = self.objects.commit(oid)
-            except NotFound:
-                continue
+        for commit in run_commits(self.objects, state.heads, state.id):
             lines = commit.message.splitlines()
-            if f"Ledgit-Run: {state.id}" not in lines:
-                continue  # the code commit below the run
             changes = tuple(line for line in lines[1:] if line and not line.startswith("Ledgit-"))
-            name, address, seconds, _ = commit.author
-            entries.append(LogEntry(oid, seconds * 1000, f"{name} <{address}>", lines[0] if lines else "", changes))
-            todo.extend(commit.parents)
+            name, address, _, _ = commit.author
+            when = commit.committer[2] * 1000
+            entries.append(LogEntry(commit.oid, when, f"{name} <{address}>", lines[0] if lines else "", changes))
         return entries

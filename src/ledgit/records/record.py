@@ -8,7 +8,7 @@ from math import isnan
 
 from ledgit.errors import RecordError
 from ledgit.records.artifacts import ArtifactRecord, decode_artifacts, encode_artifacts
-from ledgit.records.clock import Clocks, decode_clocks, encode_clocks
+from ledgit.records.clock import Clock, Clocks, decode_clocks, encode_clocks
 from ledgit.records.documents import dump_document
 from ledgit.records.environment import Environment, decode_environment, encode_environment, requirements_txt
 from ledgit.records.flat import dump_flat, load_flat
@@ -20,11 +20,24 @@ from ledgit.records.run import RunInfo, decode_run, encode_run
 from ledgit.records.scalars import Scalar
 from ledgit.records.state import RunState, join
 
-__all__ = ["REDUCED_POINTS", "RUN_FOLDER", "RunRecord", "decode_record", "make_entry", "make_state", "run_files"]
+__all__ = [
+    "ARTIFACT_CLOCK",
+    "REDUCED_POINTS",
+    "RUN_FOLDER",
+    "RunRecord",
+    "decode_record",
+    "decode_tags",
+    "listed_clocks",
+    "make_entry",
+    "make_state",
+    "run_files",
+]
 
 RUN_FOLDER = ".ledgit/run"
 REDUCED_POINTS = 1000
 """Points a metric that stay in the tree when the full histories went to DVC."""
+ARTIFACT_CLOCK = "artifacts."
+"""Begins the clock of an artifact that was logged after a resume; in clock.json only, lines list no artifacts."""
 
 
 @dataclass(slots=True)
@@ -105,7 +118,7 @@ def decode_record(files: Mapping[str, bytes]) -> RunRecord:
         params=load_flat(files.get("params.yaml", b""), "params.yaml"),
         metrics=_metrics(files.get("metrics.yaml", b"")),
         histories=histories,
-        tags=_tags(files.get("tags.yaml", b"")),
+        tags=decode_tags(files.get("tags.yaml", b"")),
         inputs=decode_inputs(files["inputs.yaml"]) if "inputs.yaml" in files else [],
         environment=decode_environment(files["environment.yaml"]) if "environment.yaml" in files else None,
         artifacts=decode_artifacts(files["artifacts.yaml"]) if "artifacts.yaml" in files else [],
@@ -125,7 +138,8 @@ def _metrics(data: bytes) -> dict[str, float]:
     return metrics
 
 
-def _tags(data: bytes) -> dict[str, str]:
+def decode_tags(data: bytes) -> dict[str, str]:
+    """Return the tags of tags.yaml, which people edit. Raises RecordError if it does not decode."""
     tags = {}
     for name, value in load_flat(data, "tags.yaml").items():
         tags[name] = value if isinstance(value, str) else "" if value is None else str(value)
@@ -161,9 +175,18 @@ def make_entry(record: RunRecord, past: Iterable[str] = ()) -> Entry:
         ranges=ranges,
         tags=dict(record.tags),
         clock=clocks.default,
-        state={key: clock for key, clock in clocks.keys.items() if clock != clocks.default},
+        state=listed_clocks(clocks),
         past=tuple(past),
     )
+
+
+def listed_clocks(clocks: Clocks) -> dict[str, Clock]:
+    """Return the clocks that a line names: of keys that differ from the default, and of no artifact."""
+    return {
+        key: clock
+        for key, clock in clocks.keys.items()
+        if clock != clocks.default and not key.startswith(ARTIFACT_CLOCK)
+    }
 
 
 def make_state(record: RunRecord, heads: Iterable[str] = (), commit: str | None = None) -> RunState:

@@ -7,7 +7,7 @@ if TYPE_CHECKING:
     from ledgit.store.active import ActiveRun, RunStart
     from ledgit.store.chain import RUN_FOLDER, Head, active_ref, read_head, run_ref
     from ledgit.store.config import CONFIG, committed_config
-    from ledgit.store.edit import Edit, edit_run
+    from ledgit.store.edit import Edit, edit_run, edit_runs
     from ledgit.store.experiments import (
         ExperimentRecord,
         check_experiment,
@@ -36,6 +36,7 @@ _HOME = {
     "committed_config": "config",
     "Edit": "edit",
     "edit_run": "edit",
+    "edit_runs": "edit",
     "ExperimentRecord": "experiments",
     "check_experiment": "experiments",
     "experiment_id": "experiments",
@@ -72,6 +73,7 @@ __all__ = [
     "check_experiment",
     "committed_config",
     "edit_run",
+    "edit_runs",
     "experiment_id",
     "finalize",
     "live_runs",

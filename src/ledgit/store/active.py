@@ -6,7 +6,7 @@ import os
 import sys
 import threading
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
@@ -23,7 +23,7 @@ from ledgit.store.runlog import RunLog, printable
 
 if TYPE_CHECKING:
     from ledgit.git import Repo
-    from ledgit.store.chain import Head
+    from ledgit.records.record import RunRecord
     from ledgit.store.journal import JournalState
 
 __all__ = ["ActiveRun", "RunStart"]
@@ -170,16 +170,28 @@ class ActiveRun(RunLog):
         return run
 
     @classmethod
-    def resume(cls, repo: Repo, run_id: str) -> ActiveRun:
-        """Write again to a finalized run: the new session becomes a commit on top of its head.
+    def resume(cls, repo: Repo, run_id: str, heads: Sequence[str] = ()) -> ActiveRun:
+        """Write again to a finalized run: the new session becomes a commit on top of its heads.
+
+        Args:
+            repo: The repository.
+            run_id: The run.
+            heads: All heads of it that are known, as from the index; its loose ref, if it has one,
+                is looked up in any case.
 
         Raises:
-            RunNotFound: No finalized run of this id.
+            RunNotFound: No finalized run of this id: neither *heads* nor a loose ref.
+            NotFound: A head is not in this clone.
             RunStateError: The run was deleted.
         """
-        from ledgit.store.chain import read_head
+        from ledgit.git import Objects, read_ref
+        from ledgit.store.chain import read_base, run_ref
 
-        base = read_head(repo, run_id)
+        loose = read_ref(repo, run_ref(run_id))
+        known = [*heads, loose] if loose else list(heads)
+        if not known:
+            raise RunNotFound(run_id)
+        base = read_base(Objects.of(repo), run_id, known)
         if base.record.info.deleted:
             raise RunStateError(f"run {run_id[:8]} is deleted; 'ledgit restore {run_id[:8]}' brings it back")
         info = base.record.info
@@ -197,11 +209,11 @@ class ActiveRun(RunLog):
             "boot": boot_id(),
             "pid": os.getpid(),
             "detached": False,
-            "resumed": base.head,
+            "resumed": list(base.heads),
             "snapshot": False,
         }
         run = cls._open(repo, Folder.of(repo), run_id, record)
-        run._begin_on(base)
+        run._begin_on(base.record)
         run._collect_facts()
         return run
 
@@ -212,18 +224,18 @@ class ActiveRun(RunLog):
         self.parent_run = record.get("parent_run")
         self.start = int(record["start"])
 
-    def _begin_on(self, base: Head) -> None:
+    def _begin_on(self, base: RunRecord) -> None:
         """Know the params and tags that the run had when it was resumed."""
-        self.params = {key: str(value) for key, value in base.record.params.items()}
-        self.tags = dict(base.record.tags)
+        self.params = {key: str(value) for key, value in base.params.items()}
+        self.tags = dict(base.tags)
 
     def _replay_base(self, state: JournalState) -> None:
         start = state.first("start") or {}
         if start.get("resumed"):
             from ledgit.git import Objects
-            from ledgit.store.chain import read_commit
+            from ledgit.store.chain import read_base, resumed_heads
 
-            self._begin_on(read_commit(Objects.of(self.repo), str(start["resumed"])))
+            self._begin_on(read_base(Objects.of(self.repo), self.id, resumed_heads(start)).record)
 
     def _replay(self, state: JournalState) -> None:
         for kind, item in state.events:
@@ -310,10 +322,10 @@ class ActiveRun(RunLog):
 
     def _has_commit(self) -> bool:
         """Whether another process that wrote into the run has finalized it."""
-        from ledgit.git import read_ref
-        from ledgit.store.chain import run_ref
+        from ledgit.git import Objects
+        from ledgit.store.heads import known_heads
 
-        return read_ref(self.repo, run_ref(self.id)) is not None
+        return bool(known_heads(self.repo, Objects.of(self.repo), self.id, self.start))
 
     def _sync_journal(self) -> None:
         try:

@@ -1,30 +1,33 @@
-"""Editing a finalized run: one commit on top of its head, so that ``git log`` is the audit trail."""
+"""Editing finalized runs: one commit on top of all heads, so that ``git log`` is the audit trail."""
 
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 from ledgit.errors import InvalidValue, RefMoved, RunNotFound
-from ledgit.records.clock import Clock, encode_clocks
+from ledgit.records.clock import Clock, Clocks, decode_clocks, encode_clocks
+from ledgit.records.entry import Entry, union_entries
 from ledgit.records.flat import dump_flat
-from ledgit.records.names import check_key, check_run_name
-from ledgit.records.record import make_entry
-from ledgit.records.run import encode_run
-from ledgit.store.chain import RUN_FOLDER, read_commit, run_ref
+from ledgit.records.merge import param_conflicts
+from ledgit.records.names import check_key, check_run_name, stored_paths
+from ledgit.records.record import decode_tags, listed_clocks, make_entry, run_files
+from ledgit.records.run import RunInfo, decode_run, encode_run
+from ledgit.store.chain import RUN_FOLDER, join_past, read_base, read_entry, run_ref
+from ledgit.store.contents import keep_artifact
 from ledgit.store.experiments import check_experiment
 from ledgit.store.journal import now_ms
 from ledgit.store.lines import run_line
 from ledgit.store.packs import note_pack
 
 if TYPE_CHECKING:
-    from ledgit.git import Repo
-    from ledgit.records.record import RunRecord
+    from ledgit.git import Objects, ObjectSet, RefUpdate, Repo, Signature
+    from ledgit.store.chain import Base
     from ledgit.store.folder import Folder
 
-__all__ = ["Edit", "edit_run"]
+__all__ = ["Edit", "edit_run", "edit_runs"]
 
 _ATTEMPTS = 5
 NOTE_TAG = "mlflow.note.content"
@@ -49,8 +52,15 @@ class Edit:
     deleted: bool | None = None
 
 
-def edit_run(repo: Repo, folder: Folder, run_id: str, edit: Edit, when: int | None = None) -> str:
-    """Commit *edit* on top of the head of a finalized run.
+def edit_run(
+    repo: Repo,
+    folder: Folder,
+    run_id: str,
+    edit: Edit,
+    when: int | None = None,
+    heads: Sequence[str] = (),
+) -> str:
+    """Commit *edit* on top of a finalized run's heads.
 
     Args:
         repo: The repository.
@@ -58,72 +68,193 @@ def edit_run(repo: Repo, folder: Folder, run_id: str, edit: Edit, when: int | No
         run_id: The run.
         edit: The changes.
         when: Milliseconds since the epoch; now if None.
+        heads: All heads of the run that are known, as from the index. The loose ref, if there is
+            one, is looked up in any case.
 
     Returns:
-        The new head; the old one if nothing changed.
+        The new head; the first old one if nothing changed.
 
     Raises:
-        RunNotFound: No finalized run of this id.
+        RunNotFound: No finalized run of this id: neither *heads* nor a loose ref.
+        NotFound: A head is not in this clone.
         InvalidValue: A tag to remove is not there.
         RefMoved: Other processes kept moving the head.
     """
     for attempt in range(_ATTEMPTS):
         try:
-            return _edit_once(repo, folder, run_id, edit, when)
+            return edit_runs(repo, folder, [(run_id, heads)], edit, when)[run_id]
         except RefMoved:
             if attempt + 1 == _ATTEMPTS:
                 raise
     raise AssertionError
 
 
-def _edit_once(repo: Repo, folder: Folder, run_id: str, edit: Edit, when: int | None) -> str:
-    from ledgit.git import FILE, Objects, ObjectSet, RefUpdate, edit_tree, identity, read_ref, update_refs
+def edit_runs(
+    repo: Repo, folder: Folder, runs: Sequence[tuple[str, Sequence[str]]], edit: Edit, when: int | None = None
+) -> dict[str, str]:
+    """Commit *edit* on top of many runs at once: one pack, one transaction of refs, all or none.
 
-    ref = run_ref(run_id)
-    head = read_ref(repo, ref)
-    if head is None:
-        raise RunNotFound(run_id)
-    objects = Objects(repo)
-    base = read_commit(objects, head)
-    record = base.record
-    clock = (record.clocks.greatest()[0] + 1, folder.clone_id)
-    changed, told = _apply(record, edit, clock)
-    if not told:
-        return head
-    root = objects.commit(head).tree
-    entry = run_line(objects, root, make_entry(changed, [*base.entry.past, head]))
-    files = {
-        "tags.yaml": dump_flat(changed.tags),
-        "run.yaml": encode_run(changed.info),
-        "clock.json": encode_clocks(changed.clocks),
-        "entry.json": entry,
-    }
+    Args:
+        repo: The repository.
+        folder: Ledgit's folder.
+        runs: (id, heads that are known) of each.
+        edit: The changes.
+        when: Milliseconds since the epoch; now if None.
+
+    Returns:
+        Run id → new head; the first old one where nothing changed.
+
+    Raises:
+        RunNotFound, NotFound, InvalidValue: As :func:`edit_run`, for any of them.
+        RefMoved: One of them was edited, finalized or compacted at the same moment. Nothing was
+            written; ask the index for the heads again.
+    """
+    from ledgit.git import Objects, ObjectSet, identity, update_refs
+
     fresh = ObjectSet()
-    changes = {f"{RUN_FOLDER}/{name}": (FILE, fresh.blob(data)) for name, data in files.items()}
-    tree = edit_tree(objects, fresh, root, changes)
+    updates: list[RefUpdate] = []
+    done: dict[str, str] = {}
     name, email = identity(repo)
     seconds = (now_ms() if when is None else when) // 1000
-    who = (name or "ledgit", email, seconds, "+0000")
-    # A note is a sentence of its own and stands below, where the log shows it whole.
-    what = "edit" if len(told) > 1 else "note" if told[0].startswith("note: ") else told[0]
-    subject = f"{what}: {changed.info.name}"
-    message = "\n".join([subject, "", *told, "", f"Ledgit-Run: {run_id}", ""])
-    commit = fresh.commit(tree, [head], who, who, message)
+    objects = Objects.of(repo)
+    for run_id, heads in dict(runs).items():
+        draft = _Draft(repo, objects, run_id, heads)
+        done[run_id] = draft.heads[0]
+        if draft.apply(edit, folder.clone_id):
+            # No commit is older than what it stands on: Git's walks go by date.
+            who = (name or "ledgit", email, max(seconds, draft.date), "+0000")
+            done[run_id] = draft.commit(fresh, who)
+            updates.append(draft.update(done[run_id]))
+    objects.rest()
+    if not updates:
+        return done
     pack = fresh.write(repo, keep=True)
     try:
-        update_refs(repo, [RefUpdate(ref, commit, head)])
+        update_refs(repo, updates)
     finally:
         pack.release()
     note_pack(repo, folder, os.path.basename(pack.path))
-    return commit
+    return done
 
 
-def _apply(record: RunRecord, edit: Edit, clock: Clock) -> tuple[RunRecord, list[str]]:
-    """Return the record with *edit* applied, and one line for each change."""
+class _Draft:
+    """One run while it is edited.
+
+    Of a run with one head, which is nearly every one, only the small files are read and written:
+    its line says all that the next one needs, unless something had no room in it.
+    """
+
+    def __init__(self, repo: Repo, objects: Objects, run_id: str, heads: Sequence[str]) -> None:
+        from ledgit.git import read_ref
+
+        self.objects, self.run_id = objects, run_id
+        self.loose = read_ref(repo, run_ref(run_id))
+        known = list(dict.fromkeys([*heads, *([self.loose] if self.loose else ())]))
+        if not known:
+            raise RunNotFound(run_id)
+        entries = [read_entry(objects, head) for head in known]
+        counting = {entry.head for entry in union_entries(entries)}
+        self.heads = [head for head in known if head in counting]
+        self.base: Base | None = None
+        [entry, *others] = [entry for entry in entries if entry.head in counting]
+        self._entry = entry
+        if others or entry.left or entry.id != run_id:
+            base = self.base = read_base(objects, run_id, self.heads)
+            record = base.record
+            self.info, self.tags, self.clocks, self.date = record.info, dict(record.tags), record.clocks, base.date
+            self.root = base.tree
+        else:
+            commit = objects.commit(entry.head)
+            self.root, self.date = commit.tree, commit.committer[2]
+            self.info = decode_run(self._read("run.yaml"))
+            self.tags = decode_tags(self._read("tags.yaml"))
+            self.clocks = decode_clocks(self._read("clock.json"))
+        self.told: list[str] = []
+
+    def _read(self, name: str) -> bytes:
+        found = self.objects.find(self.root, f"{RUN_FOLDER}/{name}")
+        return b"" if found is None else self.objects.read(found.oid)[1]
+
+    def apply(self, edit: Edit, clone: str) -> bool:
+        """Make the changes; return whether there are any."""
+        clock = (self.clocks.greatest()[0] + 1, clone)
+        self.info, self.tags, self.clocks, self.told = _apply(self.info, self.tags, self.clocks, edit, clock)
+        return bool(self.told)
+
+    def commit(self, fresh: ObjectSet, who: Signature) -> str:
+        """Add the commit, with all that is new in it, and return its id."""
+        from ledgit.git import FILE, edit_tree, graft
+
+        if self.base is not None and len(self.heads) > 1:
+            subtree = self._whole(fresh, self.base)
+            tree = graft(self.objects, fresh, self.root, RUN_FOLDER, subtree)
+        else:
+            files = {
+                "tags.yaml": dump_flat(self.tags),
+                "run.yaml": encode_run(self.info),
+                "clock.json": encode_clocks(self.clocks),
+                "entry.json": run_line(self.objects, self.root, self._next_entry()),
+            }
+            changes = {f"{RUN_FOLDER}/{name}": (FILE, fresh.blob(data)) for name, data in files.items()}
+            tree = edit_tree(self.objects, fresh, self.root, changes)
+        return fresh.commit(tree, self.heads, who, who, self._message())
+
+    def _whole(self, fresh: ObjectSet, base: Base) -> str:
+        """Return the run's folder with what all heads hold."""
+        from ledgit.git import build
+
+        record = replace(base.record, info=self.info, tags=self.tags, clocks=self.clocks, artifacts=[])
+        files: dict[str, bytes | str] = {}
+        places = stored_paths(artifact.path for artifact in base.record.artifacts)
+        for artifact in base.record.artifacts:
+            kept, content = keep_artifact(artifact, places[artifact.path], base.blobs)
+            record.artifacts.append(kept)
+            if content is not None:
+                files[f"artifacts/{kept.tree_path}"] = content
+        line = run_line(self.objects, self.root, make_entry(record, base.past))
+        return build(fresh, {**files, **run_files(record, line)})
+
+    def _next_entry(self) -> Entry:
+        if self.base is not None:
+            record = replace(self.base.record, info=self.info, tags=self.tags, clocks=self.clocks)
+            return make_entry(record, self.base.past)
+        info = self.info
+        return replace(
+            self._entry,
+            head="",
+            raw=b"",
+            name=info.name,
+            experiment=info.experiment,
+            deleted=info.deleted,
+            tags=self.tags,
+            state=listed_clocks(self.clocks),
+            past=tuple(join_past([self._entry])),
+        )
+
+    def _message(self) -> str:
+        told = self.told
+        # A note is a sentence of its own and stands below, where the log shows it whole.
+        what = "edit" if len(told) > 1 else "note" if told[0].startswith("note: ") else told[0]
+        lines = [f"{what}: {self.info.name}", "", *told]
+        if self.base is not None and len(self.heads) > 1:
+            lines.append(f"join {', '.join(head[:12] for head in self.heads)}")
+            for key, values in param_conflicts(self.base.records).items():
+                lines.append(f"param {key}: {' and '.join(map(_short, map(str, values)))}; the first one counts")
+        return "\n".join([*lines, "", f"Ledgit-Run: {self.run_id}", ""])
+
+    def update(self, commit: str) -> RefUpdate:
+        """Return what makes *commit* the run's loose ref."""
+        from ledgit.git import RefUpdate
+
+        return RefUpdate(run_ref(self.run_id), commit, self.loose)
+
+
+def _apply(
+    info: RunInfo, tags: dict[str, str], clocks: Clocks, edit: Edit, clock: Clock
+) -> tuple[RunInfo, dict[str, str], Clocks, list[str]]:
+    """Return what *edit* makes of a run, and one line for each change."""
     told: list[str] = []
-    tags = dict(record.tags)
-    clocks = record.clocks.copy()
-    info = record.info
+    tags, clocks = dict(tags), clocks.copy()
     for key, value in edit.set_tags.items():
         check_key("tag", key)
         text = str(value)
@@ -151,7 +282,7 @@ def _apply(record: RunRecord, edit: Edit, clock: Clock) -> tuple[RunRecord, list
         told.append("delete" if edit.deleted else "restore")
         info = replace(info, deleted=edit.deleted)
         clocks.set("deleted", clock)
-    return replace(record, info=info, tags=tags, clocks=clocks), told
+    return info, tags, clocks, told
 
 
 def _short(text: str) -> str:

@@ -7,9 +7,11 @@ The order is what makes it safe to be killed at any point:
 3. ``refs/ledgit/runs/<id>`` is created, or moved from the head that was read, and fsynced;
 4. the ``.keep``, the active ref and the journal go.
 
-The commit is a pure function of the journal (and of the head it resumes), so a repeat after
-1 or 2 makes the same objects. After 3 the head's message names the journal's session, by
-which a repeat sees that only step 4 is left.
+The commit is a pure function of the journal (and of the heads it resumes, which the journal
+names), so a repeat after 1 or 2 makes the same objects. After 3 the head's message names the
+journal's session, by which a repeat sees that only step 4 is left. Were the run compacted between
+3 and 4, which compaction does not do, a repeat would make the same commit a loose run once more:
+the ledger has it, and compacting it again changes nothing.
 """
 
 from __future__ import annotations
@@ -22,9 +24,10 @@ from typing import TYPE_CHECKING, Any
 from ledgit.errors import NotFound, RecordError, RunNotFound, RunStateError
 from ledgit.records.artifacts import DVC, GIT, ArtifactRecord, dvc_pointer
 from ledgit.records.names import stored_paths
-from ledgit.records.record import make_entry, run_files
+from ledgit.records.record import ARTIFACT_CLOCK, make_entry, run_files
 from ledgit.store.build import Built, build_record, lost_files, message, staged_files
-from ledgit.store.chain import RUN_FOLDER, Head, active_ref, read_commit, run_ref, sessions
+from ledgit.store.chain import RUN_FOLDER, Base, active_ref, read_base, resumed_heads, run_ref, sessions
+from ledgit.store.contents import keep_artifact
 from ledgit.store.journal import JournalState, read_parts
 from ledgit.store.lines import run_line
 from ledgit.store.lock import RunLock
@@ -84,13 +87,11 @@ def finalize_locked(repo: Repo, folder: Folder, run_id: str, sync_journal: Calla
     objects = Objects.of(repo)
     ref = run_ref(run_id)
     current, base = _read_base(repo, objects, ref, start)
-    if current is not None and base is not None:
-        chain = [*base.entry.past, current]
-        if start["session"] in sessions(objects, chain):
-            _release(repo, folder, run_id, state)
-            os.sync()  # whoever wrote the commit may have died before it was on disk
-            folder.discard(directory)
-            return current
+    if current is not None and start["session"] in sessions(objects, [current], run_id):
+        _release(repo, folder, run_id, state)
+        os.sync()  # whoever wrote the commit may have died before it was on disk
+        folder.discard(directory)
+        return current
     later = sync_journal is not None and not staged_files(state, directory)
     if sync_journal is not None and later:
         sync_journal()
@@ -117,20 +118,25 @@ def finalize_locked(repo: Repo, folder: Folder, run_id: str, sync_journal: Calla
     return commit
 
 
-def _read_base(repo: Repo, objects: Objects, ref: str, start: Mapping[str, Any]) -> tuple[str | None, Head | None]:
-    """Return what the run's ref names now, and the head that this session goes on from."""
+def _read_base(repo: Repo, objects: Objects, ref: str, start: Mapping[str, Any]) -> tuple[str | None, Base | None]:
+    """Return what the run's loose ref names now, and what this session goes on from.
+
+    That are all heads that were known when it began, and the loose ref where it moved on. The
+    journal names them, so it makes no difference if the run was compacted meanwhile.
+    """
     from ledgit.git import read_ref
 
     current = read_ref(repo, ref)
-    if current is None:
-        return None, None
-    try:
-        return current, read_commit(objects, current)
-    except (NotFound, RecordError):
-        # A power cut took the commit before it was settled: this journal makes it again, on top
-        # of what the session resumed.
-        resumed = start.get("resumed")
-        return current, read_commit(objects, str(resumed)) if resumed else None
+    # What was purged meanwhile can't be gone on from.
+    heads = [head for head in resumed_heads(start) if objects.kind(head) == "commit"]
+    if current is not None:
+        try:
+            return current, read_base(objects, start["id"], [*heads, current])
+        except (NotFound, RecordError):
+            # A power cut took the commit before it was settled: this journal makes it again, on
+            # top of what the session resumed.
+            pass
+    return current, read_base(objects, start["id"], heads) if heads else None
 
 
 def _release(repo: Repo, folder: Folder, run_id: str, state: JournalState) -> None:
@@ -147,7 +153,7 @@ def _release(repo: Repo, folder: Folder, run_id: str, state: JournalState) -> No
             update_refs(repo, [RefUpdate(ref, None, RefUpdate.ANY)], durable=False)
 
 
-def _make_commit(folder: Folder, objects: Objects, state: JournalState, base: Head | None) -> tuple[str, ObjectSet]:
+def _make_commit(folder: Folder, objects: Objects, state: JournalState, base: Base | None) -> tuple[str, ObjectSet]:
     from ledgit.git import ObjectSet, graft
 
     built = build_record(state, base.record if base else None)
@@ -156,23 +162,22 @@ def _make_commit(folder: Folder, objects: Objects, state: JournalState, base: He
     staged = staged_files(state, folder.active_dir(record.info.id))
     contents = _artifacts(folder, built, staged, base)
     built.problems += lost_files(state, staged)
-    past = [*base.entry.past, base.head] if base else []
     root = _root_tree(objects, built, base)
-    entry = run_line(objects, root, make_entry(record, past))
+    entry = run_line(objects, root, make_entry(record, base.past if base else ()))
     files = {**run_files(record, entry), **contents}
     subtree = _subtree(fresh, files)
     tree = graft(objects, fresh, root, RUN_FOLDER, subtree)
     info = record.info
-    made = info.start if base is None else (info.end or info.start)
-    who = (built.user or "ledgit", built.email, made // 1000, "+0000")
-    parents = [base.head] if base else _code_parents(objects, built)
+    made = info.start // 1000 if base is None else max((info.end or info.start) // 1000, base.date)
+    who = (built.user or "ledgit", built.email, made, "+0000")
+    parents = base.heads if base else _code_parents(objects, built)
     oid = fresh.commit(tree, parents, who, who, message(built, resumed=base is not None))
     return oid, fresh
 
 
-def _root_tree(objects: Objects, built: Built, base: Head | None) -> str | None:
+def _root_tree(objects: Objects, built: Built, base: Base | None) -> str | None:
     if base is not None:
-        return objects.commit(base.head).tree
+        return base.tree
     if built.tree and objects.kind(built.tree) != "tree":
         built.problems.append(f"the code, tree {built.tree[:12]}, is gone from the repository")
         return None
@@ -189,29 +194,26 @@ def _code_parents(objects: Objects, built: Built) -> list[str]:
     return [built.code_commit]
 
 
-def _subtree(fresh: ObjectSet, files: dict[str, bytes]) -> str:
+def _subtree(fresh: ObjectSet, files: dict[str, bytes | str]) -> str:
     from ledgit.git import build
 
     return build(fresh, files)
 
 
-def _artifacts(folder: Folder, built: Built, staged: dict[str, str], base: Head | None) -> dict[str, bytes]:
+def _artifacts(folder: Folder, built: Built, staged: dict[str, str], base: Base | None) -> dict[str, bytes | str]:
     """Put small artifacts into the tree, large ones into the cache; fill ``record.artifacts``.
 
     Returns:
-        Path below the run's folder → content, those of *base* included.
+        Path below the run's folder → content, or its id where *base* has it.
     """
     from ledgit.artifacts import digest_file, put_file
 
     record = built.record
     kept = {a.path: a for a in record.artifacts}
-    contents: dict[str, bytes] = {}
-    if base is not None:
-        contents = {path: data for path, data in base.files.items() if path.startswith("artifacts/")}
-        for path in staged:
-            if path in kept:
-                contents.pop(f"artifacts/{kept[path].tree_path}", None)
+    contents: dict[str, tuple[ArtifactRecord, bytes | str | None]] = {}
     names = stored_paths([*kept, *staged])
+    for path, artifact in kept.items():
+        contents[path] = keep_artifact(artifact, names[path], base.blobs if base else {})
     for path, source in sorted(staged.items()):
         with contextlib.suppress(FileNotFoundError):
             size = os.path.getsize(source)
@@ -219,11 +221,13 @@ def _artifacts(folder: Folder, built: Built, staged: dict[str, str], base: Head 
             if size <= built.threshold:
                 with open(source, "rb") as file:
                     data = file.read()
-                contents[f"artifacts/{stored}"] = data
-                kept[path] = ArtifactRecord(path, size, "md5:" + digest_file(source), GIT, stored)
+                contents[path] = ArtifactRecord(path, size, "md5:" + digest_file(source), GIT, stored), data
             else:
                 md5 = put_file(folder.cache, source)
-                contents[f"artifacts/{stored}.dvc"] = dvc_pointer(os.path.basename(stored), md5, size)
-                kept[path] = ArtifactRecord(path, size, "md5:" + md5, DVC, stored)
-    record.artifacts[:] = [kept[path] for path in sorted(kept)]
-    return contents
+                pointer = dvc_pointer(os.path.basename(stored), md5, size)
+                contents[path] = ArtifactRecord(path, size, "md5:" + md5, DVC, stored), pointer
+            if base is not None:  # the session's clock, by which it wins over what another machine logged
+                record.clocks.set(ARTIFACT_CLOCK + path, record.clocks.get("status"))
+    record.artifacts[:] = [contents[path][0] for path in sorted(contents)]
+    files = {f"artifacts/{artifact.tree_path}": content for artifact, content in contents.values()}
+    return {path: content for path, content in files.items() if content is not None}

@@ -1,7 +1,8 @@
-"""Everything a run holds, read from where it is: its newest commit, its journal, or both.
+"""Everything a run holds, read from where it is: its heads, its journal, or both.
 
 A run that is being written is a journal. One that was resumed is a commit *and* a journal, and
-what it shows is the commit with the new session on top.
+what it shows is the commit with the new session on top. One that was edited on two machines has
+two heads, and shows what they hold together.
 """
 
 from __future__ import annotations
@@ -12,15 +13,17 @@ from io import BytesIO
 from typing import TYPE_CHECKING, BinaryIO
 
 from ledgit.errors import ArtifactNotFound, RecordError, RunNotFound
-from ledgit.records.artifacts import DVC, ArtifactRecord
+from ledgit.records.artifacts import DVC, ArtifactRecord, decode_artifacts
 from ledgit.records.history import Points, decode_history, union
 from ledgit.records.names import history_file, history_files
 from ledgit.store.build import build_record, staged_files
-from ledgit.store.chain import RUN_FOLDER, read_commit
+from ledgit.store.chain import RUN_FOLDER, read_base
 from ledgit.store.columns import read_points
 from ledgit.store.journal import JournalState, read_parts
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from ledgit.git import Objects
     from ledgit.records.record import RunRecord
     from ledgit.records.state import RunState
@@ -50,7 +53,7 @@ def read_record(folder: Folder, objects: Objects, state: RunState) -> RunRecord:
         RecordError: Its commit does not decode.
     """
     journal = _journal(folder, state)
-    base = read_commit(objects, state.heads[0]).record if state.heads else None
+    base = read_base(objects, state.id, state.heads).record if state.heads else None
     if journal is None:
         assert base is not None
         return base
@@ -75,19 +78,36 @@ def read_history(folder: Folder, objects: Objects, state: RunState, metric: str)
 
 
 def _committed_history(folder: Folder, objects: Objects, state: RunState, metric: str) -> Points | None:
-    # The line of a run with very many metrics doesn't name them all.
-    name = history_files(state.metrics).get(metric) or history_file(metric)
-    entry = objects.find(state.heads[0], f"{RUN_FOLDER}/history/{name}")
-    if entry is None:
-        return None
+    found: dict[str, Points] = {}
+    for head in state.heads:
+        blob = _history_blob(objects, head, state, metric)
+        if blob is not None and blob not in found:  # mostly an edit left it as it was
+            found[blob] = read_points(folder, blob, _loader(objects, blob, metric))
+    histories = list(found.values())
+    points = histories[0] if histories else None
+    for other in histories[1:]:
+        assert points is not None
+        points = union(points, other)
+    return points
 
+
+def _history_blob(objects: Objects, head: str, state: RunState, metric: str) -> str | None:
+    # The line of a run with very many metrics doesn't name them all; nor has each head all of them.
+    for name in dict.fromkeys((history_files(state.metrics).get(metric), history_file(metric))):
+        entry = objects.find(head, f"{RUN_FOLDER}/history/{name}") if name else None
+        if entry is not None:
+            return entry.oid
+    return None
+
+
+def _loader(objects: Objects, blob: str, metric: str) -> Callable[[], Points]:
     def load() -> Points:
-        found, points = decode_history(objects.read(entry.oid)[1])
+        found, points = decode_history(objects.read(blob)[1])
         if found != metric:
-            raise RecordError(name, f"holds the metric {found!r}, not {metric!r}")
+            raise RecordError(blob[:12], f"holds the metric {found!r}, not {metric!r}")
         return points
 
-    return read_points(folder, entry.oid, load)
+    return load
 
 
 def open_artifact(folder: Folder, objects: Objects, state: RunState, record: ArtifactRecord) -> BinaryIO:
@@ -107,7 +127,19 @@ def open_artifact(folder: Folder, objects: Objects, state: RunState, record: Art
         from ledgit.artifacts import open_cached
 
         return open_cached(folder.cache, record.digest.removeprefix("md5:"))
-    entry = objects.find(state.heads[0], f"{RUN_FOLDER}/artifacts/{record.tree_path}")
-    if entry is None:
-        raise ArtifactNotFound(record.path)
-    return BytesIO(objects.read(entry.oid)[1])
+    for head in state.heads:
+        place = _place(objects, head, record) if len(state.heads) > 1 else record.tree_path
+        entry = objects.find(head, f"{RUN_FOLDER}/artifacts/{place}") if place else None
+        if entry is not None:
+            return BytesIO(objects.read(entry.oid)[1])
+    raise ArtifactNotFound(record.path)
+
+
+def _place(objects: Objects, head: str, record: ArtifactRecord) -> str | None:
+    """Return where the commit *head* has the artifact, with this content; None if it hasn't."""
+    listed = objects.find(head, f"{RUN_FOLDER}/artifacts.yaml")
+    if listed is not None:
+        for artifact in decode_artifacts(objects.read(listed.oid)[1]):
+            if (artifact.path, artifact.digest) == (record.path, record.digest):
+                return artifact.tree_path
+    return None

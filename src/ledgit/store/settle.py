@@ -24,7 +24,7 @@ from ledgit.store.chain import read_commit, run_ref, sessions
 from ledgit.store.packs import note_pack
 
 if TYPE_CHECKING:
-    from ledgit.git import Pack, Repo
+    from ledgit.git import Objects, Pack, Repo
     from ledgit.store.folder import Folder
 
 __all__ = ["hand_over", "settle_all", "settle_leftovers"]
@@ -90,7 +90,7 @@ def _settle(item: _Unsettled) -> None:
     if not item.pack.stands():
         # Repacked by Git, then the commit is whole elsewhere; or else the journal is the truth.
         run_id, session, _ = _parse(os.path.basename(item.directory))
-        if not _is_whole(item.repo, run_id, session):
+        if not _is_whole(item.repo, item.directory, run_id, session):
             os.rename(item.directory, item.folder.active_dir(run_id))
             return
     item.folder.discard(item.directory)
@@ -128,7 +128,7 @@ def settle_leftovers(repo: Repo, folder: Folder, older_than: float = _LEFT) -> l
                 continue
         except FileNotFoundError:
             continue
-        if _is_whole(repo, run_id, session):
+        if _is_whole(repo, directory, run_id, session):
             if not synced:
                 os.sync()  # which files its commit is in is not known any more
                 synced = True
@@ -149,20 +149,33 @@ def _parse(name: str) -> tuple[str, str, str]:
     return run_id, session, pack
 
 
-def _is_whole(repo: Repo, run_id: str, session: str) -> bool:
-    """Whether the run's ref leads to the session's commit and everything in it can be read."""
+def _is_whole(repo: Repo, directory: str, run_id: str, session: str) -> bool:
+    """Whether a head of the run leads to the session's commit and everything in it can be read.
+
+    The head is the loose ref's; of a run that was compacted meanwhile the ledger's.
+    """
     from ledgit.git import Objects, read_ref
 
-    head = read_ref(repo, run_ref(run_id))
-    if head is None:
-        return False
     objects = Objects(repo)
     try:
-        found = read_commit(objects, head)
-        objects.tree(objects.commit(head).tree)
-        return session in sessions(objects, [*found.entry.past, head])
+        loose = read_ref(repo, run_ref(run_id))
+        for head in [loose] if loose else _compacted(repo, objects, directory, run_id):
+            read_commit(objects, head)
+            objects.tree(objects.commit(head).tree)
+            if session in sessions(objects, [head], run_id):
+                return True
     except (NotFound, RecordError):
         return False
+    return False
+
+
+def _compacted(repo: Repo, objects: Objects, directory: str, run_id: str) -> list[str]:
+    """Return the heads that the ledger has of the run whose journal lies in *directory*."""
+    from ledgit.store.heads import known_heads
+    from ledgit.store.journal import read_parts
+
+    start = read_parts(directory).first("start")
+    return known_heads(repo, objects, run_id, int(start["start"])) if start else []
 
 
 def _at_exit() -> None:

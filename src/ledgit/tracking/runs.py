@@ -183,7 +183,7 @@ def attach(reference: str) -> ActiveRun:
             return ActiveRun(Store.join(repo, known.id), owned=False)
         except (RunNotFound, RunStateError):
             pass  # it ended between the two looks
-    return ActiveRun(Store.resume(repo, known.id), owned=True)
+    return ActiveRun(Store.resume(repo, known.id, known.heads), owned=True)
 
 
 def _push(run: ActiveRun) -> None:

@@ -159,7 +159,7 @@ def _continue(repository: Repository, target: str, logged: _Logged, args: argpar
         active = ActiveRun.join(repository.repo, found.id)
     except RunNotFound:
         logged.check(found)
-        active = ActiveRun.resume(repository.repo, found.id)
+        active = ActiveRun.resume(repository.repo, found.id, found.heads)
         try:
             logged.write(active)
         finally:

@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 import argparse
+from typing import TYPE_CHECKING
 
 from ledgit.cli import context, parsing, terminal
 from ledgit.cli.text import clean
+
+if TYPE_CHECKING:
+    from ledgit.repository import Run
 
 HELP = "Bring runs back that 'ledgit rm' marked as deleted."
 EPILOG = """
@@ -22,11 +26,17 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace) -> int:
     """Restore, after all of them were found."""
     repository = context.repository(writing=True)
+    changing = []
     for found in [repository.run(ref) for ref in args.refs]:
-        label = f"{clean(found.name)} ({found.id[:8]})"
         if not found.deleted:
-            terminal.note(f"{label} was not deleted")
-            continue
-        found.restore()
-        terminal.write(f"restored {label}\n")
+            terminal.note(f"{_label(found)} was not deleted")
+        else:
+            changing.append(found)
+    repository.restore_runs(changing)
+    for found in changing:
+        terminal.write(f"restored {_label(found)}\n")
     return 0
+
+
+def _label(found: Run) -> str:
+    return f"{clean(found.name)} ({found.id[:8]})"

@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 import argparse
+from typing import TYPE_CHECKING
 
 from ledgit.cli import context, parsing, terminal
 from ledgit.cli.text import clean
+
+if TYPE_CHECKING:
+    from ledgit.repository import Run
 
 HELP = """\
 Mark runs as deleted. They are no longer listed, but nothing is lost: 'ledgit ls --deleted' shows them and
@@ -25,11 +29,17 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace) -> int:
     """Delete, after all of them were found."""
     repository = context.repository(writing=True)
+    changing = []
     for found in [repository.run(ref) for ref in args.refs]:
-        label = f"{clean(found.name)} ({found.id[:8]})"
         if found.deleted:
-            terminal.note(f"{label} was deleted already")
-            continue
-        found.delete()
-        terminal.write(f"deleted {label}\n")
+            terminal.note(f"{_label(found)} was deleted already")
+        else:
+            changing.append(found)
+    repository.delete_runs(changing)
+    for found in changing:
+        terminal.write(f"deleted {_label(found)}\n")
     return 0
+
+
+def _label(found: Run) -> str:
+    return f"{clean(found.name)} ({found.id[:8]})"
