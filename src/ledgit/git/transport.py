@@ -188,6 +188,7 @@ def fetch(
     refspecs: Sequence[str],
     *,
     depth: int | None = None,
+    haves: Sequence[str] = (),
     prune: bool = False,
     prompt: bool = False,
     progress: Progress | None = None,
@@ -199,6 +200,7 @@ def fetch(
         url: Where from.
         refspecs: ``source:target`` each; the target is moved wherever it was.
         depth: Cut history off after so many commits. Only for repositories of our own: it writes ``shallow``.
+        haves: Commits here that are worth telling the other side of; default: those that refs have.
         prune: Delete targets whose source is gone.
         prompt: Git may ask the user for a password.
         progress: Is told (what, done, total or None).
@@ -213,6 +215,7 @@ def fetch(
     options = ["--prune" if prune else "--no-prune"]
     if depth is not None:
         options.append(f"--depth={depth}")
+    options += [f"--negotiation-tip={oid}" for oid in haves]
     if there.programs[0]:
         options.append(f"--upload-pack={there.programs[0]}")
     code, _, err = _talk(repo, there, (*_FETCH, *options, "--", there.url, *refspecs), prompt, progress)
@@ -252,9 +255,8 @@ def push(
         options.append(f"--receive-pack={there.programs[1]}")
     specs = []
     for update in updates:
-        forced = "" if update.force is None else "+"
-        specs.append(f"{forced}{update.new or ''}:{update.ref}")
-        if update.force is not None:
+        specs.append(f"{update.new or ''}:{update.ref}")
+        if update.force is not None:  # not by "+", which would let it in over any value
             options.append(f"--force-with-lease={update.ref}:{update.force}")
     code, out, err = _talk(repo, there, (*_PUSH, *options, "--", there.push_url, *specs), prompt, progress)
     if code != 0 and NOT_ATOMIC in err:
@@ -303,7 +305,7 @@ def _matches(name: str, patterns: Iterable[str]) -> bool:
 
 def _results(out: bytes, err: str) -> list[PushResult]:
     """Read what ``git push --porcelain`` said of each ref."""
-    said = [line[7:].rstrip() for line in err.splitlines() if line.startswith("remote:") and _progress_of(line) is None]
+    said = [line[7:].strip() for line in err.splitlines() if line.startswith("remote:") and _progress_of(line) is None]
     results = []
     for line in out.decode("utf-8", "surrogateescape").splitlines():
         flag, tab, rest = line.partition("\t")

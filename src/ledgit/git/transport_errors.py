@@ -70,6 +70,11 @@ _BROKEN = (
     "ssl_error",
     "gnutls",
     "requested url returned error: 5",
+    "could not read from remote repository",
+    "expected flush",
+    "protocol error",
+    "bad line length",
+    "invalid index-pack output",
 )
 # Somebody else moved or made the ref between our look and our push.
 _STALE = (

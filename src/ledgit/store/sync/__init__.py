@@ -1,11 +1,14 @@
-"""Sharing runs: the remote's ledger, pulled and pushed."""
+"""Sharing runs: the remote's ledger, pulled and pushed.
+
+The verbs are ``sync.pull.pull`` and ``sync.push.push``: a package can't show a function under its module's name.
+"""
 
 from __future__ import annotations
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from ledgit.store.sync.pull import Pulled, PullOptions, pull
-    from ledgit.store.sync.push import Pushed, PushOptions, push
+    from ledgit.store.sync.pull import Pulled, PullOptions
+    from ledgit.store.sync.push import Pushed, PushOptions
     from ledgit.store.sync.remote import Remote, find_remote
 
 _HOME = {
@@ -15,11 +18,9 @@ _HOME = {
     "Pushed": "push",
     "Remote": "remote",
     "find_remote": "remote",
-    "pull": "pull",
-    "push": "push",
 }
 
-__all__ = ["PullOptions", "Pulled", "PushOptions", "Pushed", "Remote", "find_remote", "pull", "push"]
+__all__ = ["PullOptions", "Pulled", "PushOptions", "Pushed", "Remote", "find_remote"]
 
 
 def __getattr__(name: str) -> object:
