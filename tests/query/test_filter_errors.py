@@ -61,7 +61,19 @@ from ledgit.query.parse import MAX_CONDITIONS, MAX_DEPTH, MAX_TEXT, MAX_VALUES
         ("metrics.acc IN ()", ")", "value is needed"),
         ("min(params.lr) > 1", "params.lr", "takes a metric"),
         ("datasets.name = 'mnist'", "datasets", "data set"),
-        ("artifact_uri = 'x'", "artifact_uri", "artifact_uri"),
+        ("artifact_uri = 3", "3", "in quotes"),
+        ("code IN", "$", "code IN main..HEAD"),
+        ("code IN (", "$", "revision in quotes"),
+        ("code IN (main)", "main", "revision in quotes"),
+        ("code IN --all", "--all", "is no revision"),
+        ("code IN ('main', '')", "''", "is no revision"),
+        ("code NOT IN 'main", "'main", "no closing '"),
+        ("code = 'main'", "code", "code IN main..HEAD"),
+        ("code IN main..HEAD status = 'FAILED'", "status", "AND, OR or the end"),
+        ("ancestor = 'x'", "'x'", "no run's id"),
+        ("ancestor LIKE 'ab%'", "LIKE", "compares text"),
+        ("ancestor IS NULL", "IS", "parent_run IS NULL"),
+        ("metrics.acc IN 0.9", "0.9", "where a list is needed"),
         ("metrics.`` > 1", "metrics", "names no key"),
         ("metrics.a > 1 \0", "\0", "can't be in a filter"),
         ("name = '\ud800'", "\ud800", "can't be in a filter"),
@@ -87,6 +99,7 @@ def test_the_error_points_at_the_character_and_says_what_to_write(text: str, mar
         ("-", 0),
         ("acc", 0),
         ("min(params.x)", 4),
+        ("name, ancestor", 6),
     ],
 )
 def test_an_order_that_does_not_parse_says_where(item: str, position: int) -> None:
@@ -116,7 +129,7 @@ def test_what_would_be_too_much_for_sqlite_is_refused(text: str) -> None:
 TOKENS = r"""
 metrics.a metrics. params.`b c` tags."x" status name "run name" and OR not ( ) ( ) , = == != < > >= in like ILIKE
 is null nan between 1 -2.5 1e999 7d 2026-11-23 2026-99-99 'x' 'it''s' "y" ' " ` true min( max (last inf . ; -- \
-ä 😀 artifact_uri dataset.name code.x 99999999999999999999
+ä 😀 artifact_uri dataset.name code.x 99999999999999999999 code main..HEAD --all ancestor 'ab12'
 """
 tokens = st.sampled_from([*TOKENS.split(), "\0", "\ud800"])
 texts = st.one_of(

@@ -10,8 +10,8 @@ from ledgit.query.model import VIEWS, Query
 
 TYPE_CHECKING = False  # typing itself costs 3 ms
 if TYPE_CHECKING:
-    from ledgit.query.compile import FUNCTIONS, Columns, compile_filter, compile_order, mentions
-    from ledgit.query.expr import Expr
+    from ledgit.query.compile import FUNCTIONS, Columns, compile_filter, compile_order, mentions, wanted
+    from ledgit.query.expr import Among, Expr
     from ledgit.query.keys import ATTRIBUTES, Key
     from ledgit.query.order import OrderKey, parse_order_by
     from ledgit.query.parse import parse_filter
@@ -21,6 +21,7 @@ __all__ = [
     "ATTRIBUTES",
     "FUNCTIONS",
     "VIEWS",
+    "Among",
     "Columns",
     "Expr",
     "Key",
@@ -35,10 +36,12 @@ __all__ = [
     "order_sql",
     "parse_filter",
     "parse_order_by",
+    "wanted",
 ]
 
 _HOME = {
     "ATTRIBUTES": "keys",
+    "Among": "expr",
     "Expr": "expr",
     "Key": "keys",
     "OrderKey": "order",

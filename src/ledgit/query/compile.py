@@ -12,15 +12,15 @@ false, and its negation true.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Protocol
 
-from ledgit.query.expr import And, Compare, Expr, Membership, Missing, Not, Or
+from ledgit.query.expr import Among, And, Compare, Expr, Membership, Missing, Not, Or
 from ledgit.query.keys import Key
 from ledgit.query.order import OrderKey
 from ledgit.query.terms import Sql, Term, Value
 
-__all__ = ["FUNCTIONS", "Columns", "compile_filter", "compile_order", "mentions"]
+__all__ = ["FUNCTIONS", "Columns", "compile_filter", "compile_order", "mentions", "wanted"]
 
 FUNCTIONS = {"ledgit_lower": lambda text: text.lower() if isinstance(text, str) else None}
 """SQL functions of one argument that compiled filters call; the connection must have them."""
@@ -53,19 +53,22 @@ class Columns(Protocol):
         """Not NULL where the metric is NaN; None when it never is."""
 
 
-def compile_filter(expr: Expr, columns: Columns, now: int | None = None) -> Sql:
+def compile_filter(
+    expr: Expr, columns: Columns, now: int | None = None, among: Mapping[Among, str] | None = None
+) -> Sql:
     """Return *expr* as an SQL condition over *columns*.
 
     Args:
         expr: What :func:`~ledgit.query.parse_filter` returned.
         columns: Where the values are.
         now: Milliseconds since the epoch that ``age`` counts from; the present time by default.
+        among: The condition for each of what :func:`wanted` found in *expr*.
     """
     if now is None:
         import time
 
         now = int(time.time() * 1000)
-    return _Compiler(columns, now).compile(expr, exact=False)
+    return _Compiler(columns, now, among or {}).compile(expr, exact=False)
 
 
 def compile_order(order: Sequence[OrderKey], columns: Columns) -> tuple[Term, ...]:
@@ -80,12 +83,26 @@ def mentions(expr: Expr, name: str) -> bool:
         return any(mentions(item, name) for item in expr.items)
     if isinstance(expr, Not):
         return mentions(expr.item, name)
+    if isinstance(expr, Among):
+        return False
     return expr.key.kind == "attributes" and expr.key.name == name
 
 
+def wanted(expr: Expr) -> Iterator[Among]:
+    """Yield the sets of runs that must be found out before *expr* can be compiled."""
+    if isinstance(expr, And | Or):
+        for item in expr.items:
+            yield from wanted(item)
+    elif isinstance(expr, Not):
+        yield from wanted(expr.item)
+    elif isinstance(expr, Among):
+        yield expr
+
+
 class _Compiler:
-    def __init__(self, columns: Columns, now: int) -> None:
+    def __init__(self, columns: Columns, now: int, among: Mapping[Among, str]) -> None:
         self.columns = columns
+        self.among = among
         self.now = now
 
     def compile(self, expr: Expr, exact: bool) -> Sql:
@@ -99,6 +116,8 @@ class _Compiler:
             return self._missing(expr)
         if isinstance(expr, Membership):
             return self._membership(expr, exact)
+        if isinstance(expr, Among):
+            return Sql(self.among[expr])
         return self._compare(expr, exact)
 
     def _compare(self, expr: Compare, exact: bool) -> Sql:
@@ -155,6 +174,8 @@ class _Compiler:
 
 
 def _text(key: Key, columns: Columns) -> str | None:
+    if key == Key("attributes", "artifact_uri"):
+        return f"('runs:/' || {columns.text(Key('attributes', 'id'))})"
     column = columns.text(key)
     if key.kind == "tags" and key.name in _TAG_OF:
         attribute = columns.text(Key("attributes", _TAG_OF[key.name]))
@@ -216,7 +237,7 @@ def _terms(order: OrderKey, columns: Columns) -> list[Term]:
         return [_term(_duration(columns), down)]
     if key.name == "commit":
         key = Key("attributes", "code_commit")
-    column = columns.number(key) if _is_number(key) else columns.text(key)
+    column = columns.number(key) if _is_number(key) else _text(key, columns)
     return [_term(column, down, nullable=key.name != "id")]
 
 

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 
 from ledgit.query.keys import Key
 
-__all__ = ["And", "Compare", "Expr", "Membership", "Missing", "Not", "Number", "Or"]
+__all__ = ["Among", "And", "Compare", "Expr", "Membership", "Missing", "Not", "Number", "Or"]
 
 Number = int | float
 
@@ -44,6 +44,20 @@ class Missing:
 
 
 @dataclass(frozen=True, slots=True)
+class Among:
+    """The run is one of those that *what* and *name* stand for; who they are is found out beforehand.
+
+    Attributes:
+        what: ``code``: runs whose code belongs to the revision or range *name*; ``ancestor``: runs
+            nested, at any depth, below the run whose id is or begins with *name*.
+    """
+
+    what: str
+    name: str
+    position: int = field(default=0, compare=False)
+
+
+@dataclass(frozen=True, slots=True)
 class Not:
     """The opposite; what is unknown of a run that lacks the key stays unknown."""
 
@@ -64,4 +78,4 @@ class Or:
     items: tuple[Expr, ...]
 
 
-Expr = Compare | Membership | Missing | Not | And | Or
+Expr = Compare | Membership | Missing | Among | Not | And | Or

@@ -63,6 +63,7 @@ ATTRIBUTES = {
     "experiment_name": "experiment",
     "parent_run": "parent_run",
     "parent_run_id": "parent_run",
+    "ancestor": "ancestor",
     "branch": "branch",
     "commit": "commit",
     "head": "head",
@@ -137,8 +138,6 @@ def make_key(token: str, part: str, text: str, position: int) -> Key:
         own = ATTRIBUTES.get(name.lower())
         if own is None:
             raise FilterError(text, position, _unknown(token, name))
-        if own == "artifact_uri":
-            raise FilterError(text, position, "runs can't be searched by artifact_uri: it is made from the run's id")
         return Key(kind, own, part, position)
     if kind == "code":
         own = _CODE.get(name.lower())
@@ -151,6 +150,8 @@ def make_key(token: str, part: str, text: str, position: int) -> Key:
 
 
 def _unknown(token: str, name: str) -> str:
+    if token.lower() == "code":
+        return "code is a place in history: code IN main..HEAD; or compare code.commit, code.tree, code.branch"
     near = close_to(name, list(ATTRIBUTES))
     if near:
         return f"unknown attribute {token}{near}"

@@ -7,19 +7,24 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from ledgit.errors import FilterError
-from ledgit.query.expr import And, Compare, Expr, Membership, Missing, Not, Number, Or
+from ledgit.query.expr import Among, And, Compare, Expr, Membership, Missing, Not, Number, Or
 from ledgit.query.keys import Key, unquote
 
-__all__ = ["STATUSES", "Literal", "between", "compare", "is_in", "missing"]
+__all__ = ["STATUSES", "Literal", "among_code", "between", "compare", "is_in", "missing"]
 
 STATUSES = ("RUNNING", "SCHEDULED", "FINISHED", "FAILED", "KILLED")
 
-_TEXT = {"id", "name", "status", "user", "experiment", "parent_run", "branch", "commit", "code_commit", "head", "tree"}
+_TEXT = {
+    *("id", "name", "status", "user", "experiment", "parent_run", "branch", "commit", "code_commit", "head", "tree"),
+    "artifact_uri",
+}
 _HEX = {"id": 32, "parent_run": 32, "run_commit": 40, "code_commit": 40, "head": 40, "tree": 40}
 _TIMES = {"start", "end"}
 _SPANS = {"age", "duration"}  # worked out, in no column of their own
 _FLAGS = {"deleted", "dirty"}
 _ALIASES = {"==": "=", "<>": "!="}
+_ANCESTOR = Key("attributes", "ancestor")
+_LEAST_ID = 4
 _MAX_PATTERN = 5_000
 _DAY = 86_400_000
 _UNITS = {
@@ -104,10 +109,25 @@ def between(key: Key, low: Literal, high: Literal, text: str, at: int) -> Expr:
     return And((compare(key, ">=", low, text, at), compare(key, "<=", high, text, at)))
 
 
+def among_code(literals: list[Literal], text: str) -> Expr:
+    """Return ``code IN`` the revisions or ranges *literals*."""
+    found: list[Expr] = []
+    for literal in literals:
+        name = literal.text if literal.is_text else literal.raw
+        # A revision is handed to git: what begins with a dash would be an option there.
+        if not name.strip() or name.startswith("-") or not name.isprintable():
+            hint = f"{literal.raw} is no revision; write one as code IN main, 'feature x' or main..HEAD"
+            raise FilterError(text, literal.position, hint)
+        found.append(Among("code", name, literal.position))
+    return found[0] if len(found) == 1 else Or(tuple(found))
+
+
 def missing(key: Key, nan: bool, text: str, at: int) -> Expr:
     """Return *key* ``IS NULL`` or, with *nan*, ``IS NAN``."""
     if nan and key.kind != "metrics":
         raise FilterError(text, at, "only a metric can be NaN")
+    if key == _ANCESTOR:
+        raise FilterError(text, at, "ancestor is asked for by id; runs that nobody started are parent_run IS NULL")
     if key == Key("attributes", "commit"):
         return And(tuple(Missing(one, nan, key.position) for one in _commits(key)))
     return Missing(key, nan, key.position)
@@ -127,6 +147,10 @@ def _attribute(key: Key, op: str, literal: Literal, text: str, at: int) -> Expr:
         raise FilterError(text, literal.position, f"{key.name} is text; put the value in quotes: '{literal.raw}'")
     _only_equal(key, op, literal, text, at)
     value = literal.text
+    if key == _ANCESTOR:
+        if len(value) < _LEAST_ID or value.strip("0123456789abcdefABCDEF"):
+            raise FilterError(text, literal.position, f"{literal.raw} is no run's id, nor its first 4 digits or more")
+        return Among("ancestor", value.lower(), key.position)
     if key.name == "status":
         value = value.upper()
         if value not in STATUSES:
@@ -136,7 +160,7 @@ def _attribute(key: Key, op: str, literal: Literal, text: str, at: int) -> Expr:
 
 def _equal(key: Key, value: str) -> Expr:
     """Ids are shown cut short, so a short one matches the ids that begin with it."""
-    if 4 <= len(value) < _HEX.get(key.name, 0) and all(c in "0123456789abcdefABCDEF" for c in value):
+    if _LEAST_ID <= len(value) < _HEX.get(key.name, 0) and all(c in "0123456789abcdefABCDEF" for c in value):
         return Compare(key, "LIKE", value.lower() + "%", key.position)
     return Compare(key, "=", value, key.position)
 

@@ -52,6 +52,8 @@ def _parse(text: str) -> list[OrderKey]:
         if match["sign"] and direction:
             raise FilterError(text, match.start("direction"), f"both {match['sign']} and {direction}; one will do")
         key = make_key(match[name], (part or "last").lower(), text, match.start(name))
+        if key == Key("attributes", "ancestor"):
+            raise FilterError(text, key.position, "runs can't be sorted by ancestor; parent_run puts siblings together")
         found.append(OrderKey(key, match["sign"] == "-" or (direction or "").lower() == "desc"))
         position = match.end()
         if position == len(text):

@@ -7,13 +7,14 @@ missing quote is found where it stands.
 
 from __future__ import annotations
 
+import re
 from functools import cache
 from typing import TYPE_CHECKING, Any
 
 from ledgit.errors import FilterError
 from ledgit.query import keys
 from ledgit.query.expr import And, Expr, Not, Or
-from ledgit.query.lower import Literal, between, compare, is_in, missing
+from ledgit.query.lower import Literal, among_code, between, compare, is_in, missing
 
 if TYPE_CHECKING:
     from lark import Lark, Token, Tree
@@ -37,7 +38,10 @@ _GRAMMAR = rf"""
     | key NOT? IN "(" value ("," value)* ","? ")" -> membership
     | key NOT? BETWEEN value _AND value -> between
     | key IS NOT? (NULL | NAN) -> null
+    | CODE_IN_ONE -> code
+    | CODE_IN "(" revision ("," revision)* ","? ")" -> code
 key: PLAIN | BACK_QUOTED | DOUBLE_QUOTED | PART "(" (PLAIN | BACK_QUOTED | DOUBLE_QUOTED) ")"
+revision: SINGLE_QUOTED | DOUBLE_QUOTED
 value: SINGLE_QUOTED | DOUBLE_QUOTED | DATE | DURATION | NUMBER | TRUE | FALSE | NAN
 
 COMPARISON: "==" | "!=" | "<>" | ">=" | "<=" | "=" | ">" | "<"
@@ -52,6 +56,8 @@ NULL.3: /null\b/i
 NAN.3: /nan\b/i
 TRUE.3: /true\b/i
 FALSE.3: /false\b/i
+CODE_IN.7: /code\s+(?:not\s+)?in(?=\s*\()/i
+CODE_IN_ONE.6: /code\s+(?:not\s+)?in\s+(?:'(?:[^']|'')*'|{keys.DOUBLE_QUOTED}|[^\s()'"`,]+)/i
 PART.3: /(?i:min|max|last)(?=\s*\()/
 DATE.5: /\d{{4}}-\d\d-\d\d(?:T[0-9:.]+(?:Z|[+-]\d\d:?\d\d)?)?(?![\w.])/
 DURATION.4: /\d+(?:\.\d+)?(?:ms|s|mins?|m|hours?|h|days?|d|weeks?|w|mo|y)\b/i
@@ -122,9 +128,12 @@ class _Builder:
 
     def _condition(self, kind: str, children: list[Any]) -> Expr:
         self.conditions += 1
-        key = self._key(children[0])
         if self.conditions > MAX_CONDITIONS:
-            raise FilterError(self.text, key.position, f"the filter has more than {MAX_CONDITIONS} conditions")
+            at = (children[0] if kind == "code" else children[0].children[0]).start_pos
+            raise FilterError(self.text, at, f"the filter has more than {MAX_CONDITIONS} conditions")
+        if kind == "code":
+            return self._code(children)
+        key = self._key(children[0])
         words: list[Token] = [child for child in children[1:] if not hasattr(child, "data")]
         values = [self._value(child) for child in children[1:] if hasattr(child, "data")]
         negated = any(word.type == "NOT" for word in words)
@@ -139,6 +148,17 @@ class _Builder:
         else:
             found = compare(key, str(words[-1]).upper(), values[0], self.text, at)
         return Not(found) if negated else found
+
+    def _code(self, children: list[Any]) -> Expr:
+        word: Token = children[0]
+        literals = [self._value(child) for child in children[1:]]
+        if not literals:  # the only revision is part of the token: unquoted, it may look like anything
+            match = re.match(r"(?is)(code\s+(?:not\s+)?in)\s+(.+)", word)
+            assert match is not None
+            kind = "SINGLE_QUOTED" if match[2][0] in "'\"" else "REVISION"
+            literals = [Literal(kind, match[2], (word.start_pos or 0) + match.start(2))]
+        found = among_code(literals, self.text)
+        return Not(found) if re.match(r"(?i)code\s+not\b", word) else found
 
     def _key(self, tree: Tree[Token]) -> keys.Key:
         tokens: list[Any] = tree.children
@@ -179,6 +199,12 @@ def _bad_token(text: str, error: UnexpectedToken) -> FilterError:
     if "COMPARISON" in expected:
         reason = "where a comparison is needed: = != > >= < <= LIKE IN BETWEEN or IS NULL"
         return FilterError(text, position, f"{shown} {reason}")
+    if expected == {"SINGLE_QUOTED", "DOUBLE_QUOTED"}:
+        return FilterError(text, position, f"{shown} where a revision in quotes is needed, as ('main', 'v1.0..HEAD')")
+    if "LPAR" in expected and "PLAIN" not in expected:
+        if re.search(r"(?i)(?<![\w.])code\s+(?:not\s+)?in\s*$", text[:position]):
+            return FilterError(text, position, f"{shown} where a revision is needed, as code IN main..HEAD")
+        return FilterError(text, position, f"{shown} where a list is needed, as ('adam', 'sgd')")
     if "NULL" in expected:
         return FilterError(text, position, f"{shown} where NULL, NOT NULL or NAN is needed")
     if "PLAIN" in expected:

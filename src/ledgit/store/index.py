@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from ledgit.records import RunState
     from ledgit.store.folder import Folder
     from ledgit.store.index_database import Database
-    from ledgit.store.index_search import Experiments
+    from ledgit.store.index_search import Experiments, Plan
 
     T = TypeVar("T")
 
@@ -120,18 +120,18 @@ class Index:
         """Return the runs that *query* asks for, as of the last :meth:`refresh`.
 
         Raises:
-            FilterError: The filter or an order doesn't parse.
+            FilterError: The filter or an order doesn't parse, or names a revision that is not here.
             InvalidValue: The page token is not one of this query's.
         """
-        from ledgit.store.index_search import Plan, read_token, write_token
+        from ledgit.store.index_search import read_token, write_token
 
         after = read_token(query)
 
         def run(database: Database) -> Page:
-            plan = Plan(database, query, self._experiments, self._codes(database, query.branch))
+            plan = self._plan(database, query)
             self._materialize(database, plan.ends())
             limit = query.limit
-            rows = plan.rows(bool(self._live.runs), None if limit is None else limit + 1, after)
+            rows = plan.rows(None if limit is None else limit + 1, after)
             more = limit is not None and len(rows) > limit
             rows = rows[:limit] if more else rows
             token = write_token(query, rows[-1].values) if more and rows else None
@@ -144,12 +144,11 @@ class Index:
 
     def count(self, query: Query) -> int:
         """Return how many runs match *query*, whatever its limit, offset and page."""
-        from ledgit.store.index_search import Plan
 
         def run(database: Database) -> int:
-            plan = Plan(database, query, self._experiments, self._codes(database, query.branch))
+            plan = self._plan(database, query)
             self._materialize(database, plan.ends())
-            return plan.count(bool(self._live.runs))
+            return plan.count()
 
         return self._do(run)
 
@@ -374,17 +373,17 @@ class Index:
                 Source(database, reader, {})
                 table.materialize(key, part)
 
-    def _codes(self, database: Database, branch: str | None) -> tuple[set[int], set[int]]:
-        """Return the numbers of the codes that belong to *branch*: finalized runs', and live runs'."""
-        if branch is None:
-            return set(), set()
-        from ledgit.errors import GitFailed, NotFound
-        from ledgit.store.index_links import Links
+    def _plan(self, database: Database, query: Query) -> Plan:
+        from ledgit.store.index_search import Plan
 
-        try:
-            return Links(self.repo, database, branch).codes(bool(self._live.runs))
-        except (GitFailed, NotFound):
-            return set(), set()  # gone, or of another clone: then the name alone tells
+        live = bool(self._live.runs)
+
+        def codes(rev: str) -> tuple[set[int], set[int]]:
+            from ledgit.store.index_links import Links
+
+            return Links(self.repo, database, rev).codes(live)
+
+        return Plan(database, query, self._experiments, codes, live=live)
 
     def _find(self, condition: str, *values: object) -> list[RunState]:
         def run(database: Database) -> list[RunState]:

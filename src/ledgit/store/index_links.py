@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import orjson
 
-from ledgit.errors import GitFailed
+from ledgit.errors import GitFailed, NotFound
 from ledgit.git import Branch, CodeFacts, Link, code_patch_ids, find_base, try_git
 
 if TYPE_CHECKING:
@@ -47,7 +47,9 @@ class Links:
         code, out, _ = try_git(repo, "rev-parse", "--verify", "--quiet", "--end-of-options", f"{rev}^{{commit}}")
         self._commit = out.decode("ascii", "replace").strip() if code == 0 else None
         # Of a shallow clone nothing is kept: deepening it changes the answers and not the tip.
-        self._key = None if self._commit is None or repo.shallow else f"{self._commit} {self._base or ''}"
+        tips = self._commit or _ends(repo, rev)
+        self._found = tips is not None
+        self._key = None if tips is None or repo.shallow else f"{tips} {self._base or ''}"
         self._tip: int | None = None
         patches: dict[str, str] | None = None
         if self._key is not None:
@@ -65,6 +67,8 @@ class Links:
         Raises:
             NotFound: There is no such revision.
         """
+        if not self._found:
+            raise NotFound(self._rev)
         fresh = self._answers(self._unknown(self._database.runs.codes.name), keep=True)
         rows = self._database.db.execute("SELECT code FROM link WHERE tip = ? AND oid <> ''", (self._tip,))
         found = {number for (number,) in rows} | set(fresh)
@@ -162,6 +166,13 @@ class Links:
             many("INSERT OR REPLACE INTO patch VALUES (?, ?, ?)", [(tip, *row) for row in self._branch.patches.items()])
             execute("UPDATE tip SET patches = 1 WHERE n = ?", (tip,))
             self._stored = True
+
+
+def _ends(repo: Repo, rev: str) -> str | None:
+    """Return the commits that stand for the range *rev*, as git has them; None if it is none."""
+    code, out, _ = try_git(repo, "rev-parse", "--quiet", "--revs-only", "--end-of-options", rev)
+    ends = out.decode("ascii", "replace").split()
+    return ",".join(sorted(ends)) if code == 0 and ends else None
 
 
 def _link(oid: str, how: str) -> Link | None:

@@ -9,13 +9,13 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import orjson
 
-from ledgit.errors import InvalidValue, RecordError
+from ledgit.errors import FilterError, GitFailed, InvalidValue, NotFound, RecordError
 from ledgit.query import Term, order_sql
 from ledgit.records import from_json, to_json
 from ledgit.store.index_cover import covering_index
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Sequence
+    from collections.abc import Callable, Collection, Sequence
 
     from ledgit.query import Expr, OrderKey, Query
     from ledgit.store.index_database import Database
@@ -27,6 +27,10 @@ _MOST_IDS = 10_000
 
 Experiments = dict[str, tuple[str, bool]]
 """What is recorded about experiments: label → (name that people see, deleted)."""
+
+
+Codes = tuple["Collection[int]", "Collection[int]"]
+"""Numbers of codes: in the finalized runs' table, and in the live runs'."""
 
 
 class Row(NamedTuple):
@@ -44,7 +48,11 @@ class Plan:
         index: The database.
         query: The query.
         experiments: What is recorded about experiments.
-        codes: Numbers of the codes that belong to the query's branch: finalized runs', and live runs'.
+        codes: Returns the numbers of the codes that belong to a revision: finalized runs', and live runs'.
+        live: Whether there are live runs to be put among the others.
+
+    Raises:
+        FilterError: The filter or an order doesn't parse, or names a revision that is not here.
     """
 
     def __init__(
@@ -52,13 +60,16 @@ class Plan:
         index: Database,
         query: Query,
         experiments: Experiments,
-        codes: tuple[Collection[int], Collection[int]] = ((), ()),
+        codes: Callable[[str], Codes],
+        live: bool,
     ) -> None:
         self.index = index
         self.db = index.db
         self.query = query
         self.experiments = experiments
         self.codes = codes
+        self.live = live
+        self.sets: dict[tuple[str, str], int] = {}
         self.expr: Expr | None = None
         self.all_views = False
         self.order: tuple[OrderKey, ...] = ()
@@ -71,6 +82,7 @@ class Plan:
             from ledgit.query import parse_order_by
 
             self.order = parse_order_by(query.order_by)
+        self._find_out()
 
     def ends(self) -> set[tuple[str, str]]:
         """Return the (metric, ``min`` or ``max``) pairs that the query compares or sorts by."""
@@ -85,18 +97,17 @@ class Plan:
                 keys.append(item.key)
         return {(key.name, key.part) for key in keys if key.part != "last"}
 
-    def rows(self, live: bool, limit: int | None, after: Sequence[Any] | None) -> list[Row]:
+    def rows(self, limit: int | None, after: Sequence[Any] | None) -> list[Row]:
         """Return the rows from *offset* on, at most *limit*.
 
         Args:
-            live: Whether there are live runs to be put among the others.
             limit: At most so many; None for all.
             after: Sort values of the run after which to begin.
         """
-        tables = (self.index.runs, self.index.live)[: 1 + live]
+        tables = (self.index.runs, self.index.live)[: 1 + self.live]
         count = -1 if limit is None else limit
         offset = self.query.offset
-        parts = [self._part(number, table, live, after) for number, table in enumerate(tables)]
+        parts = [self._part(number, table, after) for number, table in enumerate(tables)]
         if len(parts) == 1:
             text, values, terms = parts[0]
             statement = f"{text} ORDER BY {order_sql(terms)} LIMIT ? OFFSET ?"
@@ -112,20 +123,18 @@ class Plan:
         found = self.db.execute(statement, (*values, count, offset))
         return [Row(bool(source), number, tuple(keys)) for source, number, *keys in found]
 
-    def count(self, live: bool) -> int:
+    def count(self) -> int:
         """Return how many runs match."""
         total = 0
-        for table in (self.index.runs, self.index.live)[: 1 + live]:
-            where, values = self._where(table, live)
+        for table in (self.index.runs, self.index.live)[: 1 + self.live]:
+            where, values = self._where(table)
             source = self._source(table, where, self._terms(table))
             total += self.db.execute(f"SELECT count(*) FROM {source} WHERE {where}", values).fetchone()[0]
         return total
 
-    def _part(
-        self, source: int, table: Table, live: bool, after: Sequence[Any] | None
-    ) -> tuple[str, list[Any], tuple[Term, ...]]:
+    def _part(self, source: int, table: Table, after: Sequence[Any] | None) -> tuple[str, list[Any], tuple[Term, ...]]:
         """Return the statement for one table but for its order, its values, and the terms of the order."""
-        where, values = self._where(table, live)
+        where, values = self._where(table)
         terms = self._terms(table)
         if after is not None:
             from ledgit.query import after as place_after
@@ -149,7 +158,7 @@ class Plan:
 
         return compile_order(self.order, table)
 
-    def _where(self, table: Table, live: bool) -> tuple[str, list[Any]]:
+    def _where(self, table: Table) -> tuple[str, list[Any]]:
         query = self.query
         parts: list[str] = []
         values: list[Any] = []
@@ -175,17 +184,17 @@ class Plan:
                 raise InvalidValue("ids", len(query.ids), f"at most {_MOST_IDS} ids at once")
             add(f"r.id IN ({_marks(query.ids)})", *query.ids)
         if query.branch is not None:
-            linked = self._linked(table)
-            add(f"(r.branch = ? OR r.code IN (SELECT n FROM temp.{linked}))", query.branch)
+            add(f"(r.branch = ? OR {self._is_among('branch', query.branch, table)})", query.branch)
         if self.expr is not None:
-            from ledgit.query import FUNCTIONS, compile_filter
+            from ledgit.query import FUNCTIONS, compile_filter, wanted
 
-            sql = compile_filter(self.expr, table)
+            among = {one: self._is_among(one.what, one.name, table) for one in wanted(self.expr)}
+            sql = compile_filter(self.expr, table, among=among)
             for name, function in FUNCTIONS.items():
                 if name in sql.text:
                     self.db.create_function(name, 1, function, deterministic=True)
             add(f"({sql.text})", *sql.bindings)
-        if live and table is self.index.runs:
+        if self.live and table is self.index.runs:
             add(f"r.id NOT IN (SELECT id FROM {self.index.live.run})")
         return " AND ".join(parts) or "1", values
 
@@ -199,14 +208,58 @@ class Plan:
         elif self.query.view == "deleted":
             add(f"(r.deleted = 1 OR r.experiment IN ({marks}))" if gone else "r.deleted = 1", *gone)
 
-    def _linked(self, table: Table) -> str:
-        """Return the name of a table with the numbers of the codes that belong to the branch."""
-        name = f"{table.codes.name}_linked"
-        self.db.execute(f"CREATE TEMP TABLE IF NOT EXISTS {name} (n INTEGER PRIMARY KEY)")
-        self.db.execute(f"DELETE FROM temp.{name}")
-        codes = self.codes[0 if table is self.index.runs else 1]
-        self.db.executemany(f"INSERT INTO temp.{name} VALUES (?)", [(number,) for number in sorted(codes)])
-        return name
+    # -- sets of runs that must be found out before SQL can ask for them ----------------------
+
+    def _find_out(self) -> None:
+        """Put what the query's revisions and ancestors stand for into a temporary table, each set with a number."""
+        asked = [("branch", self.query.branch, 0)] if self.query.branch is not None else []
+        if self.expr is not None:
+            from ledgit.query import wanted
+
+            asked += [(one.what, one.name, one.position) for one in wanted(self.expr)]
+        if not asked:
+            return
+        sql = "CREATE TEMP TABLE IF NOT EXISTS among (k INTEGER, item, PRIMARY KEY (k, item)) WITHOUT ROWID"
+        self.db.execute(sql)
+        self.db.execute("DELETE FROM temp.among")
+        for what, name, position in asked:
+            if (what, name) not in self.sets:
+                number = self.sets[what, name] = 2 * len(self.sets)
+                # Ids are the same in both tables; the numbers of codes are not.
+                runs, live = self._below(name) if what == "ancestor" else self._linked(what, name, position)
+                rows = [(number, item) for item in runs] + [(number + 1, item) for item in live]
+                self.db.executemany("INSERT INTO temp.among VALUES (?, ?)", rows)
+
+    def _is_among(self, what: str, name: str, table: Table) -> str:
+        number = self.sets[what, name] + (table is not self.index.runs)
+        column = "id" if what == "ancestor" else "code"
+        return f"r.{column} IN (SELECT item FROM temp.among WHERE k = {number})"
+
+    def _linked(self, what: str, rev: str, position: int) -> Codes:
+        """Return the numbers of the codes that belong to *rev*."""
+        try:
+            return self.codes(rev)
+        except (GitFailed, NotFound):
+            if what == "branch":
+                return set(), set()  # gone, or of another clone: then the name alone tells
+            reason = f"there is no revision {rev!r} in this clone"
+            raise FilterError(self.query.filter, position, reason) from None
+
+    def _below(self, beginning: str) -> tuple[set[str], set[str]]:
+        """Return the runs that are nested below those whose ids begin so, at any depth."""
+        children: dict[str, list[str]] = {}
+        live = dict(self.db.execute(f"SELECT id, parent_run FROM {self.index.live.run}") if self.live else ())
+        rows = self.db.execute(f"SELECT id, parent_run FROM {self.index.runs.run} WHERE parent_run IS NOT NULL")
+        for run, parent in (dict(rows) | live).items():
+            if parent is not None:
+                children.setdefault(parent, []).append(run)
+        todo = [parent for parent in children if parent.startswith(beginning)]
+        found: set[str] = set()
+        while todo:  # runs that are each other's parents (a repository can say so) are found once
+            new = [run for run in children.get(todo.pop(), ()) if run not in found]
+            found.update(new)
+            todo += new
+        return found, found
 
 
 def _marks(values: Collection[str]) -> str:

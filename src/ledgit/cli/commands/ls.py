@@ -18,14 +18,15 @@ List runs, newest first, of every branch: committed code and uncommitted, this m
 Only columns that tell the runs apart are shown, as many as fit.
 
 FILTER is MLflow's grammar and more: metrics.NAME, params.NAME, tags.NAME and attributes (name, status,
-start_time, age, duration, user, branch, commit, parent_run), compared by = != < <= > >= LIKE ILIKE IN,
-joined by AND, OR, NOT.
+start_time, age, duration, user, branch, commit, parent_run, ancestor), compared by = != < <= > >= LIKE ILIKE
+IN BETWEEN, joined by AND, OR, NOT; min() and max() of a metric; code IN main..HEAD: by where the code belongs.
 """
 EPILOG = """
 ledgit ls                               the newest runs
 ledgit ls 'metrics.accuracy > 0.9 and params.model = "forest"'
 ledgit ls --branch main --sort -accuracy  best runs of a branch first
 ledgit ls 'duration > 10min and age < 7d'  slow ones of this week
+ledgit ls 'code IN main..HEAD'          of the commits that main lacks
 ledgit ls --since 2d --mine --columns name,lr,metrics.*
 ledgit ls --json | jq '.[].metrics.accuracy'  for scripts
 """
