@@ -1,0 +1,293 @@
+"""What pull and push share: one at a time, fetch, check everything, then take notice of it."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from ledgit.errors import Conflict, LedgitError, NewerFormat, NotFound, RecordError
+from ledgit.store.ledger.lock import LedgerLock
+from ledgit.store.sync.table import new_lines
+
+if TYPE_CHECKING:
+    from ledgit.git import Objects, Repo
+    from ledgit.records.table import Line as TableLine
+    from ledgit.store.folder import Folder
+    from ledgit.store.sync.line import Line, Progress, Seen
+    from ledgit.store.sync.remote import Remote
+
+__all__ = ["Incoming", "Purge", "SyncLock", "check_writable", "open_line", "take_in"]
+
+#: Runs that a pull may take away for good without asking, if none was made in this clone.
+FEW_PURGES = 10
+#: Ledger commits that are walked back to find the one seen last.
+_FAR = 100_000
+
+
+class SyncLock(LedgerLock):
+    """Lets one pull or push at a time work in a clone; the others wait.
+
+    Not the `LedgerLock` itself: that one is wanted for milliseconds by whoever ends a run, while a
+    transfer may take minutes.
+    """
+
+    def __init__(self, folder: Folder, wait: float = 600.0) -> None:
+        super().__init__(folder, wait)
+        self._path = os.path.join(folder.path, "sync.lock")
+
+
+@dataclass(frozen=True, slots=True)
+class Purge:
+    """Runs that a remote's ledger takes away for good: a question to the user.
+
+    Attributes:
+        remote: Whose ledger.
+        runs: Ids of those that are in this clone.
+        own: Ids of those of them that were made here.
+    """
+
+    remote: str
+    runs: tuple[str, ...]
+    own: tuple[str, ...]
+
+    def __str__(self) -> str:
+        """One sentence."""
+        count = len(self.runs)
+        mine = f", {len(self.own)} of them made in this clone" if self.own else ""
+        listed = ", ".join(run_id[:8] for run_id in (*self.own, *self.runs)[:10])
+        return f"{self.remote} takes away {count} {'run' if count == 1 else 'runs'} for good{mine} ({listed})"
+
+
+@dataclass(slots=True)
+class Incoming:
+    """What was fetched, checked and agreed to.
+
+    Attributes:
+        seen: What the fetch brought.
+        trees: Tables of the inboxes.
+        notes: Sentences about what was passed over.
+    """
+
+    seen: Seen
+    trees: list[str] = field(default_factory=list)
+    notes: list[str] = field(default_factory=list)
+
+
+def open_line(repo: Repo, folder: Folder, remote: Remote, *, prompt: bool = False) -> Line:
+    """Return how this clone reaches *remote*'s ledger: whole, or the tip alone."""
+    from ledgit.store.sync.line import Line
+
+    return Line(repo, folder, remote, prompt=prompt)
+
+
+def take_in(
+    line: Line,
+    *,
+    confirm: Callable[[Purge], bool] | None,
+    accept_purges: bool = False,
+    progress: Progress | None = None,
+) -> Incoming:
+    """Fetch and check; afterwards the tracking refs say what was seen, and nothing else has changed.
+
+    Args:
+        line: Whose ledger.
+        confirm: Asked before runs are taken away that should not go unnoticed; None: nobody can be.
+        accept_purges: It is agreed to already.
+        progress: Is told what goes on.
+
+    Raises:
+        RecordError, NewerFormat, UnsafePath: The ledger can't be used; all is as it was before.
+        Conflict: Runs would be taken away, and nobody agreed.
+        Unreachable, AccessDenied, RemoteError: The remote can't be used.
+    """
+    try:
+        seen = line.fetch(progress)
+        found = Incoming(seen)
+        if seen.tip is not None and seen.tip != seen.before:
+            _check_ledger(line, seen.tip, seen.before)
+        for name, commit in list(seen.inboxes.items()):
+            try:
+                found.trees.append(_check_inbox(line, commit))
+            except (RecordError, NotFound) as error:
+                del seen.inboxes[name]
+                found.notes.append(f"{name} on {line.remote.shown} was passed over: {error}")
+        if not accept_purges:
+            _ask(line, found, confirm)
+    except BaseException:
+        line.refuse()
+        raise
+    line.accept(seen)
+    return found
+
+
+def check_writable(line: Line, tip: str | None) -> None:
+    """Refuse to write to a ledger that only newer versions may write to.
+
+    Raises:
+        NewerFormat: It is one.
+    """
+    from ledgit.records.documents import load_document
+    from ledgit.store.ledger.files import FORMAT, WRITER
+
+    entry = line.objects.find(tip, FORMAT) if tip is not None else None
+    if entry is None:
+        return
+    document = load_document(line.objects.read(entry.oid)[1], FORMAT)
+    version = document.get("min_writer") if isinstance(document, dict) else None
+    if type(version) is int and version > WRITER:
+        raise NewerFormat(f"the ledger of {line.remote.shown}", version, WRITER)
+
+
+def _check_ledger(line: Line, tip: str, before: str | None) -> None:
+    """Check a ledger that was not seen before; only what is new in it is looked at.
+
+    Raises:
+        RecordError: It is refused, and why.
+    """
+    from ledgit.store.ledger import check_tree
+
+    objects = line.objects
+    try:
+        tree = _tree(objects, tip)
+        known = objects.commit(before).tree if before is not None else None
+        check_tree(objects, tree, known)
+        if line.has_runs:
+            follows = before is not None and _follows(objects, tip, before)
+            _check_runs(line, tip, new_lines(objects, known if follows else None, tree))
+    except NewerFormat as error:
+        raise NewerFormat(f"the ledger of {line.remote.shown}", error.version, error.known) from None
+    except (RecordError, NotFound) as error:
+        raise _refused(line, error) from error
+
+
+def _check_inbox(line: Line, commit: str) -> str:
+    from ledgit.store.ledger import check_tree
+
+    tree = _tree(line.objects, commit)
+    check_tree(line.objects, tree)
+    if line.has_runs:
+        _check_runs(line, commit, new_lines(line.objects, None, tree))
+    return tree
+
+
+def _tree(objects: Objects, commit: str) -> str:
+    kind, _ = objects.read(commit)
+    if kind != "commit":
+        raise RecordError("the ledger", f"is a {kind}, not a commit")
+    return objects.commit(commit).tree
+
+
+def _check_runs(line: Line, tip: str, lines: Iterator[TableLine]) -> None:
+    """Check that lines say what their commits do, and that *tip* carries these commits.
+
+    A ledger that lists what it doesn't carry would let runs be lost: a clone drops its own copy of
+    what the ledger has.
+    """
+    from ledgit.git import try_git
+    from ledgit.store.ledger import check_heads
+
+    batch: list[TableLine] = []
+
+    def check() -> None:
+        check_heads(line.objects, batch)
+        heads = [item.head for item in batch if item.head and not item.purged]
+        if heads:
+            asked = "\n".join([*heads, "--not", tip, ""]).encode("ascii")
+            code, out, err = try_git(line.where, "rev-list", "--max-count=1", "--stdin", stdin=asked)
+            if code != 0 or out.strip():
+                detail = out.decode("ascii", "replace")[:12] if out else (err.strip().splitlines() or ["?"])[0]
+                raise RecordError("the ledger", f"lists runs whose commits it does not carry ({detail})")
+        batch.clear()
+
+    for item in lines:
+        batch.append(item)
+        if len(batch) >= 20_000:
+            check()
+    check()
+
+
+def _follows(objects: Objects, tip: str, before: str) -> bool:
+    """Whether *before* is an earlier ledger of the line that *tip* ends."""
+    here = tip
+    for _ in range(_FAR):
+        if here == before:
+            return True
+        try:
+            commit = objects.commit(here)
+        except (NotFound, RecordError):
+            return False
+        if not commit.parents or "Ledgit-Root: " not in commit.message:
+            return False
+        here = commit.parents[0]
+    return False
+
+
+def _refused(line: Line, error: LedgitError) -> RecordError:
+    where, what = "it", str(error)
+    if isinstance(error, RecordError):
+        where, what = error.where, error.reason
+    elif isinstance(error, NotFound):
+        what = f"lacks the object {error.ref[:12]}"
+    kind = type(error) if isinstance(error, RecordError) else RecordError
+    return kind(
+        f"the ledger of {line.remote.shown} was refused and nothing of it taken over",
+        f"{where} {what}; whoever pushed it last can mend it, 'git push --force' of an older one too",
+    )
+
+
+def _ask(line: Line, found: Incoming, confirm: Callable[[Purge], bool] | None) -> None:
+    """Ask before runs of this clone go for good.
+
+    Raises:
+        Conflict: Nobody agreed.
+    """
+    from ledgit.store.ledger import local_ledger
+    from ledgit.store.ledger.loose import loose_runs
+
+    runs: dict[str, bool] = {}
+    before = line.tree_of(local_ledger(line.repo))
+    loose = loose_runs(line.repo)
+    for tree in (line.tree_of(found.seen.tip), *found.trees):
+        if tree is not None and tree != before and (loose or before is not None):
+            runs |= _taken_away(line, loose, before, tree)
+    own = tuple(run_id for run_id, mine in runs.items() if mine)
+    if not own and len(runs) <= FEW_PURGES:
+        return
+    question = Purge(line.remote.shown, tuple(runs), own)
+    if confirm is not None and confirm(question):
+        return
+    raise Conflict(
+        f"{question}; nothing was changed: 'ledgit export' keeps copies of them, 'ledgit pull --accept-purges' agrees"
+    )
+
+
+def _taken_away(line: Line, loose: dict[str, str], before: str | None, after: str) -> dict[str, bool]:
+    """Return the runs here that tombstones in the table *after* take away → whether this clone made them."""
+    from ledgit.store.ledger import lines_of
+
+    clone = line.folder.clone_id
+    found = {}
+    for stone in new_lines(line.objects, before, after):
+        if not stone.purged:
+            continue
+        lines = lines_of(line.objects, before, stone.id, stone.day) if stone.day else []
+        if any(item.purged for item in lines):
+            continue
+        if stone.id in loose:
+            found[stone.id] = True
+        elif lines:
+            found[stone.id] = any(clone in _clones(item) for item in lines)
+    return found
+
+
+def _clones(line: TableLine) -> set[str]:
+    """Return the ids of the clones that wrote a line."""
+    from ledgit.records import decode_entry
+
+    try:
+        clocks = decode_entry(line.raw).clocks
+    except RecordError:
+        return set()
+    return {clocks.default[1], *(clock[1] for clock in clocks.keys.values())}

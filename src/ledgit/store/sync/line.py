@@ -1,0 +1,230 @@
+"""The remote's ledger as seen from a full clone: fetched, pushed to, and taken over.
+
+What a fetch brings lands below ``refs/ledgit/incoming/``, which nobody reads, until it was
+checked. A clone that has the tip alone keeps the remote's ledger elsewhere: `tip.TipLine`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from ledgit.errors import Conflict, RefMoved
+from ledgit.store.ledger.lock import LedgerLock
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from ledgit.git import Objects, PushResult, PushUpdate, Repo
+    from ledgit.store.folder import Folder
+    from ledgit.store.sync.remote import Remote
+
+    Progress = Callable[[str, int, int | None], None]
+
+__all__ = ["Adopted", "Line", "Seen"]
+
+_ATTEMPTS = 8
+
+
+@dataclass(slots=True)
+class Seen:
+    """What a fetch brought.
+
+    Attributes:
+        tip: The remote's ledger commit; None if it has no ledger.
+        before: The same as last seen and checked.
+        inboxes: Name of an inbox on the remote → its commit.
+    """
+
+    tip: str | None
+    before: str | None = None
+    inboxes: dict[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Adopted:
+    """What became of the clone's ledger.
+
+    Attributes:
+        commit: The clone's ledger now; None if there is none.
+        before: Tree of what it was; None if there was none.
+        tree: Its tree now.
+        dropped: Ids of loose runs that the ledger holds now.
+        purged: Ids of loose runs that went because they were purged.
+    """
+
+    commit: str | None
+    before: str | None
+    tree: str | None
+    dropped: tuple[str, ...] = ()
+    purged: tuple[str, ...] = ()
+
+
+class Line:
+    """One remote's line of ledgers.
+
+    Attributes:
+        where: The repository with its commits; new ones are written there and pushed from there.
+        objects: Reads what is there and what is in the clone.
+        takes_inboxes: Whether push may make heads of inboxes parents.
+        has_runs: Whether the run commits of the remote's ledger are here, so that they can be checked.
+    """
+
+    takes_inboxes = True
+    has_runs = True
+
+    def __init__(self, repo: Repo, folder: Folder, remote: Remote, *, prompt: bool = False) -> None:
+        from ledgit.git import Objects
+
+        self.repo, self.folder, self.remote = repo, folder, remote
+        self.prompt = prompt
+        self.where = repo
+        self.objects: Objects = Objects.of(repo)
+
+    # ------------------------------------------------------------------ fetching
+
+    def fetch(self, progress: Progress | None) -> Seen:
+        """Fetch the ledger and its inboxes over one connection; no ref that anybody reads moves.
+
+        Raises:
+            Unreachable, AccessDenied, RemoteError: The remote can't be used.
+        """
+        from ledgit.git import RefUpdate, fetch, list_refs, read_ref, update_refs
+
+        remote = self.remote
+        ledger = f"+{remote.ledger_ref}:{remote.incoming}ledger"
+        inboxes = f"+{remote.inbox_prefix}*:{remote.incoming}inbox/*"
+        there = remote.url
+        if not fetch(self.where, there, [ledger, inboxes], prune=True, prompt=self.prompt, progress=progress):
+            # The remote has no ledger: before the first push, or it was lost.
+            fetch(self.where, there, [inboxes], prune=True, prompt=self.prompt, progress=progress)
+            if read_ref(self.where, f"{remote.incoming}ledger") is not None:  # a killed process left it
+                update_refs(self.where, [RefUpdate(f"{remote.incoming}ledger", None, RefUpdate.ANY)])
+        found = list_refs(self.where, remote.incoming)
+        tip = found.pop(f"{remote.incoming}ledger", None)
+        cut = len(f"{remote.incoming}inbox/")
+        return Seen(
+            tip,
+            read_ref(self.where, remote.tracking),
+            {remote.inbox_prefix + name[cut:]: oid for name, oid in found.items()},
+        )
+
+    def accept(self, seen: Seen) -> None:
+        """Make what was seen, and is checked now, what was last seen."""
+        self.track(seen.tip, seen.inboxes)
+        self.refuse()
+
+    def track(self, tip: str | None, inboxes: Mapping[str, str]) -> None:
+        """Set the tracking refs."""
+        from ledgit.git import RefUpdate, list_refs, update_refs
+
+        remote = self.remote
+        wanted = {remote.inboxes + name[len(remote.inbox_prefix) :]: oid for name, oid in inboxes.items()}
+        if tip is not None:
+            wanted[remote.tracking] = tip
+        found = list_refs(self.where, remote.inboxes) | list_refs(self.where, remote.tracking)
+        changes = [RefUpdate(name, oid, RefUpdate.ANY) for name, oid in wanted.items() if found.get(name) != oid]
+        changes += [RefUpdate(name, None, RefUpdate.ANY) for name in found if name not in wanted]
+        update_refs(self.where, changes, durable=False)
+
+    def refuse(self) -> None:
+        """Forget what a fetch brought."""
+        from ledgit.git import RefUpdate, list_refs, update_refs
+
+        left = list_refs(self.where, self.remote.incoming)
+        update_refs(self.where, [RefUpdate(name, None, RefUpdate.ANY) for name in left], durable=False)
+
+    # ------------------------------------------------------------------ pushing
+
+    def push(self, updates: Sequence[PushUpdate], progress: Progress | None) -> list[PushResult]:
+        """Push from `where`; see :func:`ledgit.git.push`."""
+        from ledgit.git import push
+
+        return push(self.where, self.remote.url, updates, prompt=self.prompt, progress=progress)
+
+    # ------------------------------------------------------------------ taking over
+
+    def tree_of(self, commit: str | None) -> str | None:
+        """Return the tree of a ledger commit."""
+        return None if commit is None else self.objects.commit(commit).tree
+
+    def adopt(
+        self, tip: str | None, trees: Collection[str] = (), give_back: Mapping[str, str] | None = None
+    ) -> Adopted:
+        """Make the clone's ledger the union of its own table, that of *tip*, and *trees*.
+
+        It is *tip* itself, or, if the clone has more, one commit on top of it. Loose runs that it
+        holds go. Can be repeated after any interruption.
+
+        Args:
+            tip: The remote's ledger, checked; None if it has none.
+            trees: Tables of inboxes, checked.
+            give_back: Runs that only the clone's ledger lists, and that shall be loose: id → head.
+
+        Raises:
+            Conflict: Another process keeps moving the clone's ledger.
+            StorageError: The disk is full or failing.
+        """
+        for attempt in range(_ATTEMPTS):
+            try:
+                with LedgerLock(self.folder):
+                    return self._adopt(tip, trees, give_back or {})
+            except RefMoved as error:
+                if attempt + 1 == _ATTEMPTS:
+                    raise Conflict(str(error)) from error
+        raise AssertionError
+
+    def _adopt(self, tip: str | None, trees: Collection[str], give_back: Mapping[str, str]) -> Adopted:
+        from ledgit.git import ObjectSet, identity
+        from ledgit.store.journal import now_ms
+        from ledgit.store.ledger import commit_ledger, local_ledger, set_local, union_trees
+        from ledgit.store.ledger.local import drop_covered
+        from ledgit.store.sync.table import without_runs
+
+        objects, fresh = self.objects, ObjectSet()
+        old = local_ledger(self.repo)
+        if (tip is None or old == tip) and not trees and not give_back:
+            before = self.tree_of(old)
+            landed = drop_covered(self.repo, self.folder, objects, old)
+            return Adopted(old, before, before, landed.dropped, landed.purged)
+        before, theirs = self.tree_of(old), self.tree_of(tip)
+        tree = theirs
+        for other in trees:
+            tree = union_trees(objects, fresh, tree, other).tree
+        shared = tree
+        if before is not None:
+            tree = union_trees(objects, fresh, before, tree).tree if tree is not None else before
+        if give_back and tree is not None:
+            self._loosen(give_back)
+            tree = without_runs(objects, fresh, tree, shared, give_back)
+        if tree is None:
+            return Adopted(None, None, None)
+        if tree == theirs and tip is not None:
+            new = tip
+        elif old is not None and tree == before and self._stands_on(old, tip):
+            new = old
+        else:
+            # What the remote never had: nothing to stand on but the clone's own ledger.
+            below, base = (tip, theirs) if tip is not None else (old, before)
+            heads = [line.head for line in union_trees(objects, fresh, base, tree).each_added() if line.head]
+            name, address = identity(self.repo)
+            who = (name or "ledgit", address)
+            new = commit_ledger(objects, fresh, tree, below, heads, who=who, when=now_ms() // 1000)
+        if new in (tip, old):
+            fresh = ObjectSet()  # what was made is there already
+        landed = set_local(self.repo, self.folder, objects, fresh, new, old)
+        return Adopted(new, before, tree, landed.dropped, landed.purged)
+
+    def _stands_on(self, ledger: str, tip: str | None) -> bool:
+        """Whether the clone's ledger needs no new commit to have *tip* below it."""
+        return tip is None or ledger == tip or self.objects.commit(ledger).parents[:1] == (tip,)
+
+    def _loosen(self, runs: Mapping[str, str]) -> None:
+        """Give runs a ref of their own, unless they have one."""
+        from ledgit.git import RefUpdate, read_ref, update_refs
+        from ledgit.store.chain import run_ref
+
+        for run_id, head in runs.items():
+            if read_ref(self.repo, run_ref(run_id)) is None:
+                update_refs(self.repo, [RefUpdate(run_ref(run_id), head, None)])

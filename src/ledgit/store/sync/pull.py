@@ -1,0 +1,88 @@
+"""Pull: the remote's runs, edits and purges become part of the clone's ledger."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from ledgit.store.sync.exchange import Purge, SyncLock, open_line, take_in
+from ledgit.store.sync.table import Changes, table_changes
+
+if TYPE_CHECKING:
+    from ledgit.git import Repo
+    from ledgit.store.folder import Folder
+    from ledgit.store.sync.line import Progress
+    from ledgit.store.sync.remote import Remote
+
+__all__ = ["PullOptions", "Pulled", "pull"]
+
+
+@dataclass(frozen=True, slots=True)
+class PullOptions:
+    """How to pull.
+
+    Attributes:
+        accept_purges: Runs that were purged elsewhere may go without asking.
+        confirm: Asked before runs go that were made here, or more than 10; None: nobody can be asked.
+        prompt: Git may ask for a password.
+    """
+
+    accept_purges: bool = False
+    confirm: Callable[[Purge], bool] | None = None
+    prompt: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Pulled:
+    """What a pull brought.
+
+    Attributes:
+        remote: Where from, for people.
+        changes: Runs that are new, edited or gone in the clone's ledger.
+        purged: Ids of loose runs that went because they were purged elsewhere.
+        notes: Sentences about what was passed over.
+        empty: The remote has no ledger.
+    """
+
+    remote: str
+    changes: Changes
+    purged: tuple[str, ...] = ()
+    notes: tuple[str, ...] = ()
+    empty: bool = False
+
+
+def pull(
+    repo: Repo, folder: Folder, remote: Remote, options: PullOptions | None = None, progress: Progress | None = None
+) -> Pulled:
+    """Fetch the ledger of *remote* and its inboxes, check them, and unite them with the clone's own.
+
+    Nothing of the clone's is lost by it: what the remote does not have stays and goes out with the
+    next push. Can be interrupted and repeated at any point.
+
+    Args:
+        repo: The clone.
+        folder: Ledgit's folder.
+        remote: Where from.
+        options: How.
+        progress: Is told (what, done, total or None).
+
+    Raises:
+        Unreachable, AccessDenied, RemoteError: The remote can't be used.
+        RecordError, NewerFormat, UnsafePath: Its ledger can't be used; all is as it was before.
+        Conflict: Runs would go for good, and nobody agreed; or another process syncs for ten minutes.
+    """
+    options = options or PullOptions()
+    with SyncLock(folder):
+        line = open_line(repo, folder, remote, prompt=options.prompt)
+        found = take_in(line, confirm=options.confirm, accept_purges=options.accept_purges, progress=progress)
+        done = line.adopt(found.seen.tip, found.trees)
+        changes = table_changes(line.objects, done.before, done.tree) if done.before != done.tree else Changes()
+        line.objects.rest()
+    return Pulled(
+        remote.shown,
+        changes,
+        done.purged,
+        tuple(found.notes),
+        empty=found.seen.tip is None and not found.trees,
+    )

@@ -1,0 +1,105 @@
+"""Questions to two tables: what came, what went, what only one of them has."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterator
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from ledgit.store.ledger.tree import add_lines, differing, union_trees
+
+if TYPE_CHECKING:
+    from ledgit.git import Objects, ObjectSet
+    from ledgit.records.table import Line
+
+__all__ = ["Changes", "files_only", "new_lines", "table_changes", "without_runs"]
+
+
+@dataclass(slots=True)
+class Changes:
+    """What differs between an older and a newer table.
+
+    Attributes:
+        new: Ids of runs that came.
+        edited: Ids of runs with other lines than before.
+        purged: Ids of runs with a new tombstone → their lines before (none if they weren't there).
+        gone: Ids of runs that are not there any more.
+    """
+
+    new: list[str] = field(default_factory=list)
+    edited: list[str] = field(default_factory=list)
+    purged: dict[str, list[Line]] = field(default_factory=dict)
+    gone: list[str] = field(default_factory=list)
+
+    def __bool__(self) -> bool:
+        return bool(self.new or self.edited or self.purged or self.gone)
+
+
+def table_changes(objects: Objects, old: str | None, new: str | None, fresh: ObjectSet | None = None) -> Changes:
+    """Compare two tables (trees; None: empty). Costs what differs."""
+    found = Changes()
+    for before, after in _days(objects, old, new, fresh):
+        for key, lines in after.items():
+            past = before.get(key, [])
+            name = lines[0].id or key
+            if lines == past:
+                continue
+            if any(line.purged for line in lines):
+                if not any(line.purged for line in past):
+                    found.purged[name] = past
+            elif past:
+                found.edited.append(name)
+            else:
+                found.new.append(name)
+        found.gone += [lines[0].id or key for key, lines in before.items() if key not in after]
+    return found
+
+
+def new_lines(objects: Objects, old: str | None, new: str | None, fresh: ObjectSet | None = None) -> Iterator[Line]:
+    """Yield the lines of the table *new* that *old* lacks."""
+    for before, after in _days(objects, old, new, fresh):
+        for key, lines in after.items():
+            past = before.get(key, ())
+            yield from (line for line in lines if line not in past)
+
+
+def _days(
+    objects: Objects, old: str | None, new: str | None, fresh: ObjectSet | None
+) -> Iterator[tuple[dict[str, list[Line]], dict[str, list[Line]]]]:
+    """Yield (lines before, lines after) by run of each day that differs: no more than a day is in memory."""
+    from ledgit.store.ledger.reader import Reader
+
+    reader = Reader(objects, fresh)
+    here = ""
+    before: dict[str, list[Line]] = {}
+    after: dict[str, list[Line]] = {}
+    for path, was, now in differing(objects, old, new, fresh):
+        day = path[: len("segments/2026-11/23")]
+        if day != here:
+            if here:
+                yield before, after
+            here, before, after = day, {}, {}
+        for oid, into in ((was, before), (now, after)):
+            for line in reader.lines(oid) if oid is not None else ():
+                into.setdefault(line.key, []).append(line)
+    if here:
+        yield before, after
+
+
+def files_only(objects: Objects, fresh: ObjectSet, tree: str | None) -> str | None:
+    """Return *tree* without its lines: experiments, models, format and what newer versions put there."""
+    from ledgit.store.ledger.reader import SEGMENTS, Reader
+
+    if tree is None:
+        return None
+    entries = Reader(objects, fresh).folder(tree)
+    if SEGMENTS not in entries:
+        return tree
+    return fresh.tree(entry for name, entry in entries.items() if name != SEGMENTS)
+
+
+def without_runs(objects: Objects, fresh: ObjectSet, tree: str, shared: str | None, runs: Collection[str]) -> str:
+    """Return *tree* without the lines of *runs* that *shared*, a part of it, lacks."""
+    mine = [line for line in union_trees(objects, fresh, shared, tree).added if line.id not in runs]
+    base = union_trees(objects, fresh, shared, files_only(objects, fresh, tree)).tree
+    return add_lines(objects, fresh, base, mine).tree
