@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
-from contextlib import suppress
-from dataclasses import replace
-from typing import TYPE_CHECKING, Any
 
 from ledgit.errors import ArtifactNotFound, InvalidValue, RunStateError, StorageError
 
+TYPE_CHECKING = False  # ActiveRun is a Run, so this is on the way of every start: each import counts
 if TYPE_CHECKING:
-    from typing import BinaryIO
+    from collections.abc import Mapping
+    from typing import Any, BinaryIO
 
     from ledgit.compare import RunView
     from ledgit.git import Link
@@ -293,8 +291,10 @@ class Run:
                     copyfileobj(content, file, 1 << 20)
                 os.replace(scratch, name)
             except OSError as error:
-                with suppress(OSError):
+                try:
                     os.unlink(scratch)
+                except OSError:
+                    pass
                 raise StorageError(name, error.strerror or str(error)) from error
         return name
 
@@ -392,4 +392,6 @@ class Run:
 
     def with_state(self, **changes: Any) -> Run:
         """Return a copy that shows other values (the fluent API shows a run that is being written)."""
+        from dataclasses import replace
+
         return Run(self._repository, replace(self._state, **changes))

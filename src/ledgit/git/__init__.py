@@ -13,15 +13,12 @@ if TYPE_CHECKING:
     from ledgit.git.attributes import ensure_attributes
     from ledgit.git.batch import BatchReader
     from ledgit.git.command import git_environment, git_version, run_git, start_git, try_git
+    from ledgit.git.helper import Helper, helper_objects, reading_environment
     from ledgit.git.links import (
         Branch,
         CodeFacts,
         Link,
-        base_ref,
-        code_patch_ids,
-        find_base,
         merge_base,
-        patch_id,
         reachable,
         resolve_links,
     )
@@ -41,18 +38,22 @@ if TYPE_CHECKING:
     )
     from ledgit.git.pack import ObjectSet, Pack, release_leftovers, release_pack
     from ledgit.git.packmerge import gc_is_running, merge_packs
+    from ledgit.git.patches import base_ref, code_patch_ids, find_base, patch_id
     from ledgit.git.reflock import remove_left_lock
     from ledgit.git.refs import RefUpdate, list_refs, read_ref, stamp, sync_ref, update_refs
     from ledgit.git.repo import Config, Repo, identity
     from ledgit.git.snapshot import LeftOut, Snapshot, SnapshotOptions, Submodule, protect, take_snapshot
+    from ledgit.git.transport import Address, PushResult, PushUpdate, address, fetch, list_remote, push
     from ledgit.git.trees import build, check_name, check_path, edit_tree, encode_tree, graft, without
     from ledgit.git.worktree import Applied, apply_tree, code_tree_without_run, create_branch
 
 __all__ = [
+    "Address",
     "Applied",
     "EXECUTABLE",
     "FILE",
     "GITLINK",
+    "Helper",
     "SYMLINK",
     "TREE",
     "BatchReader",
@@ -65,6 +66,8 @@ __all__ = [
     "ObjectSet",
     "Objects",
     "Pack",
+    "PushResult",
+    "PushUpdate",
     "RefUpdate",
     "Repo",
     "Signature",
@@ -72,6 +75,7 @@ __all__ = [
     "SnapshotOptions",
     "Submodule",
     "TreeEntry",
+    "address",
     "apply_tree",
     "base_ref",
     "build",
@@ -83,12 +87,15 @@ __all__ = [
     "edit_tree",
     "encode_tree",
     "ensure_attributes",
+    "fetch",
     "find_base",
     "git_environment",
     "git_version",
     "graft",
+    "helper_objects",
     "identity",
     "list_refs",
+    "list_remote",
     "gc_is_running",
     "merge_base",
     "merge_packs",
@@ -96,7 +103,9 @@ __all__ = [
     "parse_tree",
     "patch_id",
     "protect",
+    "push",
     "reachable",
+    "reading_environment",
     "read_loose",
     "read_ref",
     "release_leftovers",
@@ -117,26 +126,27 @@ _MODULES = {
     "attributes": "ensure_attributes",
     "batch": "BatchReader",
     "command": "git_environment git_version run_git start_git try_git",
-    "links": "Branch CodeFacts Link base_ref code_patch_ids find_base merge_base patch_id reachable resolve_links",
+    "helper": "Helper helper_objects reading_environment",
+    "links": "Branch CodeFacts Link merge_base reachable resolve_links",
     "objects": "EXECUTABLE FILE GITLINK SYMLINK TREE Commit Objects Signature TreeEntry"
     " parse_commit parse_tree read_loose",
     "pack": "ObjectSet Pack release_leftovers release_pack",
     "packmerge": "gc_is_running merge_packs",
+    "patches": "base_ref code_patch_ids find_base patch_id",
     "reflock": "remove_left_lock",
     "refs": "RefUpdate list_refs read_ref stamp sync_ref update_refs",
     "repo": "Config Repo identity",
     "snapshot": "LeftOut Snapshot SnapshotOptions Submodule protect take_snapshot",
+    "transport": "Address PushResult PushUpdate address fetch list_remote push",
     "trees": "build check_name check_path edit_tree encode_tree graft without",
     "worktree": "Applied apply_tree code_tree_without_run create_branch",
 }
 
 
 def __getattr__(name: str) -> Any:
-    from importlib import import_module
-
     for module, names in _MODULES.items():
         if name in names.split():
-            value = getattr(import_module(f"ledgit.git.{module}"), name)
+            value = getattr(__import__(f"ledgit.git.{module}", fromlist=[name]), name)  # see ledgit/__init__.py
             globals()[name] = value
             return value
     raise AttributeError(f"module 'ledgit.git' has no attribute {name!r}")

@@ -15,13 +15,13 @@ from __future__ import annotations
 
 import os
 import time
-from typing import NamedTuple
 
 from ledgit.git.command import try_git
 from ledgit.git.indexfile import read_index
 from ledgit.git.objects import read_loose
 from ledgit.git.refs import read_ref
 from ledgit.git.repo import Repo
+from ledgit.records.values import Values
 
 __all__ = ["Clean", "clean_head"]
 
@@ -38,13 +38,13 @@ Marks = tuple[Mark, ...]
 _proofs: dict[str, object] = {}
 
 
-class Clean(NamedTuple):
+class Clean(Values):
     """HEAD, when the work tree holds exactly what it names."""
 
-    commit: str
-    tree: str
-    branch: str | None
-    upstream: str | None
+    __slots__ = ("branch", "commit", "tree", "upstream")
+
+    def __init__(self, commit: str, tree: str, branch: str | None, upstream: str | None) -> None:
+        self.commit, self.tree, self.branch, self.upstream = commit, tree, branch, upstream
 
 
 def clean_head(repo: Repo, quiet: tuple[str, ...]) -> Clean | None:

@@ -8,7 +8,8 @@ gitformat-index(5), versions 2 and 3.
 from __future__ import annotations
 
 import os
-from typing import NamedTuple
+
+from ledgit.records.values import Values
 
 __all__ = ["Index", "IndexFacts", "index_facts", "read_index"]
 
@@ -17,18 +18,22 @@ _RUN_FOLDER = b".ledgit/run/"
 _ASSUME_UNCHANGED, _EXTENDED = 0x8000, 0x4000
 
 
-class Index(NamedTuple):
+class Index(Values):
     """An index file as read: content (``None``: there is none) and (mtime in ns, inode, size)."""
 
-    data: bytes | None
-    times: tuple[int, ...] | None
+    __slots__ = ("data", "times")
+
+    def __init__(self, data: bytes | None, times: tuple[int, ...] | None) -> None:
+        self.data, self.times = data, times
 
 
-class IndexFacts(NamedTuple):
+class IndexFacts(Values):
     """Paths that are marked ``assume-unchanged``, and run files that are tracked."""
 
-    flagged: tuple[bytes, ...]
-    run_files: tuple[bytes, ...]
+    __slots__ = ("flagged", "run_files")
+
+    def __init__(self, flagged: tuple[bytes, ...], run_files: tuple[bytes, ...]) -> None:
+        self.flagged, self.run_files = flagged, run_files
 
 
 def read_index(path: str, *, data: bool = True) -> Index:

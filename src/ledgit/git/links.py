@@ -9,45 +9,24 @@ rewritten, and which one held is part of the answer.
 
 from __future__ import annotations
 
-import os
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Literal, NamedTuple, TypeVar
 
 from ledgit.errors import GitFailed, NotFound
-from ledgit.git.command import run_git, start_git, try_git
-from ledgit.git.refs import read_ref
+from ledgit.git.command import run_git, try_git
+from ledgit.git.patches import EMPTY_TREE, find_base, patch_ids, tree_id
 from ledgit.git.repo import Repo
 
 __all__ = [
     "Branch",
     "CodeFacts",
     "Link",
-    "base_ref",
-    "code_patch_ids",
-    "find_base",
     "merge_base",
-    "patch_id",
     "reachable",
     "resolve_links",
 ]
 
 K = TypeVar("K")
-
-EMPTY_TREE = "4b825dc642cb6eb9a060e54bf8d69288fbee4904"
-_DIFF = (
-    "diff-tree",
-    "-p",
-    "-r",
-    "-U3",
-    "--full-index",
-    "--no-ext-diff",
-    "--no-textconv",
-    "--no-renames",
-    "--no-color",
-    "--ignore-submodules=none",
-)
-_CODE_ONLY = ("--", ".", ":(exclude).ledgit/run")
-_CHUNK = 100  # requests a process gets at once: less than a pipe holds, so nobody waits for ever
 
 
 class CodeFacts(NamedTuple):
@@ -91,87 +70,6 @@ def merge_base(repo: Repo, one: str, other: str) -> str | None:
     """Return the commit where two histories part, or ``None`` when they have nothing in common."""
     code, out, _ = try_git(repo, "merge-base", "--end-of-options", one, other)
     return out.decode("ascii").split("\n")[0] if code == 0 else None
-
-
-def base_ref(repo: Repo) -> tuple[str, str] | None:
-    """Return (full name, commit) of the branch that others start from: the remote's default, else main or master.
-
-    Read from Git's files, without a process: a run's start asks for it.
-    """
-    names = ["refs/remotes/origin/main", "refs/remotes/origin/master", "refs/heads/main", "refs/heads/master"]
-    try:
-        with open(os.path.join(repo.common_dir, "refs/remotes/origin/HEAD"), "rb") as file:
-            target = file.read(4096).strip().decode("utf-8", "surrogateescape")
-    except OSError:
-        target = ""
-    if target.startswith("ref: refs/remotes/origin/") and ".." not in target:
-        names.insert(0, target.removeprefix("ref: "))
-    for name in names:
-        commit = read_ref(repo, name)
-        if commit is not None:
-            return name, commit
-    return None
-
-
-def find_base(repo: Repo) -> str | None:
-    """Return the commit of the branch that others start from; see :func:`base_ref`."""
-    found = base_ref(repo)
-    return None if found is None else found[1]
-
-
-def patch_id(repo: Repo, base: str | None, tree: str) -> str | None:
-    """Return an id of the change from *base* to *tree* that doesn't depend on where it is made.
-
-    Args:
-        repo: Where both are.
-        base: A commit or tree; ``None`` for the empty tree.
-        tree: A commit or tree. Run files in it don't count.
-
-    Returns:
-        40 hex digits, or ``None`` when nothing differs.
-
-    Raises:
-        GitFailed: One of them isn't here.
-    """
-    found = _patch_ids(repo, [], (base or EMPTY_TREE, tree))
-    return found[0][0] if found else None
-
-
-def code_patch_ids(repo: Repo, codes: Iterable[tuple[str, str]], base: str | None) -> dict[tuple[str, str], str | None]:
-    """Return the cumulative patch-id of each (commit, tree), as a run started there would have recorded it.
-
-    Args:
-        repo: Where.
-        codes: A commit that was checked out, and the tree of the files as they were.
-        base: Where branches start from: a commit, such as :func:`find_base` returns.
-
-    Returns:
-        By (commit, tree): the patch-id, None where nothing was changed. Those are missing of which
-        not all is in this clone.
-    """
-    wanted = list(dict.fromkeys(codes))
-    here = _present(repo, {oid for code in wanted for oid in code})
-    by_start: dict[str, list[tuple[str, str]]] = {}
-    starts: dict[str, str | None] = {}
-    for commit, tree in wanted:
-        if commit not in here or tree not in here:
-            continue
-        if commit not in starts:
-            starts[commit] = _start(repo, commit, base)
-        start = starts[commit]
-        if start is not None:
-            by_start.setdefault(start, []).append((commit, tree))
-    found: dict[tuple[str, str], str | None] = {}
-    for start, own in by_start.items():
-        start_tree = _tree_id(repo, start)
-        trees = {tree for _, tree in own if tree != start_tree}
-        try:
-            rows = _patch_ids(repo, [f"{tree} {start_tree}" for tree in sorted(trees)])
-        except GitFailed:
-            continue  # a file's content is not in this clone
-        patches = {tree: patch for patch, tree in rows}
-        found |= {(commit, tree): patches.get(tree) for commit, tree in own}
-    return found
 
 
 class Branch:
@@ -265,31 +163,6 @@ def resolve_links(
     return Branch(repo, rev, base=base, limit=limit).links(wanted)
 
 
-def _start(repo: Repo, commit: str, base: str | None) -> str | None:
-    """Return where *commit*'s changes begin; None if that part of the history is not in this clone."""
-    if base is None:
-        return EMPTY_TREE
-    code, out, _ = try_git(repo, "merge-base", "--end-of-options", commit, base)
-    if code == 0:
-        return out.decode("ascii").split("\n")[0]
-    return EMPTY_TREE if code == 1 else None
-
-
-def _present(repo: Repo, oids: Iterable[str]) -> set[str]:
-    """Return those of *oids* that are in this clone."""
-    data = "".join(f"{oid}\n" for oid in sorted(oids)).encode("ascii", "replace")
-    if not data:
-        return set()
-    out = run_git(repo, "cat-file", "--batch-check=%(objectname)", stdin=data)
-    return {line for line in out.decode("ascii", "replace").splitlines() if " " not in line}
-
-
-def _tree_id(repo: Repo, oid: str) -> str:
-    if oid == EMPTY_TREE:
-        return oid
-    return run_git(repo, "rev-parse", f"{oid}^{{tree}}").decode("ascii").strip()
-
-
 def _history(repo: Repo, rev: str) -> list[_CommitTree]:
     """The commits of *rev* with their trees, newest first."""
     args = ("log", "--format=%H %T", "--no-show-signature", "--no-color", "--topo-order", "--end-of-options", rev, "--")
@@ -322,49 +195,15 @@ def _by_subtree(repo: Repo, history: Sequence[_CommitTree], wanted: Mapping[K, C
 def _changes(repo: Repo, newest: Sequence[_CommitTree], base: str | None) -> dict[str, str]:
     """Patch-id → commit: of each commit by itself (a squash merge), and of all since the base (a rebase)."""
     # Newest first: of several commits with the same patch the oldest stays.
-    found = dict(_patch_ids(repo, [row.commit for row in newest]))
+    found = dict(patch_ids(repo, [row.commit for row in newest]))
     base = base or find_base(repo)
     start = merge_base(repo, newest[0].commit, base) if base and newest else None
     if start is not None:
         known = set(newest)
         since = [row for row in _history(repo, f"{start}..{newest[0].commit}") if row in known]
-        start_tree = _tree_id(repo, start)
+        start_tree = tree_id(repo, start)
         by_tree = {row.tree: row.commit for row in since}
         # Asked for backwards: git patch-id names a patch by the first of the two ids.
-        for patch, tree in _patch_ids(repo, [f"{row.tree} {start_tree}" for row in since]):
+        for patch, tree in patch_ids(repo, [f"{row.tree} {start_tree}" for row in since]):
             found[patch] = by_tree[tree]
     return found
-
-
-def _patch_ids(repo: Repo, requests: Iterable[str], pair: tuple[str, str] | None = None) -> list[tuple[str, str]]:
-    """(patch-id, object) of commits (``<id>``) or of two trees (``<new> <old>``), or of one *pair* (old, new)."""
-    if pair is not None:
-        return _pipeline(repo, (*pair, *_CODE_ONLY), None)
-    requests = list(requests)
-    found: list[tuple[str, str]] = []
-    backwards = ("-R", "--src-prefix=b/", "--dst-prefix=a/") if requests and " " in requests[0] else ("--root",)
-    for at in range(0, len(requests), _CHUNK):
-        data = "".join(f"{request}\n" for request in requests[at : at + _CHUNK]).encode("ascii")
-        found += _pipeline(repo, (*backwards, "--stdin", *_CODE_ONLY), data)
-    return found
-
-
-def _pipeline(repo: Repo, args: tuple[str, ...], data: bytes | None) -> list[tuple[str, str]]:
-    """``git diff-tree | git patch-id``, without the diff passing through Python."""
-    diff = start_git(repo, *_DIFF, *args, stdin=data is not None)
-    with diff:
-        assert diff.stdout is not None
-        assert diff.stderr is not None
-        digest = start_git(repo, "patch-id", "--stable", stdin=diff.stdout)
-        diff.stdout.close()
-        if diff.stdin is not None:
-            diff.stdin.write(data or b"")
-            diff.stdin.close()
-        out, err = digest.communicate()
-        said = diff.stderr.read()
-    if diff.returncode != 0:
-        raise GitFailed(_DIFF[:1], diff.returncode, said.decode("utf-8", "replace"))
-    if digest.returncode != 0:
-        raise GitFailed(("patch-id",), digest.returncode, err.decode("utf-8", "replace"))
-    rows = [line.split(" ") for line in out.decode("ascii").splitlines()]
-    return [(row[0], row[1]) for row in rows]

@@ -20,8 +20,6 @@ Decided here:
 from __future__ import annotations
 
 import os
-from dataclasses import dataclass, field, replace
-from typing import Literal
 
 from ledgit.errors import GitFailed, RepositoryError
 from ledgit.git.changes import DURABLE, QUIET, RUN_FOLDER, LeftOut, closed_folders, in_run_folder, select, write_tree
@@ -33,6 +31,11 @@ from ledgit.git.pack import release_pack
 from ledgit.git.refs import RefUpdate, read_ref, update_refs
 from ledgit.git.repo import Repo
 from ledgit.git.status import parse_status
+from ledgit.records.values import Values
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Literal
 
 __all__ = ["LeftOut", "Snapshot", "SnapshotOptions", "Submodule", "protect", "take_snapshot"]
 
@@ -43,8 +46,7 @@ _HEX = frozenset("0123456789abcdef")
 _known_subtrees: dict[tuple[str, str, tuple[str, ...]], dict[str, str]] = {}
 
 
-@dataclass(frozen=True, slots=True)
-class SnapshotOptions:
+class SnapshotOptions(Values):
     """What a snapshot takes in.
 
     Attributes:
@@ -57,16 +59,23 @@ class SnapshotOptions:
         keep: Protect the pack of new objects by a ``.keep`` until :func:`ledgit.git.release_pack`.
     """
 
-    mode: Literal["full", "tracked", "none"] = "full"
-    max_file: int = 10 << 20
-    max_total: int = 100 << 20
-    scratch: str | None = None
-    code_paths: tuple[str, ...] = ()
-    keep: bool = False
+    __slots__ = ("code_paths", "keep", "max_file", "max_total", "mode", "scratch")
+
+    def __init__(
+        self,
+        mode: Literal["full", "tracked", "none"] = "full",
+        max_file: int = 10 << 20,
+        max_total: int = 100 << 20,
+        scratch: str | None = None,
+        code_paths: tuple[str, ...] = (),
+        *,
+        keep: bool = False,
+    ) -> None:
+        self.mode, self.max_file, self.max_total = mode, max_file, max_total
+        self.scratch, self.code_paths, self.keep = scratch, code_paths, keep
 
 
-@dataclass(frozen=True, slots=True)
-class Submodule:
+class Submodule(Values):
     """A submodule that differs from what is committed.
 
     Attributes:
@@ -76,14 +85,13 @@ class Submodule:
         untracked: There are untracked files in it, which no snapshot holds.
     """
 
-    path: str
-    moved: bool
-    modified: bool
-    untracked: bool
+    __slots__ = ("modified", "moved", "path", "untracked")
+
+    def __init__(self, path: str, *, moved: bool, modified: bool, untracked: bool) -> None:
+        self.path, self.moved, self.modified, self.untracked = path, moved, modified, untracked
 
 
-@dataclass(frozen=True, slots=True)
-class Snapshot:
+class Snapshot(Values):
     """The code a run started from.
 
     Attributes:
@@ -99,21 +107,36 @@ class Snapshot:
         submodules: Those that differ from what is committed.
         subtrees: Path → tree or blob id, for :attr:`SnapshotOptions.code_paths`.
         patch_id: Filled in by who needs it, from :func:`ledgit.git.patch_id`.
-        pack: Name of the pack with the objects that are new, ``""`` when there are none.
+        pack: Name of the pack with the objects that are new, ``""`` when there are none; no
+            difference between two snapshots.
     """
 
-    commit: str | None
-    head_tree: str | None
-    tree: str | None
-    branch: str | None = None
-    upstream: str | None = None
-    dirty: bool = False
-    operation: str = ""
-    left_out: tuple[LeftOut, ...] = ()
-    submodules: tuple[Submodule, ...] = ()
-    subtrees: dict[str, str] = field(default_factory=dict)
-    patch_id: str | None = None
-    pack: str = field(default="", compare=False)
+    __slots__ = (
+        "branch", "commit", "dirty", "head_tree", "left_out", "operation", "pack", "patch_id", "submodules",
+        "subtrees", "tree", "upstream",
+    )  # fmt: skip
+
+    def __init__(
+        self,
+        commit: str | None,
+        head_tree: str | None,
+        tree: str | None,
+        *,
+        branch: str | None = None,
+        upstream: str | None = None,
+        subtrees: dict[str, str] | None = None,
+    ) -> None:
+        self.commit, self.head_tree, self.tree = commit, head_tree, tree
+        self.branch, self.upstream = branch, upstream
+        self.subtrees = {} if subtrees is None else subtrees
+        self.dirty = False
+        self.operation = self.pack = ""
+        self.left_out: tuple[LeftOut, ...] = ()
+        self.submodules: tuple[Submodule, ...] = ()
+        self.patch_id: str | None = None
+
+    def _values(self) -> tuple[object, ...]:
+        return tuple(getattr(self, name) for name in self.__slots__ if name != "pack")
 
 
 def take_snapshot(repo: Repo, options: SnapshotOptions | None = None) -> Snapshot:
@@ -150,7 +173,8 @@ def take_snapshot(repo: Repo, options: SnapshotOptions | None = None) -> Snapsho
         if committed.commit is None:
             raise
         problem = LeftOut(".", 0, f"only what was committed is in the snapshot: {err}")
-        return replace(committed, dirty=True, operation=repo.operation, left_out=(problem,))
+        committed.dirty, committed.operation, committed.left_out = True, repo.operation, (problem,)
+        return committed
     raise RepositoryError(f"the index of {repo.work_tree} keeps changing; wait for the other git command to end")
 
 
@@ -191,12 +215,12 @@ def _attempt(repo: Repo, options: SnapshotOptions) -> Snapshot | None:
         tree=None,
         branch=status.branch or (_rebased_branch(repo) if operation == "rebase" else None),
         upstream=status.upstream,
-        operation=operation,
-        dirty=status.changed(RUN_FOLDER),
-        submodules=tuple(
-            Submodule(_text(path), flags[1:2] == "C", flags[2:3] == "M", flags[3:4] == "U")
-            for path, flags in status.submodules
-        ),
+    )
+    snapshot.operation = operation
+    snapshot.dirty = status.changed(RUN_FOLDER)
+    snapshot.submodules = tuple(
+        Submodule(_text(path), moved=flags[1:2] == "C", modified=flags[2:3] == "M", untracked=flags[3:4] == "U")
+        for path, flags in status.submodules
     )
     if options.mode == "none":
         return snapshot
@@ -211,14 +235,12 @@ def _attempt(repo: Repo, options: SnapshotOptions) -> Snapshot | None:
         release_pack(repo, pack)
         return None
     hidden = bool(facts.flagged) and not snapshot.dirty and not facts.run_files and tree != head_tree
-    return replace(
-        snapshot,
-        tree=tree,
-        dirty=snapshot.dirty or hidden,
-        left_out=tuple(sorted(left_out, key=lambda item: item.path)),
-        subtrees=_subtrees(repo, tree, options.code_paths),
-        pack=pack,
-    )
+    snapshot.tree = tree
+    snapshot.dirty = snapshot.dirty or hidden
+    snapshot.left_out = tuple(sorted(left_out, key=lambda item: item.path))
+    snapshot.subtrees = _subtrees(repo, tree, options.code_paths)
+    snapshot.pack = pack
+    return snapshot
 
 
 def _without_work_tree(repo: Repo, options: SnapshotOptions) -> Snapshot:

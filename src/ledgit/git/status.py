@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from ledgit.records.values import Values
 
 __all__ = ["Status", "parse_status"]
 
 
-@dataclass(slots=True)
-class Status:
+class Status(Values):
     """What ``git status`` reported; paths as bytes below the top of the work tree.
 
     Attributes:
@@ -21,13 +20,16 @@ class Status:
         submodules: (path, flags such as ``SCMU``) of submodules that differ.
     """
 
-    commit: str | None = None
-    branch: str | None = None
-    upstream: str | None = None
-    staged: list[bytes] = field(default_factory=list)
-    work_tree_changes: list[bytes] = field(default_factory=list)
-    untracked: list[bytes] = field(default_factory=list)
-    submodules: list[tuple[bytes, str]] = field(default_factory=list)
+    __slots__ = ("branch", "commit", "staged", "submodules", "untracked", "upstream", "work_tree_changes")
+
+    def __init__(self) -> None:
+        self.commit: str | None = None
+        self.branch: str | None = None
+        self.upstream: str | None = None
+        self.staged: list[bytes] = []
+        self.work_tree_changes: list[bytes] = []
+        self.untracked: list[bytes] = []
+        self.submodules: list[tuple[bytes, str]] = []
 
     @property
     def clean(self) -> bool:

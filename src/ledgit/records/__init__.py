@@ -5,8 +5,6 @@ Names are bound when first used, so that a command pays only for the record kind
 
 from __future__ import annotations
 
-from importlib import import_module
-
 TYPE_CHECKING = False  # typing takes 3 ms to import
 if TYPE_CHECKING:
     from typing import Any
@@ -78,8 +76,6 @@ if TYPE_CHECKING:
     from ledgit.records.run import is_run_id as is_run_id
     from ledgit.records.run import is_time as is_time
     from ledgit.records.run import iso as iso
-    from ledgit.records.run import new_run_id as new_run_id
-    from ledgit.records.run import random_name as random_name
     from ledgit.records.scalars import Scalar as Scalar
     from ledgit.records.scalars import clean_text as clean_text
     from ledgit.records.scalars import dump_scalar as dump_scalar
@@ -91,6 +87,8 @@ if TYPE_CHECKING:
     from ledgit.records.state import RunState as RunState
     from ledgit.records.state import join as join
     from ledgit.records.state import union_entries as union_entries
+    from ledgit.records.words import new_run_id as new_run_id
+    from ledgit.records.words import random_name as random_name
 
 _WHERE = {
     "artifacts": "DVC GIT ArtifactRecord decode_artifacts dvc_pointer encode_artifacts",
@@ -106,9 +104,10 @@ _WHERE = {
     "record": "RUN_FOLDER RunRecord decode_record make_entry make_state run_files",
     "redact": "is_secret_name redact_command",
     "run": "DEFAULT_EXPERIMENT FAILED FINISHED KILLED RUNNING SCHEDULED STATUSES CodeInfo CodeRef RunInfo"
-    " decode_run encode_run from_iso is_commit_id is_run_id is_time iso new_run_id random_name",
+    " decode_run encode_run from_iso is_commit_id is_run_id is_time iso",
     "scalars": "Scalar clean_text dump_scalar from_json load_scalar to_json to_metric to_scalar",
     "state": "RunState join union_entries",
+    "words": "new_run_id random_name",
 }
 _HOME = {name: module for module, names in _WHERE.items() for name in names.split()}
 
@@ -120,6 +119,6 @@ def __getattr__(name: str) -> Any:
     if module is None:
         msg = f"module {__name__!r} has no attribute {name!r}"
         raise AttributeError(msg)
-    value = getattr(import_module(f"{__name__}.{module}"), name)
+    value = getattr(__import__(f"{__name__}.{module}", fromlist=[name]), name)  # see ledgit/__init__.py
     globals()[name] = value
     return value

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import os
 import re
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from ledgit.errors import InvalidValue, RecordError
+from ledgit.records.words import new_run_id, random_name
 
 TYPE_CHECKING = False  # typing takes 3 ms to import
 if TYPE_CHECKING:
@@ -85,24 +85,6 @@ def is_commit_id(value: object) -> TypeGuard[str]:
 def is_time(value: object) -> TypeGuard[int]:
     """Say whether *value* is an integer of ms in the years 1 to 9999."""
     return type(value) is int and _FIRST_MS <= value <= _LAST_MS
-
-
-def new_run_id() -> str:
-    """Return a new random run id, 32 hex digits."""
-    return os.urandom(16).hex()
-
-
-def random_name(seed: str) -> str:
-    """Return a readable name like ``calm-owl-417``, always the same for the same *seed* (the run id)."""
-    from zlib import crc32
-
-    from ledgit.records.words import ADJECTIVES, NOUNS
-
-    # Two independent numbers: one crc has too few bits for all three words.
-    first, second = crc32(seed.encode()), crc32(seed[::-1].encode() + b"name")
-    adjective = ADJECTIVES[first % len(ADJECTIVES)]
-    noun = NOUNS[(first >> 16) % len(NOUNS)]
-    return f"{adjective}-{noun}-{second % 900 + 100}"
 
 
 def iso(ms: int) -> str:

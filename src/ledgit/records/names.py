@@ -7,10 +7,11 @@ stand in the records themselves.
 
 from __future__ import annotations
 
-import re
-from collections.abc import Iterable
-
 from ledgit.errors import InvalidName
+
+TYPE_CHECKING = False  # typing and re take milliseconds to import, and checking a key is on the way of every start
+if TYPE_CHECKING:
+    from collections.abc import Iterable
 
 __all__ = [
     "check_artifact_path",
@@ -28,13 +29,13 @@ __all__ = [
 MAX_KEY = 250
 MAX_STORED = 200
 
-_KEY = re.compile(r"[\w.\- :/]+")
-_SAFE = re.compile(r"[a-z0-9][a-z0-9_-]{0,63}")
+_KEY_MARKS = "_.- :/"
+_AS_LETTERS = str.maketrans(_KEY_MARKS, "a" * len(_KEY_MARKS))
+_SAFE = r"[a-z0-9][a-z0-9_-]{0,63}"
 _DEVICES = frozenset(
     ["con", "prn", "aux", "nul", "conin$", "conout$"]
     + [f"{port}{digit}" for port in ("com", "lpt") for digit in "0123456789¹²³"]
 )
-_DRIVE = re.compile(r"[A-Za-z]:[\\/]")
 _PLAIN = frozenset("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_-.+=,@()[]{} !#$%&'^;")
 
 
@@ -53,8 +54,8 @@ def check_key(kind: str, name: str) -> None:
         raise InvalidName(kind, name, "is empty")
     if len(name) > MAX_KEY:
         raise InvalidName(kind, name, f"has {len(name)} characters, at most {MAX_KEY} are allowed")
-    if not _KEY.fullmatch(name):
-        bad = next(char for char in name if not _KEY.fullmatch(char))
+    if not name.translate(_AS_LETTERS).isalnum():
+        bad = next(char for char in name if not char.isalnum() and char not in _KEY_MARKS)
         raise InvalidName(kind, name, f"has {bad!r}; letters, digits, spaces and _ - . : / are allowed")
     if "/" in name or name[0] == ".":
         parts = name.split("/")
@@ -86,6 +87,8 @@ def _digest(name: str, digits: int) -> str:
 
 
 def _slug(name: str, length: int = 48) -> str:
+    import re
+
     slug = re.sub(r"[^a-z0-9]+", "-", name.lower()).strip("-")[:length].rstrip("-")
     # "git~1" is .git on NTFS, so nothing of ours begins with "git~".
     return "x-git" if slug == "git" else slug or "x"
@@ -97,7 +100,9 @@ def safe_file(name: str) -> str:
     It is the name itself if that is short, lower-case and plain, else a slug, ``~`` and 8 hex
     digits of its SHA-256.
     """
-    if _SAFE.fullmatch(name) and name not in _DEVICES:
+    import re
+
+    if re.fullmatch(_SAFE, name) and name not in _DEVICES:
         return name
     return f"{_slug(name)}~{_digest(name, 8)}"
 
@@ -131,7 +136,8 @@ def path_problem(path: str) -> str | None:
         path.encode("utf-8", "surrogateescape")
     except UnicodeEncodeError:
         return "has half a character, which no file name can hold"
-    if path[0] in "/\\" or _DRIVE.match(path):
+    drive = path[0].isascii() and path[0].isalpha() and path[1:2] == ":" and path[2:3] in ("/", "\\")
+    if path[0] in "/\\" or drive:
         return "is absolute; give a path inside the run's artifacts"
     if ".." in path.replace("\\", "/").split("/"):
         return "has '..', which would leave the run's artifacts"
@@ -173,6 +179,8 @@ def _is_safe(part: str) -> bool:
 
 
 def _escaped(part: str, digits: int = 8) -> str:
+    import re
+
     # "~" is not a safe character, so no other name looks like this.
     stem, dot, extension = part.rpartition(".")
     if not dot or not stem or not re.fullmatch("[A-Za-z0-9]{1,8}", extension) or extension.lower() == "dvc":

@@ -8,13 +8,13 @@ read the same value with the same type. Only ``.nan .inf -.inf`` are YAML alone;
 
 from __future__ import annotations
 
-import re
 from functools import lru_cache
 
 from ledgit.errors import InvalidValue, RecordError
 
-TYPE_CHECKING = False  # typing takes 3 ms to import
+TYPE_CHECKING = False  # typing takes 3 ms to import, and re with it: logging a value needs neither
 if TYPE_CHECKING:
+    import re
     from typing import Any
 
 __all__ = ["Scalar", "clean_text", "dump_scalar", "from_json", "load_scalar", "to_json", "to_metric", "to_scalar"]
@@ -196,6 +196,8 @@ def _dump_text(text: str) -> str:
         text.encode()
     except UnicodeEncodeError:
         raise InvalidValue("the value", text, "text that UTF-8 can hold") from None
+    import re
+
     return '"' + re.sub(_UNSAFE, _escape, text) + '"'
 
 
@@ -219,6 +221,8 @@ def _dump_float(value: float) -> str:
 @lru_cache(maxsize=1)
 def number_pattern() -> re.Pattern[str]:
     """Return the pattern of the numbers we write; group 1 is there in floats."""
+    import re
+
     return re.compile(_NUMBER)
 
 
@@ -245,6 +249,8 @@ def load_scalar(text: str) -> Scalar:
 
 
 def _load_text(text: str) -> str:
+    import re
+
     # Escapes of surrogates are not ours: JSON would join a pair of them, YAML would not.
     if not re.fullmatch(_STRING, text) or re.search(r"(?<!\\)(?:\\\\)*\\u[d][89a-f]", text):
         raise RecordError("scalar", f"{text[:40]!r} is not text as Ledgit writes it")

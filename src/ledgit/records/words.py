@@ -1,8 +1,15 @@
-"""Gentle words for the names of runs: 128 adjectives and 128 nouns."""
+"""What a new run is called: its id, and its readable name of gentle words.
+
+Apart from :mod:`ledgit.records.basics` because every start of a run comes here, and dataclasses
+are slow to import.
+"""
 
 from __future__ import annotations
 
-__all__ = ["ADJECTIVES", "NOUNS"]
+import os
+from zlib import crc32
+
+__all__ = ["ADJECTIVES", "NOUNS", "new_run_id", "random_name"]
 
 ADJECTIVES = tuple(
     """
@@ -29,3 +36,17 @@ pine plover pond poppy puffin quail rain raven reef ridge river robin rowan sabl
 shore sparrow spring spruce star stork stream swan thrush tulip valley walnut willow wren yarrow zephyr
 """.split()  # noqa: SIM905
 )
+
+
+def new_run_id() -> str:
+    """Return a new random run id, 32 hex digits."""
+    return os.urandom(16).hex()
+
+
+def random_name(seed: str) -> str:
+    """Return a readable name like ``calm-owl-417``, always the same for the same *seed* (the run id)."""
+    # Two independent numbers: one crc has too few bits for all three words.
+    first, second = crc32(seed.encode()), crc32(seed[::-1].encode() + b"name")
+    adjective = ADJECTIVES[first % len(ADJECTIVES)]
+    noun = NOUNS[(first >> 16) % len(NOUNS)]
+    return f"{adjective}-{noun}-{second % 900 + 100}"

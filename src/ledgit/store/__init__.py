@@ -91,8 +91,6 @@ def __getattr__(name: str) -> object:
     home = _HOME.get(name)
     if home is None:
         raise AttributeError(f"module 'ledgit.store' has no attribute {name!r}")
-    from importlib import import_module
-
-    value: object = getattr(import_module(f"ledgit.store.{home}"), name)
+    value: object = getattr(__import__(f"ledgit.store.{home}", fromlist=[name]), name)  # see ledgit/__init__.py
     globals()[name] = value
     return value

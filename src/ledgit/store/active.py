@@ -6,22 +6,21 @@ import os
 import sys
 import threading
 import time
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
 
 from ledgit.errors import InvalidValue, LedgitError, RunNotFound, RunStateError, StorageError
 from ledgit.records.names import check_run_name
-from ledgit.records.redact import redact_command
-from ledgit.records.run import STATUSES, new_run_id, random_name
 from ledgit.records.scalars import from_json, to_json
-from ledgit.store import syncer
+from ledgit.records.words import new_run_id, random_name
 from ledgit.store.folder import Folder, boot_id
 from ledgit.store.journal import encode, now_ms, read_parts
 from ledgit.store.lock import beat
 from ledgit.store.runlog import RunLog, printable
 
+TYPE_CHECKING = False  # this is on the way of every start, where each import counts
 if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+    from typing import Any
+
     from ledgit.git import Repo
     from ledgit.records.record import RunRecord
     from ledgit.store.journal import JournalState
@@ -31,7 +30,6 @@ __all__ = ["ActiveRun", "RunStart"]
 _BEAT_EVERY = 10.0
 
 
-@dataclass(frozen=True, slots=True)
 class RunStart:
     """What a caller decides about a new run.
 
@@ -49,17 +47,30 @@ class RunStart:
         python: The interpreter that the run uses, if it is not this process's.
     """
 
-    experiment: str = "Default"
-    name: str | None = None
-    run_id: str | None = None
-    parent_run: str | None = None
-    command: tuple[str, ...] | None = None
-    entry_point: str = ""
-    tags: Mapping[str, str] = field(default_factory=dict)
-    start: int | None = None
-    detached: bool = False
-    snapshot: bool = True
-    python: str | None = None
+    __slots__ = (
+        "command", "detached", "entry_point", "experiment", "name", "parent_run", "python", "run_id", "snapshot",
+        "start", "tags",
+    )  # fmt: skip
+
+    def __init__(
+        self,
+        *,
+        experiment: str = "Default",
+        name: str | None = None,
+        run_id: str | None = None,
+        parent_run: str | None = None,
+        command: tuple[str, ...] | None = None,
+        entry_point: str = "",
+        tags: Mapping[str, str] | None = None,
+        start: int | None = None,
+        detached: bool = False,
+        snapshot: bool = True,
+        python: str | None = None,
+    ) -> None:
+        self.experiment, self.name, self.run_id, self.parent_run = experiment, name, run_id, parent_run
+        self.command, self.entry_point, self.python = command, entry_point, python
+        self.tags: Mapping[str, str] = tags or {}
+        self.start, self.detached, self.snapshot = start, detached, snapshot
 
 
 class ActiveRun(RunLog):
@@ -72,8 +83,8 @@ class ActiveRun(RunLog):
         """Open a new run and return it within milliseconds.
 
         The folder appears under its final name with the lock held and the first record
-        written, so that no reader ever takes it for a dead one. The snapshot of the code and
-        the environment are collected by a thread.
+        written, so that no reader ever takes it for a dead one. The snapshot of the code, the
+        environment and the command line without its secrets are collected by a thread.
 
         Raises:
             StorageError: The folder can't be written.
@@ -93,7 +104,6 @@ class ActiveRun(RunLog):
             "experiment": start.experiment,
             "start": began,
             "parent_run": start.parent_run,
-            "command": redact_command([printable(word) for word in command]),
             "entry_point": printable(start.entry_point),
             "host": os.uname().nodename,
             "home": os.path.expanduser("~"),
@@ -107,7 +117,11 @@ class ActiveRun(RunLog):
         if start.tags:
             run.set_tags(start.tags)
         if start.snapshot:
-            run._collect_facts()
+            run._collect_facts(command)
+        else:
+            from ledgit.records.redact import redact_command
+
+            run._record_command(redact_command([printable(word) for word in command]))
         return run
 
     @classmethod
@@ -141,7 +155,7 @@ class ActiveRun(RunLog):
         run._moved_to(target)
         run._begin(record)
         run._creator = True
-        syncer.register(run)
+        run._enter()
         return run
 
     @classmethod
@@ -166,7 +180,7 @@ class ActiveRun(RunLog):
             raise StorageError(directory, error.strerror or str(error)) from error
         run._replay_base(state)
         run._replay(state)
-        syncer.register(run)
+        run._enter()
         return run
 
     @classmethod
@@ -202,7 +216,6 @@ class ActiveRun(RunLog):
             "experiment": info.experiment,
             "start": info.start,
             "parent_run": info.parent_run,
-            "command": redact_command([printable(word) for word in sys.orig_argv]),
             "entry_point": info.entry_point,
             "host": os.uname().nodename,
             "home": os.path.expanduser("~"),
@@ -214,7 +227,7 @@ class ActiveRun(RunLog):
         }
         run = cls._open(repo, Folder.of(repo), run_id, record)
         run._begin_on(base.record)
-        run._collect_facts()
+        run._collect_facts(sys.orig_argv)
         return run
 
     def _begin(self, record: Mapping[str, Any]) -> None:
@@ -269,6 +282,8 @@ class ActiveRun(RunLog):
             The run's commit; None if another process still writes into the run or Git refused
             (then the journal stays and the next command that writes finalizes it).
         """
+        from ledgit.records.run import STATUSES
+
         if status not in STATUSES:
             raise InvalidValue("status", status, " ".join(STATUSES))
         if self.ended:
@@ -300,7 +315,7 @@ class ActiveRun(RunLog):
             self._say_full()
             self._unfinished = finalizing
             return None
-        syncer.unregister(self)
+        self._leave()
         if self._writer.lost:
             self.problems.append(f"{self._writer.lost} bytes of the journal were lost: the disk was full for too long")
         try:
@@ -380,12 +395,21 @@ class ActiveRun(RunLog):
             if self.tags:
                 self._writer.append(encode("tags", {"at": now_ms(), "values": self.tags}))
 
-    def _collect_facts(self) -> None:
-        from ledgit.store.collect import collect
+    def _record_command(self, words: list[str]) -> None:
+        """Write the command line down. Its secrets are gone by now: with them it is nowhere but in memory."""
+        self._start_record["command"] = words  # where a new journal begins, see _relocate
+        self._append(encode("command", {"at": now_ms(), "command": words}))
 
-        thread = threading.Thread(target=collect, args=(self, self._stop_facts), name="ledgit-facts", daemon=True)
-        self._facts = thread
-        thread.start()
+    def _collect_facts(self, command: Sequence[str]) -> None:
+        words = [printable(word) for word in command]
+
+        def work() -> None:
+            with _importing:  # here and not on the caller's time
+                from ledgit.store.collect import collect
+            collect(self, words, self._stop_facts)
+
+        self._facts = threading.Thread(target=work, name="ledgit-facts", daemon=True)
+        self._facts.start()
 
     def _finish_facts(self) -> None:
         self._stop_facts.set()
@@ -394,3 +418,13 @@ class ActiveRun(RunLog):
         if self._facts is not None:
             self._facts.join()
             self._facts = None
+
+
+# A module that one thread imports while another one forks stays half imported in the child for
+# good, and whoever imports it there waits for ever (data loaders' workers, right after a run's
+# start). So a fork waits for the import, and the thread imports nothing later.
+_importing = threading.Lock()
+if hasattr(os, "register_at_fork"):  # not on Windows
+    os.register_at_fork(
+        before=_importing.acquire, after_in_parent=_importing.release, after_in_child=_importing.release
+    )

@@ -52,6 +52,9 @@ def build_record(state: JournalState, base: RunRecord | None) -> Built:
     patch = state.latest("patch")
     if patch is not None and facts.get("code"):
         facts = {**facts, "code": {**facts["code"], "patch_id": patch["patch_id"]}}
+    command = state.first("command")
+    if command is not None:
+        start = {**start, "command": command["command"]}
     end = state.latest("end") or {}
     identity = str(facts.get("identity", "none"))
     built.user = str(facts.get("name", ""))

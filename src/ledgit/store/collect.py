@@ -1,18 +1,24 @@
-"""The thread beside a fresh run: snapshot of the code, environment, identity."""
+"""The thread beside a fresh run: its command line, snapshot of the code, environment, identity."""
 
 from __future__ import annotations
 
-import threading
-from typing import TYPE_CHECKING, Any
+# Everything is imported here, also what others import in their functions: see _importing in store/active.py.
+import subprocess  # noqa: F401
 
 from ledgit.errors import ConfigError, LedgitError
+from ledgit.git import SnapshotOptions, identity, protect, take_snapshot
+from ledgit.records.redact import redact_command
 from ledgit.store.config import code_paths
 from ledgit.store.facts import environment_facts
 from ledgit.store.journal import encode, now_ms
 from ledgit.store.patchid import patch_id_of, record_patch_id
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from ledgit.git import Config, Snapshot, SnapshotOptions
+    import threading
+    from typing import Any
+
+    from ledgit.git import Config, Snapshot
     from ledgit.store.active import ActiveRun
 
 __all__ = ["collect"]
@@ -22,12 +28,13 @@ __all__ = ["collect"]
 _PROTECT_AFTER = 0.05
 
 
-def collect(run: ActiveRun, stop: threading.Event) -> None:
-    """Record what the run's code and environment are; never raises.
+def collect(run: ActiveRun, command: list[str], stop: threading.Event) -> None:
+    """Record what the run's command, code and environment are; never raises.
 
     Only git commands and small reads: no import of pygit2, no long hold of the interpreter.
     """
     try:
+        run._record_command(redact_command(command))
         _facts(run, stop)
     except (LedgitError, OSError) as error:
         run.note_problem(f"the code could not be recorded: {error}")
@@ -36,8 +43,6 @@ def collect(run: ActiveRun, stop: threading.Event) -> None:
 
 
 def _facts(run: ActiveRun, stop: threading.Event) -> None:
-    from ledgit.git import identity, protect, take_snapshot
-
     repo = run.repo
     run._append(encode("env", {"at": now_ms(), "env": environment_facts(repo.work_tree, run.python)}))
     config = repo.config()
@@ -67,8 +72,6 @@ def _facts(run: ActiveRun, stop: threading.Event) -> None:
 
 
 def _options(run: ActiveRun, config: Config) -> SnapshotOptions:
-    from ledgit.git import SnapshotOptions
-
     mode = config.get("ledgit.snapshot") or "full"
     if mode not in ("full", "tracked", "none"):
         raise ConfigError("ledgit.snapshot", mode, "full, tracked or none")

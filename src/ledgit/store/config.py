@@ -6,11 +6,13 @@ Read from the work tree, as Git reads ``.gitattributes``: what is being edited c
 from __future__ import annotations
 
 import os
-from typing import TYPE_CHECKING, Any
 
 from ledgit.errors import ConfigError
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from typing import Any
+
     from ledgit.git import Repo
 
 __all__ = ["CONFIG", "code_paths", "committed_config"]

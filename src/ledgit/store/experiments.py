@@ -8,19 +8,21 @@ deletion) is written down: ``experiments/<safe name>.yaml`` in the tree of
 
 from __future__ import annotations
 
-import hashlib
 import os
-from collections.abc import Mapping
-from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
 
 from ledgit.errors import InvalidName, RecordError, RefMoved
-from ledgit.records.documents import dump_document, load_document
+from ledgit.git import read_ref
 from ledgit.records.names import safe_file
+from ledgit.records.values import Values
 from ledgit.store.journal import now_ms
-from ledgit.store.packs import note_pack
 
+# A start of a run looks here whether its experiment was deleted, and most repositories have no
+# experiment record at all: what reading or writing one needs is imported when there is one.
+TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from typing import Any
+
     from ledgit.git import Repo
     from ledgit.store.folder import Folder
 
@@ -46,8 +48,7 @@ _FORMAT = {"min_reader": 1, "min_writer": 1}
 _ATTEMPTS = 8
 
 
-@dataclass(slots=True)
-class ExperimentRecord:
+class ExperimentRecord(Values):
     """What was said about one experiment.
 
     Attributes:
@@ -57,9 +58,14 @@ class ExperimentRecord:
         clocks: Key → (Lamport counter, clone id); a key without a value was removed.
     """
 
-    label: str
-    values: dict[str, Any] = field(default_factory=dict)
-    clocks: dict[str, tuple[int, str]] = field(default_factory=dict)
+    __slots__ = ("clocks", "label", "values")
+
+    def __init__(
+        self, label: str, values: dict[str, Any] | None = None, clocks: dict[str, tuple[int, str]] | None = None
+    ) -> None:
+        self.label = label
+        self.values = {} if values is None else values
+        self.clocks = {} if clocks is None else clocks
 
     @property
     def name(self) -> str:
@@ -82,7 +88,11 @@ def experiment_id(label: str) -> str:
 
     The same label has the same id in every clone, without asking anybody.
     """
-    return "0" if label == "Default" else hashlib.sha256(label.encode("utf-8", "surrogateescape")).hexdigest()[:16]
+    if label == "Default":
+        return "0"
+    from hashlib import sha256
+
+    return sha256(label.encode("utf-8", "surrogateescape")).hexdigest()[:16]
 
 
 def check_experiment(name: str) -> None:
@@ -101,6 +111,8 @@ def check_experiment(name: str) -> None:
 
 def encode_experiment(record: ExperimentRecord) -> bytes:
     """Return the YAML of *record*: label, then every key with value and clock."""
+    from ledgit.records.documents import dump_document
+
     keys = {}
     for key in sorted(record.clocks):
         counter, clone = record.clocks[key]
@@ -117,6 +129,8 @@ def decode_experiment(data: bytes, where: str = "experiment") -> ExperimentRecor
     Raises:
         RecordError: The data is something else.
     """
+    from ledgit.records.documents import load_document
+
     document = load_document(data)
     try:
         record = ExperimentRecord(str(document["label"]))
@@ -132,10 +146,10 @@ def decode_experiment(data: bytes, where: str = "experiment") -> ExperimentRecor
 
 def read_experiments(repo: Repo) -> dict[str, ExperimentRecord]:
     """Return every experiment record in the ledger by label; undecodable ones are left out."""
-    from ledgit.git import BatchReader, parse_tree, read_ref
-
     if read_ref(repo, LEDGER_REF) is None:
         return {}
+    from ledgit.git import BatchReader, parse_tree
+
     found: dict[str, ExperimentRecord] = {}
     with BatchReader(repo) as reader:
         top = reader.read(f"{LEDGER_REF}:{FOLDER}")
@@ -176,7 +190,9 @@ def update_experiment(
 def _update_once(
     repo: Repo, folder: Folder, label: str, values: Mapping[str, Any], when: int | None
 ) -> ExperimentRecord:
-    from ledgit.git import FILE, Objects, ObjectSet, RefUpdate, edit_tree, identity, read_ref, update_refs
+    from ledgit.git import FILE, Objects, ObjectSet, RefUpdate, edit_tree, identity, update_refs
+    from ledgit.records.documents import dump_document
+    from ledgit.store.packs import note_pack
 
     now = now_ms() if when is None else when
     objects = Objects(repo)

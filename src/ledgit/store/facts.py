@@ -6,10 +6,12 @@ heavy import, no long hold of the interpreter.
 
 from __future__ import annotations
 
-import hashlib
 import os
 import sys
-from typing import Any
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
 
 __all__ = ["environment_facts", "packages"]
 
@@ -110,10 +112,13 @@ def environment_facts(work_tree: str | None, python: str | None = None) -> dict[
         for name in LOCK_FILES:
             try:
                 with open(os.path.join(work_tree, name), "rb") as file:
-                    lock_file, lock_hash = name, "sha256:" + hashlib.sha256(file.read()).hexdigest()
-                break
+                    content = file.read()
             except OSError:
                 continue
+            from hashlib import sha256  # with OpenSSL, 3 ms
+
+            lock_file, lock_hash = name, "sha256:" + sha256(content).hexdigest()
+            break
     gpus, driver = _gpus()
     system = os.uname()
     return {

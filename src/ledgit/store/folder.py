@@ -15,14 +15,12 @@
 
 from __future__ import annotations
 
-import contextlib
 import os
-from typing import TYPE_CHECKING
-
-import orjson
 
 from ledgit.errors import StorageError
+from ledgit.store.journal import dump_json
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
     from ledgit.git import Repo
 
@@ -70,15 +68,20 @@ class Folder:
         """
         os.makedirs(self.trash, exist_ok=True)
         gone = os.path.join(self.trash, f"{os.path.basename(path)}-{os.urandom(4).hex()}")
-        with contextlib.suppress(FileNotFoundError):
+        try:
             os.rename(path, gone)
-            _remove_tree(gone)
+        except FileNotFoundError:
+            return
+        _remove_tree(gone)
 
     def empty_trash(self) -> None:
         """Remove what interrupted processes left in the trash."""
-        with contextlib.suppress(FileNotFoundError):
-            for name in os.listdir(self.trash):
-                _remove(os.path.join(self.trash, name))
+        try:
+            names = os.listdir(self.trash)
+        except FileNotFoundError:
+            return
+        for name in names:
+            _remove(os.path.join(self.trash, name))
 
     @property
     def clone_id(self) -> str:
@@ -91,19 +94,20 @@ class Folder:
             self._clone = self._read_clone_id() or self._new_clone_id()
         return self._clone
 
-    def _place(self) -> list[object]:
+    def _clone_file(self, clone: str) -> bytes:
+        """Return what ``clone.json`` holds if *clone* is this clone's id."""
         stat = os.stat(self.path)
-        return [stat.st_dev, stat.st_ino, os.uname().nodename]
+        return dump_json({"id": clone, "place": [stat.st_dev, stat.st_ino, os.uname().nodename]})
 
     def _read_clone_id(self) -> str | None:
         try:
             with open(os.path.join(self.path, "clone.json"), "rb") as file:
-                data = orjson.loads(file.read())
-            if data["place"] == self._place() and len(data["id"]) == 16:
-                return str(data["id"])
-        except (OSError, ValueError, KeyError, TypeError):
+                data = file.read()
+            # Nobody else writes this file, so it is compared, not parsed.
+            clone = data[7:23].decode("ascii")
+            return clone if data == self._clone_file(clone) else None
+        except (OSError, ValueError):
             return None
-        return None
 
     def _new_clone_id(self) -> str:
         self.make(self.path)
@@ -112,7 +116,7 @@ class Folder:
         scratch = f"{target}.{clone}"
         try:
             with open(scratch, "wb") as file:
-                file.write(orjson.dumps({"id": clone, "place": self._place()}))
+                file.write(self._clone_file(clone))
                 file.flush()
                 os.fsync(file.fileno())
             # Two processes may race here: a fresh file is linked (the first one wins), a file
@@ -120,8 +124,10 @@ class Folder:
             if os.path.exists(target):
                 os.replace(scratch, target)
             else:
-                with contextlib.suppress(FileExistsError):
+                try:
                     os.link(scratch, target)
+                except FileExistsError:
+                    pass
                 os.unlink(scratch)
         except OSError as error:
             raise StorageError(target, error.strerror or str(error)) from error
@@ -144,8 +150,8 @@ def boot_id() -> str:
     Containers on one machine share it, and with it the table of file locks.
     """
     try:
-        with open("/proc/sys/kernel/random/boot_id", encoding="ascii") as file:
-            return file.read().strip()
+        with open("/proc/sys/kernel/random/boot_id", "rb") as file:  # not as text: that loads a codec
+            return file.read().decode().strip()
     except OSError:
         return ""
 

@@ -11,7 +11,8 @@ whose checksum fails is dropped and counted, never the rest. Payloads are::
     m \t <metric> \t <value by repr> \t <step> \t <timestamp ms>
     <kind> \t <JSON object with "at", the time in ms>
 
-Kinds: ``start`` (facts at the start), ``code`` (snapshot), ``env``, ``params``, ``tags``,
+Kinds: ``start`` (facts at the start), ``command`` (the command line without its secrets),
+``code`` (snapshot), ``patch`` (the code's patch-id), ``env``, ``params``, ``tags``,
 ``untag``, ``field`` (name, experiment, deleted), ``input``, ``file`` (a staged artifact),
 ``note`` (something that went wrong and was survived), ``end``.
 """
@@ -20,16 +21,16 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Iterator
-from dataclasses import dataclass, field
-from typing import Any, BinaryIO
 from zlib import crc32
 
-import orjson
+TYPE_CHECKING = False  # what reading needs is imported when something is read: a start of a run only writes
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from typing import Any, BinaryIO
 
-from ledgit.records.history import Points
+    from ledgit.records.history import Points
 
-__all__ = ["JournalState", "encode", "encode_metric", "now_ms", "read_blocks", "read_parts"]
+__all__ = ["JournalState", "dump_json", "encode", "encode_metric", "now_ms", "read_blocks", "read_parts"]
 
 PART_SUFFIX = ".log"
 _BLOCK = 4 << 20
@@ -43,20 +44,59 @@ def now_ms() -> int:
 
 def encode(kind: str, data: dict[str, Any]) -> bytes:
     """Return the record of *kind* with the JSON object *data*, which must hold ``at``."""
-    payload = kind.encode() + b"\t" + _dumps(data)
+    payload = kind.encode() + b"\t" + dump_json(data)
     return b"\n%08x %b" % (crc32(payload), payload)
 
 
-def _dumps(data: dict[str, Any]) -> bytes:
+# What JSON wants escaped in text.
+_ESCAPED = str.maketrans({char: f"\\u{ord(char):04x}" for char in map(chr, range(32))} | {'"': '\\"', "\\": "\\\\"})
+
+
+def dump_json(data: dict[str, Any]) -> bytes:
+    """Return *data* as JSON.
+
+    Written here, not by a library: a record is small, and the first one stands between a training
+    and its first step (orjson takes 5 ms to import, json 4).
+    """
     try:
-        return orjson.dumps(data)
-    except TypeError:  # a path whose bytes are no UTF-8: only the slower library writes surrogates
+        return _json(data).encode()
+    except (TypeError, UnicodeEncodeError):  # a path whose bytes are no UTF-8, or a value of an odd type
         import json
 
         return json.dumps(data).encode("ascii")
 
 
+def _json(value: Any) -> str:
+    kind = type(value)
+    if kind is str:
+        return _json_text(value)
+    if kind is int:
+        return repr(value)
+    if value is None:
+        return "null"
+    if kind is bool:
+        return "true" if value else "false"
+    if kind is dict:
+        return "{" + ",".join([f"{_json_text(key)}:{_json(item)}" for key, item in value.items()]) + "}"
+    if kind is list or kind is tuple:
+        return "[" + ",".join([_json(item) for item in value]) + "]"
+    if kind is float:
+        return repr(value) if value - value == 0 else "null"  # where nan and inf count they are tagged: to_json
+    raise TypeError(kind)
+
+
+def _json_text(text: str) -> str:
+    if type(text) is not str:
+        raise TypeError(type(text))  # a key
+    # Printable is narrower than safe: it is a quick test that almost all text passes.
+    if text.isprintable() and '"' not in text and "\\" not in text:
+        return f'"{text}"'
+    return f'"{text.translate(_ESCAPED)}"'
+
+
 def _loads(text: bytes) -> Any:
+    import orjson
+
     try:
         return orjson.loads(text)
     except ValueError:
@@ -71,18 +111,23 @@ def encode_metric(key: str, value: float, step: int, timestamp: int) -> bytes:
     return b"\n%08x %b" % (crc32(payload), payload)
 
 
-@dataclass(slots=True)
 class JournalState:
     """What the parts of a journal say together.
 
-    ``events`` are the records other than metrics, in order: by time (which never falls
-    within a part, whatever the clock did), then part, then place in the part.
+    Attributes:
+        events: The records other than metrics, in order: by time (which never falls within a
+            part, whatever the clock did), then part, then place in the part.
+        histories: The points of each metric.
+        torn: How many lines were dropped because their checksum failed.
+        last: Newest time seen in any record, ms.
     """
 
-    events: list[tuple[str, dict[str, Any]]] = field(default_factory=list)
-    histories: dict[str, Points] = field(default_factory=dict)
-    torn: int = 0  #: lines dropped because their checksum failed
-    last: int = 0  #: newest time seen in any record, ms
+    __slots__ = ("events", "histories", "last", "torn")
+
+    def __init__(self, events: list[tuple[str, dict[str, Any]]] | None = None) -> None:
+        self.events = [] if events is None else events
+        self.histories: dict[str, Points] = {}
+        self.torn = self.last = 0
 
     def first(self, kind: str) -> dict[str, Any] | None:
         """Return the first event of *kind*, or None."""
@@ -128,6 +173,8 @@ def parse_lines(
     Returns:
         The other events as (time, kind, data), how many lines were torn, and the newest time.
     """
+    from ledgit.records.history import Points
+
     events: list[tuple[int, str, dict[str, Any]]] = []
     torn = last = 0
     for line in data.split(b"\n"):

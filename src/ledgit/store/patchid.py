@@ -8,11 +8,12 @@ before it is looked for goes without: readers find it out themselves from the ru
 from __future__ import annotations
 
 import threading
-from typing import TYPE_CHECKING
 
 from ledgit.errors import LedgitError
+from ledgit.git import base_ref, code_patch_ids, find_base
 from ledgit.store.journal import encode, now_ms
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
     from ledgit.git import Repo, Snapshot
     from ledgit.store.active import ActiveRun
@@ -32,8 +33,6 @@ def patch_id_of(repo: Repo, snapshot: Snapshot) -> tuple[str | None, str | None]
     On the base branch itself, and where nothing differs from it, there is none. Costs a look
     at a few files.
     """
-    from ledgit.git import base_ref
-
     tree = snapshot.tree or (None if snapshot.dirty else snapshot.head_tree)
     if snapshot.commit is None or tree is None:
         return None, None
@@ -66,8 +65,6 @@ def record_patch_id(run: ActiveRun, snapshot: Snapshot, tree: str, stop: threadi
 
 
 def _find(repo: Repo, commit: str, tree: str) -> str | None:
-    from ledgit.git import code_patch_ids, find_base
-
     base = find_base(repo)
     found = code_patch_ids(repo, [(commit, tree)], base).get((commit, tree))
     if base is not None:

@@ -2,28 +2,29 @@
 
 from __future__ import annotations
 
-import contextlib
 import os
 import threading
-import weakref
 from abc import ABC, abstractmethod
 from collections import deque
-from collections.abc import Iterable, Mapping
-from typing import TYPE_CHECKING, Any, BinaryIO
 from zlib import crc32
 
 from ledgit.errors import InvalidValue, ParamConflict, RunStateError, StorageError
 from ledgit.records.names import check_artifact_path, check_key, check_run_name
-from ledgit.records.scalars import Scalar, to_json, to_metric, to_scalar
+from ledgit.records.scalars import to_json, to_metric, to_scalar
 from ledgit.store import journal, syncer
 from ledgit.store.journal import encode, encode_metric, now_ms, read_parts
 from ledgit.store.lock import RunLock
 from ledgit.store.staging import stage_bytes, stage_file, sync_path
 from ledgit.store.writer import PartWriter
 
+TYPE_CHECKING = False  # this is on the way of every start, where each import counts
 if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+    from typing import Any, BinaryIO
+
     from ledgit.git import Repo
     from ledgit.records.inputs import InputRecord
+    from ledgit.records.scalars import Scalar
     from ledgit.store.folder import Folder
     from ledgit.store.journal import JournalState
 
@@ -72,7 +73,6 @@ class RunLog(ABC):
         self._unfinished: bool | None = None
         self._beaten = 0.0
         self._start_record: dict[str, Any] = {}
-        _here.add(self)
 
     # ------------------------------------------------------------------ logging
 
@@ -273,10 +273,21 @@ class RunLog(ABC):
                 return False
             self._lock.forget()
             self._lock = lock
-            with contextlib.suppress(OSError):  # on a full disk the record waits, and a part is opened later
+            try:
                 self._writer.open()
-            syncer.register(self)
+            except OSError:
+                pass  # on a full disk the record waits, and a part is opened later
+            self._enter()
             return True
+
+    def _enter(self) -> None:
+        """Have the journal synced from now on, and cared for when the process forks."""
+        _open.add(self)
+        syncer.register(self)
+
+    def _leave(self) -> None:
+        _open.discard(self)
+        syncer.unregister(self)
 
     def _after_fork(self) -> None:
         self._writer.forget()
@@ -350,13 +361,16 @@ def _step(step: object) -> int:
     raise InvalidValue("step or timestamp", step, "a 64-bit integer")
 
 
-_here: weakref.WeakSet[RunLog] = weakref.WeakSet()
+_open: set[RunLog] = set()
 
 
 def _after_fork_in_child() -> None:
-    for run in list(_here):
-        with contextlib.suppress(OSError):
+    for run in list(_open):
+        try:
             run._after_fork()
+        except OSError:
+            pass
 
 
-os.register_at_fork(after_in_child=_after_fork_in_child)
+if hasattr(os, "register_at_fork"):  # not on Windows
+    os.register_at_fork(after_in_child=_after_fork_in_child)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import errno
 import os
 import threading
@@ -27,9 +26,11 @@ _RETIRED_MOST = 64  # a process that makes runs in milliseconds must not run out
 def _retire(fd: int) -> None:
     now = time.monotonic()
     _retired.append((now, fd))
-    with contextlib.suppress(IndexError):  # another thread took the last one
+    try:
         while now - _retired[0][0] > _RETIRE_AFTER or len(_retired) > _RETIRED_MOST:
             os.close(_retired.popleft()[1])
+    except IndexError:
+        pass  # another thread took the last one
 
 
 def _shut(fd: int) -> int:

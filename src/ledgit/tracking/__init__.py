@@ -205,8 +205,6 @@ def __getattr__(name: str) -> Any:
         raise AttributeError(
             f"module 'ledgit.tracking' has no attribute {name!r}", name=name, obj=sys.modules[__name__]
         )
-    from importlib import import_module
-
-    value = getattr(import_module(f"ledgit.tracking.{module}"), name)
+    value = getattr(__import__(f"ledgit.tracking.{module}", fromlist=[name]), name)  # see ledgit/__init__.py
     globals()[name] = value
     return value

@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
-from types import TracebackType
-from typing import TYPE_CHECKING, Any
 
 from ledgit.run import Run
 from ledgit.tracking import session
 from ledgit.tracking.session import local
 
+TYPE_CHECKING = False  # this is on the way of every start, where each import counts
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from types import TracebackType
+    from typing import Any
+
     from ledgit.records.state import RunState
     from ledgit.repository import Repository
     from ledgit.store import ActiveRun as StoreRun

@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any
 
 from ledgit.errors import ExperimentNotFound, InvalidValue, RunStateError, UsageError
+from ledgit.store import check_experiment, read_experiments
 from ledgit.tracking import session
 from ledgit.tracking.session import environment
 
+TYPE_CHECKING = False  # this is on the way of every start, where each import counts
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from typing import Any
+
     from ledgit.repository import Experiment
 
 __all__ = [
@@ -226,7 +229,7 @@ def _recorded(experiment: Experiment) -> str:
 
 def _fresh(name: str) -> Experiment:
     from ledgit.repository import Experiment
-    from ledgit.store import check_experiment, experiment_id
+    from ledgit.store import experiment_id
 
     check_experiment(name)
     return Experiment(id=experiment_id(name), name=name, label=name)
@@ -251,8 +254,6 @@ def for_new_run(experiment_id: str | None) -> str:
         ExperimentNotFound: There is none of this id or name.
         RunStateError: It is deleted.
     """
-    from ledgit.store import read_experiments
-
     label = current_label() if experiment_id is None else _find(str(experiment_id)).label
     # Without a ledger (no experiment was ever spoken of) this is a look at one file.
     record = read_experiments(session.repo()).get(label)
@@ -263,8 +264,6 @@ def for_new_run(experiment_id: str | None) -> str:
 
 def _label(name: str) -> str:
     """Return the label of the experiment that people see as *name*, which may not exist yet."""
-    from ledgit.store import check_experiment, read_experiments
-
     check_experiment(name)
     for record in read_experiments(session.repo()).values():
         if record.name == name:

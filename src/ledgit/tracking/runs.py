@@ -8,18 +8,22 @@ or ``LEDGIT_RUN_ID``, which ``ledgit run`` sets for its child) is only left.
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
-from types import TracebackType
-from typing import TYPE_CHECKING, Any
+import sys
 
 from ledgit.errors import InvalidValue, LedgitError, RunNotFound, RunStateError, UsageError
-from ledgit.run import Run
-from ledgit.tracking import session
+from ledgit.store import ActiveRun as Store
+from ledgit.store import RunStart
+from ledgit.tracking import exits, experiments, session
 from ledgit.tracking.active import ActiveRun, bind
 from ledgit.tracking.session import environment, local
 
+TYPE_CHECKING = False  # this is on the way of every start, where each import counts
 if TYPE_CHECKING:
-    from ledgit.store import ActiveRun as StoreRun
+    from collections.abc import Mapping
+    from types import TracebackType
+    from typing import Any
+
+    from ledgit.run import Run
 
 __all__ = ["ActiveRun", "active_run", "current", "end_run", "last_active_run", "open_run", "start_run"]
 
@@ -98,12 +102,6 @@ def start_run(
 def _new(
     experiment_id: str | None, name: str | None, parent: str | None, tags: dict[str, Any], stack: list[ActiveRun]
 ) -> ActiveRun:
-    import sys
-
-    from ledgit.store import ActiveRun as Store
-    from ledgit.store import RunStart
-    from ledgit.tracking import exits, experiments
-
     parent = parent or tags.pop("mlflow.parentRunId", None)
     name = name or tags.pop("mlflow.runName", None)
     if parent is not None:
@@ -150,8 +148,6 @@ def _parent_id(reference: str) -> str:
 
 
 def _again(reference: str, name: str | None, tags: dict[str, Any]) -> ActiveRun:
-    from ledgit.tracking import exits
-
     run = attach(reference)
     exits.install()
     if name:
@@ -168,8 +164,6 @@ def attach(reference: str) -> ActiveRun:
         RunNotFound: There is no such run.
         RunStateError: It is deleted.
     """
-    from ledgit.store import ActiveRun as Store
-
     with session.lock:
         here = session.open_runs.get(reference)
     if here is not None:
@@ -254,7 +248,7 @@ class open_run:  # noqa: N801 - used like a function in ``with``
         self._attached: ActiveRun | None = None
         self._before: tuple[str, int | None] | None = None
 
-    def __enter__(self) -> StoreRun:
+    def __enter__(self) -> Store:
         if self._run_id is None:
             return current().store
         with session.lock:

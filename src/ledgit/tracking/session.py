@@ -18,14 +18,15 @@ from __future__ import annotations
 
 import os
 import threading
-import warnings
-from collections.abc import Callable
-from typing import TYPE_CHECKING, Any, ClassVar
 
 from ledgit.errors import LedgitWarning, NotARepository, RepositoryError, StorageError, UsageError
+from ledgit.git import Repo
 
+TYPE_CHECKING = False  # this is on the way of every start, where each import counts
 if TYPE_CHECKING:
-    from ledgit.git import Repo
+    from collections.abc import Callable
+    from typing import Any, ClassVar
+
     from ledgit.repository import Repository
     from ledgit.tracking.active import ActiveRun
 
@@ -94,8 +95,6 @@ def repo() -> Repo:
         NotARepository: There is none around the working directory, nor was there before.
     """
     global _found  # noqa: PLW0603 - a process has one current repository, as it has one working directory
-    from ledgit.git import Repo
-
     try:
         here = os.getcwd()
     except FileNotFoundError:  # the working directory was removed
@@ -169,8 +168,6 @@ def set_tracking_uri(uri: str | os.PathLike[str]) -> None:
     if not text:
         _explicit = _found = None
         return
-    from ledgit.git import Repo
-
     path = os.path.abspath(path_of(text))
     try:
         Repo.discover(path, os.environ)
@@ -206,6 +203,8 @@ def report(error: BaseException | str, what: str = "logging", *, kind: str | Non
     """
     text = f"{what}: {error}"
     if (kind or text) not in _told:
+        import warnings
+
         _told.add(kind or text)
         warnings.warn(LedgitWarning(text), stacklevel=_outside())
 
@@ -262,4 +261,5 @@ def _after_fork() -> None:
 
 
 local = Local()
-os.register_at_fork(after_in_child=_after_fork)
+if hasattr(os, "register_at_fork"):  # not on Windows
+    os.register_at_fork(after_in_child=_after_fork)

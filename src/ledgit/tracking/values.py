@@ -7,13 +7,17 @@ Wrong values raise; what the disk or Git refuse is recorded and said once as a L
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
-from typing import Any
+from collections.abc import Mapping
 
 from ledgit.errors import InvalidValue
 from ledgit.tracking import session
 from ledgit.tracking.runs import current, open_run
 from ledgit.tracking.session import Local, local
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+    from typing import Any
 
 __all__ = [
     "delete_tag",
