@@ -148,8 +148,10 @@ class Line:
         """Read what the law needs; say whether all of it is as it must be."""
         run_id, head, v, past = data.get("id"), data.get("head"), data.get("v", 1), data.get("past", ())
         purged = data.get("purged", False)
-        if not is_run_id(run_id) or (self.id and self.id != run_id) or type(purged) is not bool or type(v) is not int:
+        if not is_run_id(run_id) or type(purged) is not bool or type(v) is not int:
             return False
+        if (self.id or _begins_with(self.raw) or run_id) != run_id:
+            return False  # a key that stands there twice
         if purged:
             head, past = "", ()
         elif not is_commit_id(head) or (self.head and self.head != head) or not _is_past(past):

@@ -8,13 +8,12 @@ deletion) is written down: ``experiments/<safe name>.yaml`` in the tree of
 
 from __future__ import annotations
 
-import os
-
 from ledgit.errors import InvalidName, RecordError, RefMoved
 from ledgit.git import read_ref
 from ledgit.records.names import safe_file
 from ledgit.records.values import Values
 from ledgit.store.journal import now_ms
+from ledgit.store.ledger import LEDGER_REF
 
 # A start of a run looks here whether its experiment was deleted, and most repositories have no
 # experiment record at all: what reading or writing one needs is imported when there is one.
@@ -37,14 +36,7 @@ __all__ = [
     "update_experiment",
 ]
 
-LEDGER_REF = "refs/ledgit/ledger"
 FOLDER = "experiments"
-_README = """# Ledgit's ledger
-
-Written by Ledgit (`ledgit ls` reads it). `segments/` holds one line per run, `experiments/`
-what was said about experiments. The runs themselves are the commits this history reaches.
-"""
-_FORMAT = {"min_reader": 1, "min_writer": 1}
 _ATTEMPTS = 8
 
 
@@ -111,16 +103,9 @@ def check_experiment(name: str) -> None:
 
 def encode_experiment(record: ExperimentRecord) -> bytes:
     """Return the YAML of *record*: label, then every key with value and clock."""
-    from ledgit.records.documents import dump_document
+    from ledgit.records.clocked import encode_clocked
 
-    keys = {}
-    for key in sorted(record.clocks):
-        counter, clone = record.clocks[key]
-        item: dict[str, Any] = {"clock": [counter, clone]}
-        if key in record.values:
-            item["value"] = record.values[key]
-        keys[key] = item
-    return dump_document({"label": record.label, "keys": keys})
+    return encode_clocked(record.label, record.values, record.clocks)
 
 
 def decode_experiment(data: bytes, where: str = "experiment") -> ExperimentRecord:
@@ -129,19 +114,9 @@ def decode_experiment(data: bytes, where: str = "experiment") -> ExperimentRecor
     Raises:
         RecordError: The data is something else.
     """
-    from ledgit.records.documents import load_document
+    from ledgit.records.clocked import decode_clocked
 
-    document = load_document(data)
-    try:
-        record = ExperimentRecord(str(document["label"]))
-        for key, item in document["keys"].items():
-            counter, clone = item["clock"]
-            record.clocks[str(key)] = (int(counter), str(clone))
-            if "value" in item:
-                record.values[str(key)] = item["value"]
-    except (KeyError, TypeError, ValueError, AttributeError) as error:
-        raise RecordError(where, f"is no experiment record ({error})") from None
-    return record
+    return ExperimentRecord(*decode_clocked(data, where))
 
 
 def read_experiments(repo: Repo) -> dict[str, ExperimentRecord]:
@@ -190,22 +165,42 @@ def update_experiment(
 def _update_once(
     repo: Repo, folder: Folder, label: str, values: Mapping[str, Any], when: int | None
 ) -> ExperimentRecord:
-    from ledgit.git import FILE, Objects, ObjectSet, RefUpdate, edit_tree, identity, update_refs
-    from ledgit.records.documents import dump_document
-    from ledgit.store.packs import note_pack
+    from ledgit.git import FILE, Objects, ObjectSet, edit_tree, identity
+    from ledgit.store.ledger import LedgerLock, commit_ledger, move_ledger, union_trees
 
     now = now_ms() if when is None else when
-    objects = Objects(repo)
-    tip = read_ref(repo, LEDGER_REF)
-    root = objects.commit(tip).tree if tip else None
     path = f"{FOLDER}/{safe_file(label)}.yaml"
-    entry = objects.find(root, path) if root else None
-    record = ExperimentRecord(label)
-    if entry is not None:
-        record = decode_experiment(objects.read(entry.oid)[1], path)
+    with LedgerLock(folder), Objects(repo) as objects:
+        tip = read_ref(repo, LEDGER_REF)
+        entry = objects.find(tip, path) if tip else None
+        record = ExperimentRecord(label)
+        if entry is not None:
+            record = decode_experiment(objects.read(entry.oid)[1], path)
+        if "created" not in record.clocks:
+            values = {"created": now, **values}
+        if not _set(record, values, folder.clone_id) and entry is not None:
+            return record
+        fresh = ObjectSet()
+        base = objects.commit(tip).tree if tip else union_trees(objects, fresh, None, None).tree
+        tree = edit_tree(objects, fresh, base, {path: (FILE, fresh.blob(encode_experiment(record)))})
+        name, email = identity(repo)
+        commit = commit_ledger(
+            objects,
+            fresh,
+            tree,
+            tip,
+            (),
+            who=(name or "ledgit", email),
+            when=now // 1000,
+            subject=f"experiment {label}: {', '.join(sorted(values))}",
+        )
+        move_ledger(repo, folder, fresh, commit, tip)
+    return record
+
+
+def _set(record: ExperimentRecord, values: Mapping[str, Any], clone: str) -> bool:
+    """Set *values* in *record*; return whether anything is other than before."""
     counter = 1 + max((clock[0] for clock in record.clocks.values()), default=0)
-    if "created" not in record.clocks:
-        values = {"created": now, **values}
     changed = False
     for key, value in values.items():
         if value is None:
@@ -215,22 +210,5 @@ def _update_once(
         else:
             record.values[key] = value
             changed = True
-        record.clocks[key] = (counter, folder.clone_id)
-    if not changed and entry is not None:
-        return record
-    fresh = ObjectSet()
-    changes = {path: (FILE, fresh.blob(encode_experiment(record)))}
-    if root is None:
-        changes["README.md"] = (FILE, fresh.blob(_README.encode()))
-        changes["format"] = (FILE, fresh.blob(dump_document(_FORMAT)))
-    tree = edit_tree(objects, fresh, root, changes)
-    name, email = identity(repo)
-    who = (name or "ledgit", email, now // 1000, "+0000")
-    commit = fresh.commit(tree, [tip] if tip else [], who, who, f"experiment {label}: {', '.join(sorted(values))}\n")
-    pack = fresh.write(repo, keep=True)
-    try:
-        update_refs(repo, [RefUpdate(LEDGER_REF, commit, tip)])
-    finally:
-        pack.release()
-    note_pack(repo, folder, os.path.basename(pack.path))
-    return record
+        record.clocks[key] = (counter, clone)
+    return changed

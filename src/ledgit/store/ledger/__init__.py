@@ -8,16 +8,19 @@ if TYPE_CHECKING:
     from ledgit.store.ledger.commits import MOST_PARENTS, commit_ledger, owed, root_of
     from ledgit.store.ledger.compaction import Compacted, compact
     from ledgit.store.ledger.due import DUE, compact_if_due
-    from ledgit.store.ledger.local import LEDGER_REF, Landed, drop_covered, local_ledger, move_ledger, set_local
+    from ledgit.store.ledger.local import Landed, drop_covered, local_ledger, move_ledger, set_local
     from ledgit.store.ledger.lock import LedgerLock
     from ledgit.store.ledger.tree import Union, add_lines, differing, every_line, lines_of, union_trees
+
+LEDGER_REF = "refs/ledgit/ledger"
+"""The clone's own ledger; on the remote, unless ``ledgit.ledgerRef`` names another, the remote's."""
 
 _WHERE = {
     "check": "check_heads check_tree",
     "commits": "MOST_PARENTS commit_ledger owed root_of",
     "compaction": "Compacted compact",
     "due": "DUE compact_if_due",
-    "local": "LEDGER_REF Landed drop_covered local_ledger move_ledger set_local",
+    "local": "Landed drop_covered local_ledger move_ledger set_local",
     "lock": "LedgerLock",
     "tree": "Union add_lines differing every_line lines_of union_trees",
 }

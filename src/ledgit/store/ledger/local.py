@@ -6,6 +6,7 @@ import os
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from ledgit.store.ledger import LEDGER_REF
 from ledgit.store.ledger.lock import LedgerLock
 from ledgit.store.ledger.loose import busy, cover, drop, loose_runs, reachable, read_loose
 
@@ -14,9 +15,7 @@ if TYPE_CHECKING:
     from ledgit.git import Objects, ObjectSet, Repo
     from ledgit.store.folder import Folder
 
-__all__ = ["LEDGER_REF", "Landed", "drop_covered", "local_ledger", "move_ledger", "set_local"]
-
-LEDGER_REF = "refs/ledgit/ledger"
+__all__ = ["Landed", "drop_covered", "local_ledger", "move_ledger", "set_local"]
 
 #: Called with the name of each point between two durable steps; the fault tests kill there.
 checkpoint: Callable[[str], None] = lambda _name: None  # noqa: E731
