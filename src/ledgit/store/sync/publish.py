@@ -1,0 +1,395 @@
+"""What a push would make public, and whether everybody concerned agreed to it.
+
+Nothing leaves before :func:`review` has looked: for objects that are too large for the host, for what
+looks like a secret, and for code that is on no branch of the remote yet (a run carries the code
+it ran, so pushing it publishes that code). A run that may not go is held back with its reason;
+the others go.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from ledgit.errors import ConfigError
+from ledgit.store.journal import now_ms
+from ledgit.store.sync.ask import ALWAYS, NO, ONLY_PUSHED, Answer, CodeCommit, Question, remember, remembered
+from ledgit.store.sync.held import REFUSED, SECRET, SIZE, UNPUSHED, Held, read_held
+from ledgit.store.sync.outgoing import Outgoing, find_outgoing, new_objects, sizes
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
+
+    from ledgit.git import Repo
+    from ledgit.store.folder import Folder
+    from ledgit.store.sync.remote import Remote
+    from ledgit.store.sync.secrets import Allowed, Hit
+
+    Progress = Callable[[str, int, int | None], None]
+    Ask = Callable[[Question], Answer]
+
+__all__ = ["Answer", "Candidate", "CodeCommit", "Finding", "Question", "Review", "review"]
+
+POLICIES = ("ask", "all", "pushed-code")
+_RUN_FOLDER = ".ledgit/run/"
+_MESSAGE = "commit message"
+_MOST_NAMED = 3
+_MB = 1 << 20
+
+
+@dataclass(frozen=True, slots=True)
+class Candidate:
+    """A run that the remote's table lacks, or has an older head of.
+
+    Attributes:
+        id: The run's id.
+        name: Its readable name.
+        heads: Its heads.
+        start: When it started: ms since the epoch, UTC.
+    """
+
+    id: str
+    name: str
+    heads: tuple[str, ...]
+    start: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """Something that looks like a secret.
+
+    Attributes:
+        runs: Ids of the candidates that would publish it.
+        path: The file, from the top of the repository, or ``commit message``.
+        line: Its line, from 1.
+        kind: What it looks like.
+        shown: Its first characters.
+        commit: A commit that has it.
+        allowed: It is let through: every run that has it was named by the caller.
+    """
+
+    runs: tuple[str, ...]
+    path: str
+    line: int
+    kind: str
+    shown: str
+    commit: str
+    allowed: bool = False
+
+    def __str__(self) -> str:
+        place = self.path.removeprefix(_RUN_FOLDER)
+        return f"{place}:{self.line} has what looks like {self.kind} ({self.shown})"
+
+
+@dataclass(slots=True)
+class Review:
+    """What may go and what stays; see ``docs/design/ledger.md``.
+
+    Attributes:
+        publish: Ids that may go, in the order given.
+        held: The others, each with its reason.
+        commits: Code that becomes public with :attr:`publish`, newest first.
+        uncommitted: Those of :attr:`publish` that carry uncommitted changes.
+        findings: What looks like a secret, wherever it was found.
+        notes: Sentences for the user: large files, files that were not scanned.
+        declined: The answer was no: nothing goes, and nothing is to be held.
+        carried: Run → other candidates whose commits it brings along.
+    """
+
+    publish: list[str] = field(default_factory=list)
+    held: dict[str, Held] = field(default_factory=dict)
+    commits: list[CodeCommit] = field(default_factory=list)
+    uncommitted: list[str] = field(default_factory=list)
+    findings: list[Finding] = field(default_factory=list)
+    notes: list[str] = field(default_factory=list)
+    declined: bool = False
+    carried: dict[str, set[str]] = field(default_factory=dict)
+
+
+def review(
+    repo: Repo,
+    folder: Folder,
+    remote: Remote,
+    candidates: Sequence[Candidate],
+    *,
+    where: Repo | None = None,
+    policy: str | None = None,
+    ask: Ask | None = None,
+    scan: bool | None = None,
+    allow_secrets: Collection[str] = (),
+    progress: Progress | None = None,
+) -> Review:
+    """Say which runs may go to *remote*. Writes nothing but an answer that is to be remembered.
+
+    Args:
+        repo: The user's repository.
+        folder: Ledgit's folder.
+        remote: Where the runs are to go.
+        candidates: The runs.
+        where: The repository with the remote's ledger as last seen; *repo* by default.
+        policy: ``ask``, ``all`` or ``pushed-code``; by default ``ledgit.publish``, else ``ask``. Given here,
+            ``ask`` asks even where an answer is remembered.
+        ask: Gets the question and returns the answer; None: nobody can be asked.
+        scan: Look for secrets; by default ``ledgit.secretScan``, else yes.
+        allow_secrets: Ids of runs whose findings are no reason to hold them.
+        progress: Told how far the scan is.
+
+    Raises:
+        ConfigError: A setting has an impossible value.
+        GitFailed: The repository can't be read.
+    """
+    config = repo.config()
+    chosen = policy or config.get("ledgit.publish") or "ask"
+    if chosen not in POLICIES:
+        raise ConfigError("ledgit.publish", chosen, "ask, all or pushed-code")
+    work = _Work(repo, folder, remote, where or repo, candidates)
+    if policy is None and chosen == "ask" and remembered(folder, remote) is not None:
+        chosen = "all" if remembered(folder, remote) == ALWAYS else "pushed-code"
+    if chosen == "pushed-code":
+        work.hold_unpushed(_UNPUSHED)
+    work.check_sizes()
+    if config.get_bool("ledgit.secretScan", True) if scan is None else scan:
+        work.check_secrets(frozenset(allow_secrets), progress)
+    if chosen == "ask" and work.unpushed():
+        if ask is None:
+            work.hold_unpushed(_NOBODY)
+        else:
+            answer = ask(work.question())
+            remember(folder, remote, answer)
+            if answer == NO:
+                return Review(findings=work.findings, notes=work.notes, declined=True)
+            if answer == ONLY_PUSHED:
+                work.hold_unpushed(_UNPUSHED)
+    return work.result()
+
+
+_NOBODY = "it would publish code that is not on {remote} yet ({what}), and nobody could be asked; {do}"
+_UNPUSHED = "it would publish code that is not on {remote} yet ({what}); {do}"
+_DO = "push the code, or 'ledgit push --publish all' to publish it with its runs"
+_DO_DIRTY = "'ledgit push --publish all' publishes it as it is"
+
+
+class _Work:
+    """One review: what is new, which run brings what, and what was decided so far."""
+
+    def __init__(
+        self, repo: Repo, folder: Folder, remote: Remote, where: Repo, candidates: Sequence[Candidate]
+    ) -> None:
+        self.repo, self.folder, self.remote, self.where = repo, folder, remote, where
+        self.given = {candidate.id: candidate for candidate in candidates}
+        self.held: dict[str, Held] = {}
+        self.findings: list[Finding] = []
+        self.notes: list[str] = []
+        self.now = now_ms()
+        for run_id, held in read_held(folder).items() if self.given else ():
+            known = self.given.get(run_id)
+            if known and held.kind == REFUSED and held.remote == remote.name and held.is_about(known.heads):
+                self.held[run_id] = held
+        heads = [head for candidate in candidates for head in candidate.heads]
+        self.outgoing = find_outgoing(repo, where, remote, heads, self.given) if heads else Outgoing()
+        self._split()
+
+    def _split(self) -> None:
+        """Tell for each run which code it brings, which runs, and whether there are uncommitted changes in it."""
+        self.edge: dict[str, set[str]] = {}
+        self.dirty: set[str] = set()
+        self.carried: dict[str, set[str]] = {}
+        commits = self.outgoing.commits
+        for run_id, candidate in self.given.items():
+            for oid in self.outgoing.reach(candidate.heads, within=self.given):
+                commit = commits[oid]
+                if commit.run is None:
+                    self.edge.setdefault(run_id, set()).add(oid)
+                    continue
+                if commit.code:
+                    self.dirty.add(run_id)
+                if commit.run != run_id:
+                    self.carried.setdefault(run_id, set()).add(commit.run)
+
+    def left(self) -> Iterator[Candidate]:
+        """Return the runs that nothing was found against yet."""
+        return (candidate for run_id, candidate in self.given.items() if run_id not in self.held)
+
+    def unpushed(self) -> list[Candidate]:
+        """Return those of them that would publish code."""
+        return [run for run in self.left() if run.id in self.edge or run.id in self.dirty]
+
+    def hold(self, run_id: str, kind: str, reason: str) -> None:
+        """Hold a run back; the first reason stays."""
+        if run_id in self.given and run_id not in self.held:
+            self.held[run_id] = Held(self.given[run_id].heads, reason, kind, self.now, self.remote.name)
+
+    def hold_unpushed(self, sentence: str) -> None:
+        """Hold back every run that would publish code."""
+        for run in self.unpushed():
+            count = len(self.outgoing.reach(self.edge.get(run.id, ())))
+            parts = [f"{count} commit{'s' * (count > 1)}"] if count else []
+            parts += ["uncommitted changes"] if run.id in self.dirty else []
+            do = _DO if count else _DO_DIRTY
+            self.hold(run.id, UNPUSHED, sentence.format(remote=self.remote.shown, what=" and ".join(parts), do=do))
+
+    def question(self) -> Question:
+        """Return what the user is to be asked."""
+        runs = list(self.left())
+        concerned = self.unpushed()
+        return Question(
+            remote=self.remote.shown,
+            url=self.remote.url.shown,
+            runs=len(runs),
+            concerned=len(concerned),
+            uncommitted=sum(run.id in self.dirty for run in concerned),
+            commits=tuple(self._code(concerned)),
+        )
+
+    def _code(self, runs: Iterable[Candidate]) -> list[CodeCommit]:
+        reached = self.outgoing.reach(oid for run in runs for oid in self.edge.get(run.id, ()))
+        return [
+            CodeCommit(oid, commit.subject)
+            for oid, commit in self.outgoing.commits.items()
+            if oid in reached and commit.run is None
+        ]
+
+    def _blobs(self) -> dict[str, tuple[str, list[str]]]:
+        """Return every file that runs not held yet would bring: blob → (path, commits that add it)."""
+        reached = self.outgoing.reach(head for run in self.left() for head in run.heads)
+        found: dict[str, tuple[str, list[str]]] = {}
+        for oid, commit in self.outgoing.commits.items():
+            for change in commit.changes if oid in reached else ():
+                found.setdefault(change.blob, (change.path, []))[1].append(oid)
+        return found
+
+    def _runs_of(self, commits: Iterable[str]) -> dict[str, list[str]]:
+        """Return for each of *commits* the runs that bring it, in the order given."""
+        above = self.outgoing.above(set(commits))
+        found: dict[str, list[str]] = {}
+        for run_id, run in self.given.items():
+            for oid in {oid for head in run.heads for oid in above.get(head, ())}:
+                found.setdefault(oid, []).append(run_id)
+        return found
+
+    def check_sizes(self) -> None:
+        """Hold back what the host would refuse for its size."""
+        from ledgit.store.sync.hosts import host_of
+
+        host = host_of(self.remote.url.push_url)
+        limit = self.repo.config().get_int("ledgit.maxObjectSize", host.max_object)
+        self.blobs = self._blobs()
+        self.sizes = sizes(self.where, self.blobs)
+        warn = host.warn_object or limit
+        least = min(warn, limit) if limit else warn
+        large = {blob for blob, size in self.sizes.items() if least and size > least}
+        if not large:
+            return
+        large &= new_objects(self.where, self.outgoing)
+        for blob in sorted(large, key=lambda blob: self.blobs[blob][0]):
+            path, commits = self.blobs[blob]
+            size = f"{path} is {self.sizes[blob] / _MB:.0f} MB"
+            if not limit or self.sizes[blob] <= limit:
+                self.notes.append(
+                    f"{size}, and {host.name} advise{'s' * host.one} against files above {warn // _MB} MB"
+                )
+                continue
+            reason = (
+                f"{size}, and {host.name} take{'s' * host.one} {limit / _MB:.0f} MB a file at most; keep it out of Git"
+                " (.gitignore, DVC), or raise ledgit.maxObjectSize if the host takes it"
+            )
+            for runs in self._runs_of(commits).values():
+                for run_id in runs:
+                    self.hold(run_id, SIZE, reason)
+
+    def check_secrets(self, allow: Collection[str], progress: Progress | None) -> None:
+        """Hold back what would publish something that looks like a secret."""
+        suspicious = list(self._suspicious(progress))
+        if not suspicious:
+            return
+        allowed = _allowed(self.repo)
+        known = new_objects(self.where, self.outgoing)
+        runs_of = self._runs_of(oid for _, _, commits, _ in suspicious for oid in commits)
+        reasons: dict[str, list[str]] = {}
+        seen: set[tuple[tuple[str, ...], str]] = set()
+        for path, blob, commits, hit in suspicious:
+            if (blob and blob not in known) or allowed.covers(path, hit):
+                continue  # it is public already, under another name
+            concerned = {run_id for oid in commits for run_id in runs_of.get(oid, ())}
+            runs = tuple(run_id for run_id in self.given if run_id in concerned)
+            if (runs, hit.secret) in seen:
+                continue  # the message repeats what a file says
+            seen.add((runs, hit.secret))
+            finding = Finding(runs, path, hit.line, hit.kind, hit.shown, commits[-1], all(run in allow for run in runs))
+            self.findings.append(finding)
+            for run_id in runs:
+                if run_id not in allow:
+                    reasons.setdefault(run_id, []).append(str(finding))
+        for run_id, found in reasons.items():
+            more = f" (and {len(found) - _MOST_NAMED} more)" if len(found) > _MOST_NAMED else ""
+            told = "; ".join(found[:_MOST_NAMED]) + more
+            do = (
+                f"if it is none: 'ledgit push --allow-secret {run_id[:8]}'; if it is one, change it where it is used,"
+                f" and 'ledgit gc --purge {run_id[:8]}' drops the run"
+            )
+            self.hold(run_id, SECRET, f"{told}; {do}")
+
+    def _suspicious(self, progress: Progress | None) -> Iterator[tuple[str, str, list[str], Hit]]:
+        """Scan every new file once, and every message."""
+        from ledgit.git import BatchReader
+        from ledgit.store.sync.secrets import MAX_BYTES, is_scanned, scan_blob
+
+        blobs = [blob for blob in self.sizes if is_scanned(self.blobs[blob][0])]
+        wanted = [blob for blob in blobs if self.sizes[blob] <= MAX_BYTES]
+        if len(wanted) < len(blobs):
+            names = sorted({self.blobs[blob][0] for blob in blobs if self.sizes[blob] > MAX_BYTES})
+            more = f" and {len(names) - _MOST_NAMED} more" if len(names) > _MOST_NAMED else ""
+            listed = ", ".join(names[:_MOST_NAMED]) + more
+            self.notes.append(f"larger than {MAX_BYTES // _MB} MB and so not scanned for secrets: {listed}")
+        if wanted:
+            with BatchReader(self.where) as reader:
+                for done, (blob, answer) in enumerate(zip(wanted, reader.read_many(wanted), strict=True)):
+                    if progress is not None and done % 200 == 0:
+                        progress("scanning for secrets", done, len(wanted))
+                    if answer is not None:
+                        path, commits = self.blobs[blob]
+                        for hit in scan_blob(path, answer[2]):
+                            yield path, blob, commits, hit
+        reached = self.outgoing.reach(head for run in self.left() for head in run.heads)
+        for oid, commit in self.outgoing.commits.items():
+            if oid in reached:
+                for hit in scan_blob(_MESSAGE, commit.message.encode("utf-8", "surrogateescape")):
+                    yield _MESSAGE, "", [oid], hit
+
+    def result(self) -> Review:
+        """Return what was decided. A run stays with those whose commits it would bring along."""
+        more = True
+        while more:
+            more = False
+            for run in list(self.left()):
+                for other in sorted(self.carried.get(run.id, ())):
+                    if other in self.held:
+                        held, name = self.held[other], self.given[other].name
+                        self.hold(
+                            run.id,
+                            held.kind,
+                            f"it was started from the code of run {name}, which is held back: {held.reason}",
+                        )
+                        more = True
+                        break
+        runs = list(self.left())
+        return Review(
+            publish=[run.id for run in runs],
+            held=self.held,
+            commits=self._code(runs),
+            uncommitted=[run.id for run in runs if run.id in self.dirty],
+            findings=self.findings,
+            notes=self.notes,
+            carried=self.carried,
+        )
+
+
+def _allowed(repo: Repo) -> Allowed:
+    from ledgit.store.config import committed_config
+    from ledgit.store.sync.secrets import Allowed
+
+    section = committed_config(repo, "secrets").get("secrets")
+    items = section.get("allow") if isinstance(section, dict) else None
+    if section is not None and not isinstance(items, list):
+        raise ConfigError("secrets", str(section), "a list below 'allow:'")
+    return Allowed(items or ())
