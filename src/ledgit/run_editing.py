@@ -61,11 +61,13 @@ class RunEditing(Opened):
 
     def _edit_finished(self, states: Sequence[RunState], edit: Edit) -> None:
         from ledgit.store import edit_runs
+        from ledgit.store.ledger import compact_if_due
 
         heads: dict[str, Sequence[str]] = {state.id: state.heads for state in states}
         for attempt in range(_ATTEMPTS):
             try:
                 edit_runs(self.repo, self.folder, list(heads.items()), edit)
+                compact_if_due(self.repo, self.folder)
                 return
             except RefMoved:
                 if attempt + 1 == _ATTEMPTS:

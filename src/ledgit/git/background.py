@@ -13,7 +13,9 @@ __all__ = ["is_switched_off", "start_quietly"]
 
 # The shell starts it and ends at once, so that it is nobody's child: no process of the user's gets
 # an answer about it from wait(), none is kept waiting by it, and no zombie is left.
-_SCRIPT = 'nice -n 10 "$@" </dev/null >/dev/null 2>&1 &'
+_SHELL = 'nice -n 10 "$@" </dev/null >/dev/null 2>&1 &'
+# The package is found where it is, after everything else that Python finds by itself.
+_PYTHON = "import runpy, sys; sys.path.append(sys.argv.pop(1)); runpy.run_module(sys.argv.pop(1), run_name='__main__')"
 
 
 def is_switched_off(variable: str) -> bool:
@@ -22,7 +24,7 @@ def is_switched_off(variable: str) -> bool:
 
 
 def start_quietly(repo: Repo, module: str, *arguments: str) -> bool:
-    """Run ``python -m MODULE PATH ARGUMENTS`` in the background, where PATH is the repository's Git directory.
+    """Run ``python -m MODULE PATH ARGUMENTS`` in the background; PATH is the repository's common Git directory.
 
     It runs in a session of its own, so no terminal's end or Ctrl-C reaches it, at a low priority,
     and holds no stream of ours. What the caller's environment says of Git (a hook's repository) is
@@ -39,10 +41,11 @@ def start_quietly(repo: Repo, module: str, *arguments: str) -> bool:
     if not python or not os.path.basename(python).lower().startswith(("python", "pypy")):
         return False  # embedded in another program
     # -P: the folder it starts in, the user's, must not lend it modules.
-    command = [python, "-P", "-m", module, repo.git_dir, *arguments]
+    root = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
+    command = [python, "-P", "-c", _PYTHON, root, module, repo.common_dir, *arguments]
     try:
         done = subprocess.run(
-            ["/bin/sh", "-c", _SCRIPT, "sh", *command],
+            ["/bin/sh", "-c", _SHELL, "sh", *command],
             cwd=repo.common_dir,
             env=git_environment(None),
             stdin=subprocess.DEVNULL,

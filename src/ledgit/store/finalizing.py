@@ -29,6 +29,7 @@ from ledgit.store.build import Built, build_record, lost_files, message, staged_
 from ledgit.store.chain import RUN_FOLDER, Base, active_ref, read_base, resumed_heads, run_ref, sessions
 from ledgit.store.contents import keep_artifact
 from ledgit.store.journal import JournalState, read_parts
+from ledgit.store.ledger.due import compact_if_due
 from ledgit.store.lines import run_line
 from ledgit.store.lock import RunLock
 from ledgit.store.packs import list_pack, note_pack
@@ -113,6 +114,7 @@ def finalize_locked(repo: Repo, folder: Folder, run_id: str, sync_journal: Calla
     else:
         folder.discard(directory)
         note_pack(repo, folder, os.path.basename(pack.path))
+        compact_if_due(repo, folder)
     objects.rest()
     checkpoint("journal")
     return commit

@@ -21,6 +21,7 @@ from typing import TYPE_CHECKING
 from ledgit.errors import NotFound, RecordError
 from ledgit.store import syncer
 from ledgit.store.chain import read_commit, run_ref, sessions
+from ledgit.store.ledger.due import compact_if_due
 from ledgit.store.packs import note_pack
 
 if TYPE_CHECKING:
@@ -60,6 +61,8 @@ class _Settler:
             for item in items:
                 with contextlib.suppress(Exception):  # one that got out would end the sync thread
                     _settle(item)
+            for item in {item.folder.path: item for item in items}.values():
+                compact_if_due(item.repo, item.folder)
             with self.listing:
                 if not self.waiting:
                     syncer.unregister(self)

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import os
+import time
 
 from ledgit.errors import LedgitError
-from ledgit.store.ledger.loose import RUNS
 
+# Every short script comes here at its end: what compacting needs is imported when it is time.
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from ledgit.git import Repo
@@ -17,7 +18,10 @@ __all__ = ["DUE", "compact_if_due", "compact_quietly"]
 DUE = 256
 """Loose runs from which on they are compacted."""
 
+_RUNS = "refs/ledgit/runs/"
 _LEFT = "compacted"  # file: how many runs the last automatic compaction had to leave loose
+_STARTED = "compacting"  # file, empty: when the last one was started
+_PAUSE = 10.0  # seconds between two
 
 
 def compact_if_due(repo: Repo, folder: Folder, *, background: bool = True) -> bool:
@@ -38,7 +42,7 @@ def compact_if_due(repo: Repo, folder: Folder, *, background: bool = True) -> bo
         if _count(repo) - _left(folder) < DUE or not _wanted(repo):
             return False
         if background:
-            return _start(repo)
+            return _start(repo, folder)
         compact_quietly(repo, folder)
     except (LedgitError, OSError):
         return False
@@ -49,27 +53,28 @@ def compact_quietly(repo: Repo, folder: Folder) -> None:
     """Compact unless another process does, and note how many runs had to stay loose."""
     from ledgit.store.ledger.compaction import compact
     from ledgit.store.ledger.lock import LedgerLock
+    from ledgit.store.sync.held import read_held
 
     with LedgerLock(folder, wait=0.0):
         if _count(repo) - _left(folder) < DUE:
             return  # another process was quicker
-        compact(repo, folder)
+        done = compact(repo, folder, hold=set(read_held(folder)))
         path = os.path.join(folder.path, _LEFT)
         with open(path + ".tmp", "w", encoding="ascii") as file:
-            file.write(f"{_count(repo)}\n")
+            file.write(f"{len(done.left)}\n")
         os.replace(path + ".tmp", path)
 
 
 def _count(repo: Repo) -> int:
     """Return how many loose runs there are, without opening a file a run."""
     try:
-        with os.scandir(os.path.join(repo.common_dir, RUNS)) as entries:
+        with os.scandir(os.path.join(repo.common_dir, _RUNS)) as entries:
             found = sum(not entry.name.endswith(".lock") for entry in entries)
     except OSError:
         found = 0
     try:
         with open(os.path.join(repo.common_dir, "packed-refs"), "rb") as file:
-            found += file.read().count(b" " + RUNS.encode("ascii"))
+            found += file.read().count(b" " + _RUNS.encode("ascii"))
     except OSError:
         pass
     return found
@@ -90,7 +95,15 @@ def _wanted(repo: Repo) -> bool:
     return not is_switched_off("LEDGIT_AUTO_COMPACT") and repo.config().get_bool("ledgit.autoCompact", True)
 
 
-def _start(repo: Repo) -> bool:
+def _start(repo: Repo, folder: Folder) -> bool:
     from ledgit.git.background import start_quietly
 
+    mark = os.path.join(folder.path, _STARTED)
+    try:
+        if abs(time.time() - os.stat(mark).st_mtime) < _PAUSE:
+            return False  # it is at work, or failed a moment ago
+        os.utime(mark)
+    except FileNotFoundError:
+        folder.make(folder.path)
+        os.close(os.open(mark, os.O_WRONLY | os.O_CREAT | os.O_CLOEXEC, 0o644))
     return start_quietly(repo, "ledgit.store.ledger")

@@ -137,7 +137,7 @@ def reachable(repo: Repo, objects: Objects, tip: str | None, heads: Iterable[str
 
     rest = sorted(wanted - found)
     try:
-        out = run_git(repo, "rev-list", "--stdin", stdin="\n".join([*rest, "--not", tip, ""]).encode("ascii"))
+        out = run_git(repo, "rev-list", "--stdin", stdin="\n".join([*rest, f"^{tip}", ""]).encode("ascii"))
     except GitFailed:
         return found  # something is missing: nobody can say
     return wanted - set(out.decode("ascii").split())
