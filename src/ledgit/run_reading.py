@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 
-from ledgit.errors import RunNotFound
+from ledgit.errors import NoRemote, NotFound, NotHere, RunNotFound
 from ledgit.opened import Opened
 from ledgit.run import LogEntry
 
@@ -25,6 +25,8 @@ __all__ = ["RunReading"]
 
 #: Runs whose commits stay decoded: comparing and browsing come back to the same few.
 _KEPT_RECORDS = 32
+#: Commits of a run that are fetched for its log, the newest.
+_LOGGED = 50
 
 
 class RunReading(Opened):
@@ -65,7 +67,10 @@ class RunReading(Opened):
         return self._read(state, lambda now: open_artifact(self.folder, self.objects, now, record))
 
     def _read(self, state: RunState, read: Callable[[RunState], T]) -> T:
-        """Return what *read* makes of a run, also if it became a commit since *state* was read."""
+        """Return what *read* makes of a run, also if it became a commit since *state* was read.
+
+        Of a clone that has the tip of the ledger alone the run's commit is fetched.
+        """
         try:
             return read(state)
         except RunNotFound:
@@ -74,11 +79,33 @@ class RunReading(Opened):
             if now is None or now.heads == state.heads:
                 raise
             return read(now)
+        except NotFound as error:
+            if type(error) is not NotFound or not self._missing(state):
+                raise
+            if not self._fetch(state):
+                raise NotHere(f"the commit of run {state.name}", state.id[:8]) from error
+            return read(state)
+
+    def _missing(self, state: RunState) -> list[str]:
+        from ledgit.store.sync.ondemand import missing_heads
+
+        return missing_heads(self.repo, state.heads)
+
+    def _fetch(self, state: RunState, commits: int = 1) -> bool:
+        """Get the commits of a run that are not in this clone; return whether any came."""
+        from ledgit.store.sync.ondemand import fetch_run
+
+        absent = self._missing(state)
+        try:
+            return bool(absent) and bool(fetch_run(self.repo, self.folder, absent, commits=commits))
+        except NoRemote:
+            return False
 
     def read_log(self, state: RunState) -> list[LogEntry]:
         """Return the commits of a run, of all its heads, newest first; those that are not here are left out."""
         from ledgit.store.chain import run_commits
 
+        self._fetch(state, _LOGGED)
         entries = []
         for commit in run_commits(self.objects, state.heads, state.id):
             lines = commit.message.splitlines()

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from typing import Any
 
     from ledgit.git import Repo
+    from ledgit.records.history import Points
     from ledgit.records.record import RunRecord
     from ledgit.store.journal import JournalState
 
@@ -71,6 +72,11 @@ class RunStart:
         self.command, self.entry_point, self.python = command, entry_point, python
         self.tags: Mapping[str, str] = tags or {}
         self.start, self.detached, self.snapshot = start, detached, snapshot
+
+
+def _point(points: Points) -> list[Any]:
+    value, step, time = points.latest()
+    return [step, time, repr(value)]  # JSON has no nan
 
 
 class ActiveRun(RunLog):
@@ -200,11 +206,14 @@ class ActiveRun(RunLog):
         """
         from ledgit.git import Objects, read_ref
         from ledgit.store.chain import read_base, run_ref
+        from ledgit.store.heads import bring_here
 
+        folder = Folder.of(repo)
         loose = read_ref(repo, run_ref(run_id))
         known = [*heads, loose] if loose else list(heads)
         if not known:
             raise RunNotFound(run_id)
+        bring_here(repo, folder, known)
         base = read_base(Objects.of(repo), run_id, known)
         if base.record.info.deleted:
             raise RunStateError(f"run {run_id[:8]} is deleted; 'ledgit restore {run_id[:8]}' brings it back")
@@ -223,9 +232,11 @@ class ActiveRun(RunLog):
             "pid": os.getpid(),
             "detached": False,
             "resumed": list(base.heads),
+            # The points that the session's have to be later than, for lists: they read no history.
+            "last": {name: _point(points) for name, points in base.record.histories.items() if len(points)},
             "snapshot": False,
         }
-        run = cls._open(repo, Folder.of(repo), run_id, record)
+        run = cls._open(repo, folder, run_id, record)
         run._begin_on(base.record)
         run._collect_facts(sys.orig_argv)
         return run

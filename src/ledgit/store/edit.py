@@ -18,6 +18,7 @@ from ledgit.records.run import RunInfo, decode_run, encode_run
 from ledgit.store.chain import RUN_FOLDER, join_past, read_base, read_entry, run_ref
 from ledgit.store.contents import keep_artifact
 from ledgit.store.experiments import check_experiment
+from ledgit.store.heads import bring_here
 from ledgit.store.journal import now_ms
 from ledgit.store.lines import run_line
 from ledgit.store.packs import note_pack
@@ -117,6 +118,7 @@ def edit_runs(
     name, email = identity(repo)
     seconds = (now_ms() if when is None else when) // 1000
     objects = Objects.of(repo)
+    bring_here(repo, folder, [head for _, heads in runs for head in heads])
     for run_id, heads in dict(runs).items():
         draft = _Draft(repo, objects, run_id, heads)
         done[run_id] = draft.heads[0]

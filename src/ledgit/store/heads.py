@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
 from ledgit.store.chain import run_ref
@@ -9,8 +10,9 @@ from ledgit.store.chain import run_ref
 if TYPE_CHECKING:
     from ledgit.git import Objects, Repo
     from ledgit.records.table import Line
+    from ledgit.store.folder import Folder
 
-__all__ = ["is_purged", "known_heads", "ledger_lines"]
+__all__ = ["bring_here", "is_purged", "known_heads", "ledger_lines"]
 
 _LEDGER = "refs/ledgit/ledger"
 
@@ -41,3 +43,21 @@ def known_heads(repo: Repo, objects: Objects, run_id: str, start: int) -> list[s
 def is_purged(repo: Repo, objects: Objects, run_id: str, start: int) -> bool:
     """Whether the run was purged: the ledger has nothing but a tombstone of it."""
     return any(line.purged for line in ledger_lines(repo, objects, run_id, start))
+
+
+def bring_here(repo: Repo, folder: Folder, heads: Iterable[str]) -> None:
+    """Fetch the commits *heads* into the clone's own store where only the ledger's tip is here.
+
+    What a new commit stands on must be there, and not in the helper repository beside it. Costs
+    one look for a folder in a clone that has the whole ledger.
+
+    Raises:
+        NotHere: The remote has one of them no more.
+        NoRemote, Unreachable, AccessDenied, RemoteError: The remote can't be used.
+    """
+    from ledgit.store.sync.tip import tip_exists
+
+    if tip_exists(repo):
+        from ledgit.store.sync.ondemand import take_in
+
+        take_in(repo, folder, list(heads))

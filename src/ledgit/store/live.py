@@ -8,6 +8,7 @@ summary (the index) may lose it at any time.
 from __future__ import annotations
 
 import os
+from math import isnan
 from typing import Any
 
 import orjson
@@ -21,7 +22,7 @@ from ledgit.store.folder import Folder
 from ledgit.store.journal import parse_lines, part_names, read_blocks
 from ledgit.store.lock import DEAD, LOST, REMOTE, liveness
 
-_VERSION = 3
+_VERSION = 4
 
 __all__ = ["active_ids", "live_runs", "summarize"]
 
@@ -159,6 +160,22 @@ def _is_newer(fold: dict[str, Any], key: str, when: list[Any]) -> bool:
     return True
 
 
+def _latest(logged: list[Any], known: list[Any] | None) -> float:
+    """Return a metric's latest value: of this session, or of the commits that it goes on from.
+
+    Args:
+        logged: Step, time and value (as text) of the session's latest point.
+        known: The same of the commits' one.
+    """
+    value = float(logged[2])
+    if known is None or (logged[0], logged[1]) > (known[0], known[1]):
+        return value
+    before = float(known[2])
+    if (logged[0], logged[1]) < (known[0], known[1]) or isnan(value):
+        return before
+    return value if isnan(before) else max(value, before)
+
+
 def _state(directory: str, fold: dict[str, Any]) -> RunState | None:
     start = fold["start"]
     if start is None:
@@ -176,7 +193,8 @@ def _state(directory: str, fold: dict[str, Any]) -> RunState | None:
         lost = True
     code = fold.get("code") or {}
     end = max(int((fold["end"] or {}).get("end", fold["last"])), int(start["start"]))
-    metrics = {key: float(item[2]) for key, item in fold["metrics"].items()}
+    known: dict[str, list[Any]] = start.get("last") or {}
+    metrics = {key: _latest(item, known.get(key)) for key, item in fold["metrics"].items()}
     clock = (1, str(start.get("clone", "")))
     return RunState(
         id=str(start["id"]),
