@@ -136,6 +136,7 @@ def start_git(
     if cwd is None and repo is not None:
         cwd = repo.run_dir
     source = stdin if not isinstance(stdin, bool) else subprocess.PIPE if stdin else subprocess.DEVNULL
+    environment = git_environment(repo, env)  # may run git itself
     try:
         with _starting:
             process = subprocess.Popen(
@@ -144,7 +145,7 @@ def start_git(
                 stdout=subprocess.PIPE,
                 stderr=subprocess.PIPE,
                 cwd=cwd,
-                env=git_environment(repo, env),
+                env=environment,
                 process_group=0 if isolate else None,
             )
             _talking.add(process)

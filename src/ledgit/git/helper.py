@@ -28,11 +28,13 @@ _NAME = os.path.join("ledgit", "tip.git")
 _ALTERNATE = "../../../objects\n"
 _HEAD = "ref: refs/heads/none\n"
 # Nothing of it is worth Git's own housekeeping at a moment of Git's choosing: sync/tip tidies up.
+# The clone's refs don't count as what we have: of a partial clone the files are not there.
 _CONFIG = """\
 [core]
 \trepositoryformatversion = 0
 \tbare = true
 \tlogAllRefUpdates = false
+\talternateRefsPrefixes = refs/ledgit/none/
 [gc]
 \tauto = 0
 [maintenance]
@@ -41,8 +43,7 @@ _CONFIG = """\
 _COPIED = "ledgit-shallow"
 # What says how to reach a remote. A clone's own settings, such as the access token that a CI
 # service leaves there, count for what is fetched on the clone's behalf.
-_TRANSPORT = r"^(http|credential|url|ssh|protocol|remote)\.|^core\.(sshcommand|gitproxy|askpass)$"
-_REMOTE = frozenset({"url", "pushurl", "proxy", "proxyauthmethod", "uploadpack", "receivepack", "vcs", "serveroption"})
+_TRANSPORT = r"^(http|credential|url|ssh|protocol)\.|^core\.(sshcommand|gitproxy|askpass)$"
 
 
 def helper_objects(repo: Repo) -> str | None:
@@ -161,9 +162,8 @@ def _transport_settings(clone: Repo) -> dict[str, str]:
     words = []
     for item in out.decode("utf-8", "surrogateescape").split("\0"):
         name, equals, value = item.partition("\n")
-        if not name or (name.startswith("remote.") and name.rpartition(".")[2] not in _REMOTE):
-            continue
-        words.append("'" + (f"{name}={value}" if equals else name).replace("'", "'\\''") + "'")
+        if name:
+            words.append("'" + (f"{name}={value}" if equals else name).replace("'", "'\\''") + "'")
     return {"GIT_CONFIG_PARAMETERS": " ".join(words)} if words else {}
 
 

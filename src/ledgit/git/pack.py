@@ -25,7 +25,7 @@ __all__ = ["ObjectSet", "Pack", "collect_loose", "release_leftovers", "release_p
 
 _TYPES = {"commit": 1, "tree": 2, "blob": 3, "tag": 4}
 _TEMPORARY = "ledgit-new-"
-_KEEP_MARK = b"ledgit: until a ref points at these objects\n"
+KEEP_MARK = b"ledgit: until a ref points at these objects\n"
 # Up to here a small window suffices; zlib clears 256 KiB for the usual one, 50 µs an object
 # where 2 µs do (measured with Python 3.11, zlib 1.2.13).
 _SMALL = 4096
@@ -296,7 +296,7 @@ def _write_keep(final: str) -> bool:
     except FileExistsError:
         return _is_ours(final + ".keep")
     try:
-        os.write(fd, _KEEP_MARK)
+        os.write(fd, KEEP_MARK)
     finally:
         os.close(fd)
     return True
@@ -304,8 +304,8 @@ def _write_keep(final: str) -> bool:
 
 def _is_ours(keep: str) -> bool:
     with open(keep, "rb") as file:
-        said = file.read(len(_KEEP_MARK) + 1)
-    return said in (_KEEP_MARK, b"")  # empty: the disk was full, or power was lost
+        said = file.read(len(KEEP_MARK) + 1)
+    return said in (KEEP_MARK, b"")  # empty: the disk was full, or power was lost
 
 
 def _create(path: str, mode: int) -> int:

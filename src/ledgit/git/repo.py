@@ -143,7 +143,7 @@ class Config:
                 raw, equals, value = item.partition(b"\n")
                 name = raw.decode("utf-8", "replace")
                 values[name] = value.decode("utf-8", "replace") if equals else None
-                if name.startswith("ledgit."):
+                if name.startswith("ledgit.") or name.endswith(".fetch"):
                     several.setdefault(name, []).append(values[name] or "true")
         return cls(values, several)
 
@@ -156,7 +156,7 @@ class Config:
         return "true" if value is None else value
 
     def get_all(self, name: str) -> list[str]:
-        """Return every value of a setting of the section ``ledgit`` that may be given more than once."""
+        """Return every value of ``ledgit.*`` or ``remote.<name>.fetch``, which may be given more than once."""
         return list(self._several.get(_lower(name), ()))
 
     def get_bool(self, name: str, default: bool = False) -> bool:

@@ -1,0 +1,70 @@
+"""Copy objects from one repository into another, as they are stored."""
+
+from __future__ import annotations
+
+import os
+
+from ledgit.errors import GitFailed
+from ledgit.git.command import start_git
+from ledgit.git.pack import KEEP_MARK, ObjectSet, Pack
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from ledgit.git.objects import Objects
+    from ledgit.git.repo import Repo
+
+__all__ = ["copy_objects"]
+
+# Up to here they are copied one by one into a pack of ours, which can be merged with others.
+_FEW = 256
+
+
+def copy_objects(objects: Objects, target: Repo, oids: Sequence[str]) -> Pack:
+    """Store the objects *oids* in *target* as one pack, which keeps a ``.keep`` until it is released.
+
+    Args:
+        objects: Where they are. What *target* has itself is stored again, too.
+        target: Where they are to be.
+        oids: Which. What they refer to is not copied by itself.
+
+    Raises:
+        NotFound: One of them is not in *objects*.
+        GitFailed: Git couldn't read or write them.
+        StorageError: The disk is full or failing.
+    """
+    if len(oids) <= _FEW:
+        few = ObjectSet()
+        for oid in oids:
+            few.add(*objects.read(oid))
+        return few.write(target, keep=True)
+    # Deltas are copied as they are, and none are looked for.
+    args = ("-c", "pack.packSizeLimit=0", "pack-objects", "-q", "--stdout", "--delta-base-offset", "--window=0")
+    source = start_git(objects.repo, *args, isolate=True)
+    assert source.stdin is not None
+    assert source.stdout is not None
+    assert source.stderr is not None
+    keep = KEEP_MARK.decode("ascii").rstrip("\n")
+    sink = start_git(target, "index-pack", "--stdin", f"--keep={keep}", stdin=source.stdout, isolate=True)
+    source.stdout.close()
+    with source, sink:
+        try:
+            try:
+                source.stdin.write("".join(f"{oid}\n" for oid in oids).encode("ascii"))
+                source.stdin.close()
+            except BrokenPipeError:
+                pass  # it says why
+            said = source.stderr.read()
+            if source.wait() != 0:
+                sink.kill()
+                raise GitFailed(("pack-objects",), source.returncode, said.decode("utf-8", "replace"))
+            out, err = sink.communicate()
+        except BaseException:
+            source.kill()
+            sink.kill()
+            raise
+    if sink.returncode != 0:
+        raise GitFailed(("index-pack",), sink.returncode, err.decode("utf-8", "replace"))
+    name = out.split()[-1].decode("ascii")
+    return Pack(os.path.join(target.objects_dir, "pack", f"pack-{name}"), keep=True)
