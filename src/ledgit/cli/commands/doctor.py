@@ -3,17 +3,24 @@
 from __future__ import annotations
 
 import argparse
+from typing import TYPE_CHECKING
 
 from ledgit.cli import context, parsing, render, terminal
 from ledgit.cli.text import Style, clean
 
+if TYPE_CHECKING:
+    from ledgit.repository import Repository
+    from ledgit.store.doctor import Finding
+
 HELP = """\
-Check what Ledgit needs of this repository, and say for each finding how to mend it. --mend does what can be
-done without you. The exit code is 1 while a problem is left; hints do not count.
+Check that every run is safe, that the ledger and the index say the same, and that no setting of Git's threatens
+them; say for each finding how to mend it. --mend does what can be done without you. The exit code is 1 while a
+problem is left; hints do not count. Nothing but --remote uses the network.
 """
 EPILOG = """
 ledgit doctor
 ledgit doctor --mend
+ledgit doctor --remote                  ask the remote what it takes: a ref is made there and deleted
 ledgit doctor --finalize 1a2b3c4d       a lost run of another machine that is known to be dead
 """
 
@@ -21,6 +28,13 @@ ledgit doctor --finalize 1a2b3c4d       a lost run of another machine that is kn
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the options."""
     parser.add_argument("--mend", action="store_true", help="mend what can be mended")
+    parser.add_argument(
+        "--remote",
+        metavar="NAME",
+        nargs="?",
+        const="",
+        help="also ask a remote (default: the one runs are shared through) whether it takes the ledger",
+    )
     finalize = parser.add_argument(
         "--finalize", metavar="RUN", action="append", default=[], help="end a lost run, known to be dead (repeatable)"
     )
@@ -30,7 +44,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Examine, and print the findings."""
-    from ledgit.store.doctor import examine, mend
+    from ledgit.store.doctor import PROBLEM, mend
 
     repository = context.repository()
     if args.finalize:
@@ -38,22 +52,39 @@ def run(args: argparse.Namespace) -> int:
         done = repository.recover(force=forced)
         for run_id, why in done.failed.items():
             terminal.note(f"ledgit: run {run_id[:8]} could not be finalized: {why}")
-    findings = examine(repository.repo, repository.folder, repository.index)
+    findings = _examine(repository, args.remote)
     mended = []
     if args.mend and findings:
-        mended = mend(repository.repo, repository.folder, findings)
-        repository = context.repository()
-        findings = examine(repository.repo, repository.folder, repository.index)
-    left = sum(finding.level == "problem" for finding in findings)
+        mended = mend(repository.repo, repository.folder, repository.index, findings)
+        findings = _examine(context.repository(), args.remote)
     if args.format == "json":
-        shown = [{"level": item.level, "what": item.what, "mend": item.mend} for item in findings]
+        names = ("level", "group", "key", "what", "mend")
+        shown = [{name: getattr(finding, name) for name in names} for finding in findings]
         terminal.write(render.json_text({"findings": shown, "mended": mended}))
-        return 1 if left else 0
+    else:
+        _print(findings, mended)
+    return 1 if any(finding.level == PROBLEM for finding in findings) else 0
+
+
+def _examine(repository: Repository, remote: str | None) -> list[Finding]:
+    from ledgit.store.doctor import ask_remote, examine, in_order
+
+    where = (repository.repo, repository.folder, repository.index)
+    findings = examine(*where)
+    return findings if remote is None else in_order([*findings, *ask_remote(*where, remote or None)])
+
+
+def _print(findings: list[Finding], mended: list[str]) -> None:
+    from ledgit.store.doctor import PROBLEM
+
     style = Style(terminal.use_color())
     lines = [style.green("mended") + "   " + clean(line) for line in mended]
+    heading = ""
     for finding in findings:
-        paint = style.red if finding.level == "problem" else style.yellow
-        lines.append(f"{paint(f'{finding.level:<7}')}  {clean(finding.what)}")
-        lines.append(f"         → {clean(finding.mend)}")
+        if heading != f"{finding.level} {finding.group}":
+            heading = f"{finding.level} {finding.group}"
+            paint = style.red if finding.level == PROBLEM else style.yellow
+            lines.append(f"{paint(finding.level)}: {finding.group}")
+        lines.append(f"  {clean(finding.what)}")
+        lines.append(f"  → {clean(finding.mend)}")
     terminal.write("\n".join(lines or [style.green("all is well")]) + "\n")
-    return 1 if left else 0

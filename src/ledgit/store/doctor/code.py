@@ -1,0 +1,62 @@
+"""The code that runs were made from, and the tags of the registry."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from typing import TYPE_CHECKING
+
+from ledgit.store.doctor.finding import HINT, PROBLEM, Finding, shown
+
+if TYPE_CHECKING:
+    from ledgit.store.doctor.finding import Patient
+
+__all__ = ["REGISTRY", "check_code", "check_tags", "lost_tags"]
+
+REGISTRY = "refs/ledgit/registry/"
+
+
+def check_code(patient: Patient) -> Iterator[Finding]:
+    """Check that the commits that runs were started from are here, where history is whole."""
+    from ledgit.git import run_git
+    from ledgit.store.index_database import Database
+
+    patient.index.refresh()
+    if not patient.is_whole or not os.path.exists(patient.index.path):
+        return
+    database = Database.open(patient.index.path)
+    try:
+        sql = "SELECT code_commit, count(*) FROM run WHERE code_commit IS NOT NULL GROUP BY code_commit"
+        runs: dict[str, int] = dict(database.db.execute(sql))
+    finally:
+        database.close()
+    if not runs:
+        return
+    asked = "".join(f"{commit}^{{commit}}\n" for commit in runs).encode("ascii")
+    said = run_git(patient.repo, "cat-file", "--batch-check=%(objectname)", stdin=asked).decode("ascii", "replace")
+    gone = [c for c, answer in zip(runs, said.splitlines(), strict=True) if answer.endswith("missing")]
+    if gone:
+        count = sum(runs[commit] for commit in gone)
+        what = f"the commits that {count} runs were started from are not here: {shown([c[:12] for c in gone])}"
+        mend = "git fetch --all, if another clone has them; links by tree and patch-id work without"
+        yield Finding(HINT, "runs", "code", what, mend)
+
+
+def lost_tags(patient: Patient) -> dict[str, str]:
+    """Return the registry's tags that were never seen on the remote and are gone here: full name → object."""
+    from ledgit.git import list_refs
+
+    kept = {name.removeprefix(REGISTRY): oid for name, oid in patient.refs.items() if name.startswith(REGISTRY)}
+    if not kept:
+        return {}
+    tags = list_refs(patient.repo, "refs/tags/")
+    return {f"refs/tags/{tag}": oid for tag, oid in kept.items() if f"refs/tags/{tag}" not in tags}
+
+
+def check_tags(patient: Patient) -> Iterator[Finding]:
+    """Check that no registry tag was pruned before it was pushed."""
+    lost = [name.removeprefix("refs/tags/") for name in lost_tags(patient)]
+    if lost:
+        why = "fetch.pruneTags deletes tags that the remote lacks"
+        what = f"{len(lost)} registry tags were deleted before they were pushed: {shown(lost)}; {why}"
+        yield Finding(PROBLEM, "registry", "tags", what, "ledgit doctor --mend")

@@ -1,0 +1,106 @@
+"""The clone's ledger: its table, its history, and what it owes."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from typing import TYPE_CHECKING
+
+from ledgit.errors import LedgitError, NewerFormat, NotFound, RecordError
+from ledgit.store.doctor.finding import HINT, PROBLEM, Finding, shown
+from ledgit.store.ledger import LEDGER_REF, check_heads, check_tree, every_line, owed
+
+if TYPE_CHECKING:
+    from ledgit.store.doctor.finding import Patient
+
+__all__ = ["check_ledger", "unlinked"]
+
+_REMOTES = "refs/ledgit/remotes/"
+
+
+def check_ledger(patient: Patient) -> Iterator[Finding]:
+    """Check the clone's ledger, and the remotes' as they were last seen."""
+    for name, tip in sorted(patient.refs.items()):
+        if name == LEDGER_REF:
+            try:
+                yield from _own(patient, tip)
+            except NotFound as error:
+                what = f"the clone's ledger is not whole: {error.ref} is missing"
+                yield Finding(PROBLEM, "ledger", "tree", what, _restore(patient))
+        if name == LEDGER_REF or (name.startswith(_REMOTES) and name.endswith("/ledger")):
+            yield from _owed(patient, name, tip)
+
+
+def _own(patient: Patient, tip: str) -> Iterator[Finding]:
+    objects = patient.objects
+    tree = objects.commit(tip).tree
+    try:
+        check_tree(objects, tree)
+    except NewerFormat as error:
+        yield Finding(PROBLEM, "ledger", "format", str(error), "upgrade Ledgit")
+        return
+    except RecordError as error:
+        yield Finding(PROBLEM, "ledger", "tree", str(error), _restore(patient))
+        return
+    unread = sum(line.opaque for _, line in every_line(objects, tree))
+    if unread:
+        what = f"{unread} lines of the ledger can't be read; they are kept as they are"
+        yield Finding(HINT, "ledger", "lines", what, "upgrade Ledgit, if a newer one wrote them")
+    if not patient.is_whole:
+        return  # heads are elsewhere
+    try:
+        check_heads(objects, (line for _, line in every_line(objects, tree)))
+    except RecordError as error:
+        yield Finding(PROBLEM, "ledger", "forged", str(error), _restore(patient))
+    missing, loose = _strays(patient, tree)
+    if missing:
+        what = f"the commits of {len(missing)} heads that the ledger lists are not here: {shown(missing)}"
+        yield Finding(PROBLEM, "ledger", "missing", what, "ledgit pull; or fetch them from a clone that has them")
+    if loose:
+        what = f"no ref keeps {len(loose)} heads that the ledger lists, so a gc would take them: {shown(loose)}"
+        yield Finding(PROBLEM, "ledger", "unlinked", what, "ledgit doctor --mend")
+
+
+def _restore(patient: Patient) -> str:
+    remotes = [name for name in patient.refs if name.startswith(_REMOTES) and name.endswith("/ledger")]
+    if not remotes:
+        return f"git fsck; then bring a good one from another clone: git fetch CLONE +{LEDGER_REF}:{LEDGER_REF}"
+    return f"git update-ref {LEDGER_REF} {remotes[0]} && ledgit pull"
+
+
+def unlinked(patient: Patient) -> list[str]:
+    """Return the heads that the ledger lists and no ref reaches."""
+    tip = patient.refs.get(LEDGER_REF)
+    return [] if tip is None else _strays(patient, patient.objects.commit(tip).tree)[1]
+
+
+def _strays(patient: Patient, tree: str) -> tuple[list[str], list[str]]:
+    """Return the heads of the table *tree* that are not here, and those that no ref reaches."""
+    from ledgit.git import run_git
+
+    heads = [line.head for _, line in every_line(patient.objects, tree) if line.head and not line.purged]
+    if not heads:
+        return [], []
+    asked = _lines(f"{head}^{{commit}}" for head in heads)
+    said = run_git(patient.repo, "cat-file", "--batch-check=%(objectname)", stdin=asked).decode("ascii", "replace")
+    missing = [head for head, answer in zip(heads, said.splitlines(), strict=True) if answer.endswith("missing")]
+    here = sorted(set(heads) - set(missing))
+    # Named by hand, and not by "--not --all", which Git before 2.42 does not take on standard input.
+    refs = _lines(f"^{oid}" for oid in sorted(set(patient.refs.values())))
+    out = run_git(patient.repo, "rev-list", "--ignore-missing", "--stdin", stdin=_lines(here) + refs)
+    reached_by_none = set(out.decode("ascii", "replace").split())
+    return missing, [head for head in here if head in reached_by_none]
+
+
+def _lines(items: Iterable[str]) -> bytes:
+    return "".join(f"{item}\n" for item in items).encode("ascii")
+
+
+def _owed(patient: Patient, name: str, tip: str) -> Iterator[Finding]:
+    try:
+        runs = sorted(owed(patient.objects, tip))
+    except LedgitError:
+        return  # the root is not here: a clone of the tip alone can't know
+    if runs:
+        where = "this clone" if name == LEDGER_REF else name.removeprefix(_REMOTES).removesuffix("/ledger")
+        what = f"{len(runs)} purged runs are still in the history of the ledger of {where}: "
+        yield Finding(PROBLEM, "ledger", "owed", what + shown([run[:8] for run in runs]), "ledgit gc --purge")
