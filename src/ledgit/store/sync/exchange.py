@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from ledgit.store.sync.line import Line, Progress, Seen
     from ledgit.store.sync.remote import Remote
 
-__all__ = ["Incoming", "Purge", "SyncLock", "check_writable", "open_line", "take_in"]
+__all__ = ["Incoming", "Purge", "SyncLock", "check_writable", "follows", "open_line", "take_in"]
 
 #: Runs that a pull may take away for good without asking, if none was made in this clone.
 FEW_PURGES = 10
@@ -154,8 +154,8 @@ def _check_ledger(line: Line, tip: str, before: str | None) -> None:
         known = objects.commit(before).tree if before is not None else None
         check_tree(objects, tree, known)
         if line.has_runs:
-            follows = before is not None and _follows(objects, tip, before)
-            _check_runs(line, tip, new_lines(objects, known if follows else None, tree))
+            continued = before is not None and follows(objects, tip, before)
+            _check_runs(line, tip, new_lines(objects, known if continued else None, tree))
     except NewerFormat as error:
         raise NewerFormat(f"the ledger of {line.remote.shown}", error.version, error.known) from None
     except (RecordError, NotFound) as error:
@@ -194,7 +194,7 @@ def _check_runs(line: Line, tip: str, lines: Iterator[TableLine]) -> None:
         check_heads(line.objects, batch)
         heads = [item.head for item in batch if item.head and not item.purged]
         if heads:
-            asked = "\n".join([*heads, "--not", tip, ""]).encode("ascii")
+            asked = "\n".join([*heads, f"^{tip}", ""]).encode("ascii")
             code, out, err = try_git(line.where, "rev-list", "--max-count=1", "--stdin", stdin=asked)
             if code != 0 or out.strip():
                 detail = out.decode("ascii", "replace")[:12] if out else (err.strip().splitlines() or ["?"])[0]
@@ -208,7 +208,7 @@ def _check_runs(line: Line, tip: str, lines: Iterator[TableLine]) -> None:
     check()
 
 
-def _follows(objects: Objects, tip: str, before: str) -> bool:
+def follows(objects: Objects, tip: str, before: str) -> bool:
     """Whether *before* is an earlier ledger of the line that *tip* ends."""
     here = tip
     for _ in range(_FAR):

@@ -1,0 +1,130 @@
+"""What a push would add to the remote's ledger, and the table that makes."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from ledgit.store.ledger.tree import add_lines, union_trees
+from ledgit.store.sync.table import files_only
+
+if TYPE_CHECKING:
+    from ledgit.git import Objects, ObjectSet, Repo
+    from ledgit.records.table import Line
+    from ledgit.store.folder import Folder
+
+__all__ = ["Mine", "compose", "compose_inbox", "find_mine", "loose_lines", "united"]
+
+
+@dataclass(slots=True)
+class Mine:
+    """What this clone has to say to a remote.
+
+    Attributes:
+        lines: Lines that the remote and its inboxes lack, tombstones included.
+        loose: Those of loose runs, whether the remote has them or not.
+        known: Table of all that the remote, its inboxes and the line to be restored have.
+        local: Table of the clone's own ledger.
+        unreadable: Loose runs whose commit does not read: id → why.
+    """
+
+    lines: list[Line]
+    loose: list[Line]
+    known: str | None
+    local: str | None
+    unreadable: dict[str, str] = field(default_factory=dict)
+
+    def runs(self) -> dict[str, list[Line]]:
+        """Return the lines by run, without tombstones and what does not decode: candidates to be published."""
+        found: dict[str, list[Line]] = {}
+        for line in self.lines:
+            if line.head and not line.purged:
+                found.setdefault(line.id, []).append(line)
+        return found
+
+
+def loose_lines(repo: Repo, folder: Folder) -> tuple[list[Line], dict[str, str]]:
+    """Return the lines of loose runs that are not being written, and those whose commit does not read."""
+    from ledgit.store.ledger.loose import busy, loose_runs, read_loose
+
+    runs = loose_runs(repo)
+    if not runs:
+        return [], {}
+    is_busy = busy(folder)
+    found, unreadable = [], {}
+    for run in read_loose(repo, {run_id: head for run_id, head in runs.items() if not is_busy(run_id)}):
+        if run.line is None:
+            unreadable[run.id] = run.problem
+        else:
+            found.append(run.line)
+    return found, unreadable
+
+
+def find_mine(
+    objects: Objects,
+    fresh: ObjectSet,
+    theirs: Sequence[str | None],
+    local: str | None,
+    loose: tuple[list[Line], dict[str, str]],
+) -> Mine:
+    """Return what the tables *theirs* lack of the clone's ledger and its loose runs."""
+    known: str | None = None
+    for tree in theirs:
+        known = united(objects, fresh, known, tree)
+    everything = united(objects, fresh, known, local)
+    if loose[0]:
+        everything = add_lines(objects, fresh, everything, loose[0]).tree
+    lines = [] if everything == known else union_trees(objects, fresh, known, everything).added
+    return Mine(lines, loose[0], known, local, loose[1])
+
+
+def compose(
+    objects: Objects,
+    fresh: ObjectSet,
+    base: str | None,
+    mine: Mine,
+    left_out: Collection[str],
+    only: Collection[str] | None = None,
+) -> str:
+    """Return the table *base* with what is this clone's.
+
+    Args:
+        objects: Where the tables are.
+        fresh: Takes what is new.
+        base: What the remote has.
+        mine: What it lacks.
+        left_out: Ids of runs that stay here.
+        only: Ids of the runs that go; None: all others. Tombstones always go.
+    """
+    going = _going(mine, left_out, only)
+    if len(going) < len(mine.lines):
+        return _with_lines(objects, fresh, base, mine, going)
+    tree = union_trees(objects, fresh, base, mine.local).tree
+    return add_lines(objects, fresh, tree, mine.loose).tree if mine.loose else tree
+
+
+def compose_inbox(
+    objects: Objects, fresh: ObjectSet, mine: Mine, left_out: Collection[str], only: Collection[str] | None = None
+) -> str:
+    """Return a table of nothing but what is this clone's; the arguments are those of :func:`compose`."""
+    return _with_lines(objects, fresh, None, mine, _going(mine, left_out, only))
+
+
+def _going(mine: Mine, left_out: Collection[str], only: Collection[str] | None) -> list[Line]:
+    return [
+        line for line in mine.lines if line.purged or (line.id not in left_out and (only is None or line.id in only))
+    ]
+
+
+def _with_lines(objects: Objects, fresh: ObjectSet, base: str | None, mine: Mine, lines: list[Line]) -> str:
+    tree = union_trees(objects, fresh, base, files_only(objects, fresh, mine.local)).tree
+    # A line that says no day can't be placed by itself: it goes with a push that leaves nothing out.
+    return add_lines(objects, fresh, tree, [line for line in lines if line.day is not None]).tree
+
+
+def united(objects: Objects, fresh: ObjectSet, a: str | None, b: str | None) -> str | None:
+    """Unite two tables, either of which may be none."""
+    if a is None or b is None or a == b:
+        return b if a is None else a
+    return union_trees(objects, fresh, a, b).tree
