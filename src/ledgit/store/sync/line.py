@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 
 from ledgit.errors import Conflict, RefMoved
 from ledgit.store.ledger.lock import LedgerLock
+from ledgit.store.sync.tip import discard_tip
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -81,6 +82,7 @@ class Line:
         self.prompt = prompt
         self.where = repo
         self.objects: Objects = Objects.of(repo)
+        self._own: Objects | None = None
 
     # ------------------------------------------------------------------ fetching
 
@@ -90,15 +92,14 @@ class Line:
         Raises:
             Unreachable, AccessDenied, RemoteError: The remote can't be used.
         """
-        from ledgit.git import RefUpdate, fetch, list_refs, read_ref, update_refs
+        from ledgit.git import RefUpdate, list_refs, read_ref, update_refs
 
         remote = self.remote
         ledger = f"+{remote.ledger_ref}:{remote.incoming}ledger"
         inboxes = f"+{remote.inbox_prefix}*:{remote.incoming}inbox/*"
-        there = remote.url
-        if not fetch(self.where, there, [ledger, inboxes], prune=True, prompt=self.prompt, progress=progress):
+        if not self.get([ledger, inboxes], progress):
             # The remote has no ledger: before the first push, or it was lost.
-            fetch(self.where, there, [inboxes], prune=True, prompt=self.prompt, progress=progress)
+            self.get([inboxes], progress)
             if read_ref(self.where, f"{remote.incoming}ledger") is not None:  # a killed process left it
                 update_refs(self.where, [RefUpdate(f"{remote.incoming}ledger", None, RefUpdate.ANY)])
         found = list_refs(self.where, remote.incoming)
@@ -110,13 +111,19 @@ class Line:
             {remote.inbox_prefix + name[cut:]: oid for name, oid in found.items()},
         )
 
+    def get(self, specs: Sequence[str], progress: Progress | None) -> bool:
+        """Fetch *specs* into `where`; False if a ref that is named whole is not on the remote."""
+        from ledgit.git import fetch
+
+        return fetch(self.where, self.remote.url, specs, prune=True, prompt=self.prompt, progress=progress)
+
     def accept(self, seen: Seen) -> None:
         """Make what was seen, and is checked now, what was last seen."""
         self.track(seen.tip, seen.inboxes)
         self.refuse()
 
     def track(self, tip: str | None, inboxes: Mapping[str, str]) -> None:
-        """Set the tracking refs."""
+        """Set the tracking refs. The one of a ledger that the remote has lost stays: a push puts it back."""
         from ledgit.git import RefUpdate, list_refs, update_refs
 
         remote = self.remote
@@ -125,7 +132,8 @@ class Line:
             wanted[remote.tracking] = tip
         found = list_refs(self.where, remote.inboxes) | list_refs(self.where, remote.tracking)
         changes = [RefUpdate(name, oid, RefUpdate.ANY) for name, oid in wanted.items() if found.get(name) != oid]
-        changes += [RefUpdate(name, None, RefUpdate.ANY) for name in found if name not in wanted]
+        gone = [name for name in found if name not in wanted and name != remote.tracking]
+        changes += [RefUpdate(name, None, RefUpdate.ANY) for name in gone]
         update_refs(self.where, changes, durable=False)
 
     def refuse(self) -> None:
@@ -144,6 +152,17 @@ class Line:
         return push(self.where, self.remote.url, updates, prompt=self.prompt, progress=progress)
 
     # ------------------------------------------------------------------ taking over
+
+    def holds(self, head: str) -> bool:
+        """Whether the run commit *head* is in the clone itself.
+
+        Where the clone has the tip alone, or had so once, its ledger lists runs that it doesn't hold.
+        """
+        from ledgit.git import Objects
+
+        if self._own is None:
+            self._own = Objects(self.repo, own=True)
+        return self._own.exists(head)
 
     def tree_of(self, commit: str | None) -> str | None:
         """Return the tree of a ledger commit."""
@@ -169,7 +188,10 @@ class Line:
         for attempt in range(_ATTEMPTS):
             try:
                 with LedgerLock(self.folder):
-                    return self._adopt(tip, trees, give_back or {})
+                    done = self._adopt(tip, trees, give_back or {})
+                if self.has_runs and tip is not None:
+                    discard_tip(self.repo, self.folder)  # the clone had the tip alone before
+                return done
             except RefMoved as error:
                 if attempt + 1 == _ATTEMPTS:
                     raise Conflict(str(error)) from error
@@ -207,7 +229,8 @@ class Line:
         else:
             # What the remote never had: nothing to stand on but the clone's own ledger.
             below, base = (tip, theirs) if tip is not None else (old, before)
-            heads = [line.head for line in union_trees(objects, fresh, base, tree).each_added() if line.head]
+            added = union_trees(objects, fresh, base, tree).each_added()
+            heads = [line.head for line in added if line.head and self.holds(line.head)]
             name, address = identity(self.repo)
             who = (name or "ledgit", address)
             new = commit_ledger(objects, fresh, tree, below, heads, who=who, when=now_ms() // 1000)

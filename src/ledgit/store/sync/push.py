@@ -143,6 +143,7 @@ class _Plan:
     only: set[str] | None
     going: list[str]  # ids of the runs that go
     deletes: list[str]  # inboxes taken in
+    ready: str | None  # the clone's ledger, if it is what is to be pushed
 
 
 class _Push:
@@ -198,9 +199,12 @@ class _Push:
         base = united(objects, fresh, line.tree_of(tip), line.tree_of(previous))
         loose = loose_lines(line.repo, line.folder)
         mine = find_mine(objects, fresh, [base, *found.trees], line.tree_of(ledger), loose)
+        mine.absent |= {
+            item.id for item in mine.lines if item.head and not item.purged and not line.holds(item.head)
+        }
         self.done.left |= mine.unreadable
         self.decide(mine)
-        stay = {*self.done.held, *self.refusals.held, *self.refusals.untried}
+        stay = {*self.done.held, *self.refusals.held, *self.refusals.untried, *mine.absent}
         only, group = self.options.runs, self.refusals.group()
         chosen = None if only is None else set(only)
         if group is not None:
@@ -210,19 +214,14 @@ class _Push:
             base = united(objects, fresh, base, tree)
         runs = mine.runs()
         going = [run_id for run_id in runs if run_id not in stay and (chosen is None or run_id in chosen)]
-        if previous is None and ledger is not None and line.has_runs and len(going) == len(runs):
-            previous = ledger  # the first push, or a lost ledger: there is nothing in ours that may not go
-        return _Plan(
-            found,
-            mine,
-            fresh,
-            previous,
-            compose(objects, fresh, base, mine, stay, chosen),
-            stay,
-            chosen,
-            going,
-            list(found.seen.inboxes) if taking and self.refusals.deleting else [],
-        )
+        tree = compose(objects, fresh, base, mine, stay, chosen)
+        deletes = list(found.seen.inboxes) if taking and self.refusals.deleting else []
+        ready = None
+        if ledger is not None and previous is not None and line.where is line.repo:
+            commit = objects.commit(ledger)
+            # One commit above: what is between it and the remote's ledger is in its table.
+            ready = ledger if commit.tree == tree and commit.parents[:1] == (previous,) else None
+        return _Plan(found, mine, fresh, previous, tree, stay, chosen, going, deletes, ready)
 
     def restored(self, tip: str | None) -> str | None:
         """Return the remote's ledger as last seen, if the remote has lost it: deleted, or rewound."""
@@ -271,6 +270,8 @@ class _Push:
         below = line.tree_of(plan.previous)
         if plan.previous is not None and plan.tree == below and not probing:
             new = plan.previous  # a lost ledger is put back as it was
+        elif plan.ready is not None and not probing:
+            new = plan.ready
         else:
             new = self.commit(plan.fresh, plan.tree, plan.previous, self.heads_beyond(plan, below))
         pack = plan.fresh.write(line.where)
@@ -285,7 +286,8 @@ class _Push:
             line.track(seen.tip, seen.inboxes)
         finally:
             pack.release()
-        note_pack(line.where, line.folder, os.path.basename(pack.path))
+        if line.where is line.repo:
+            note_pack(line.repo, line.folder, os.path.basename(pack.path))
         self.count(plan)
         return "ok", results
 
