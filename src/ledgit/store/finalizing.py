@@ -187,8 +187,11 @@ def _root_tree(objects: Objects, built: Built, base: Base | None) -> str | None:
 
 
 def _code_parents(objects: Objects, built: Built) -> list[str]:
-    """Return the code commit, unless it is gone: nothing kept it for a run that was killed at its very start."""
-    if not built.code_commit:
+    """Return the code commit, unless it is gone: nothing kept it for a run that was killed at its very start.
+
+    A run without a snapshot names its code by id alone: as a parent the code would be pushed with it.
+    """
+    if not built.code_commit or built.tree is None:
         return []
     if objects.kind(built.code_commit) != "commit":
         built.problems.append(f"the commit that was checked out, {built.code_commit[:12]}, is gone from the repository")

@@ -67,11 +67,12 @@ HOSTS: dict[str, Host] = {
             tag_events=1,
             advice=(_ONE_BY_ONE, "refs/keep-around, refs/merge-requests, refs/pipelines and others are GitLab's own"),
         ),
-        Host("bitbucket", "Bitbucket", 100 * _MB, max_push=4096 * _MB, custom_refs=None),
+        Host("bitbucket", "Bitbucket", 100 * _MB, max_push=3584 * _MB, custom_refs=None),
         Host(
             "azure",
             "Azure DevOps",
             0,
+            warn_object=100 * _MB,
             max_push=5120 * _MB,
             custom_refs=None,
             advice=("refs/pull and other refs of its own are refused",),

@@ -231,7 +231,7 @@ _KEY = re.compile(
     rb"(?:api|auth|access|private|secret|encryption|signing|service|account|client|deploy|license|storage|master|app"
     rb"|openai|wandb|comet|neptune|hf)[_.\- ]?key"
 )
-_PASS = re.compile(rb"[_.\-]pass(?![a-z])|^pass(?:$|[^a-z])")
+_PASS = re.compile(rb"[_.\-]pass(?![a-z])")
 _STRONG = re.compile(rb"passw|passphrase|passcode|pwd")
 _OTHER = re.compile(rb"secret|token|credential|dsn|str")
 # What names mean in machine learning, in parsers and in dictionaries.

@@ -11,6 +11,7 @@ names are passed over.
 from __future__ import annotations
 
 import re
+from itertools import chain
 
 from ledgit.errors import ConfigError
 from ledgit.store.sync.secret_rules import (
@@ -27,6 +28,8 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
+    Place = tuple[tuple[int, int], str, bytes]  # where, what it looks like, and the text itself
+
 __all__ = ["MAX_BYTES", "Allowed", "Hit", "is_scanned", "scan_blob"]
 
 MAX_BYTES = 5 << 20  #: larger files are data; they are named in a note, not scanned
@@ -39,8 +42,8 @@ _LONGEST_NAME = 60
 _MOST_HITS = 20  # in one file; one is enough to hold a run back
 _ENDINGS = (
     ".png .jpg .jpeg .gif .webp .bmp .tif .tiff .ico .pdf .zip .gz .bz2 .xz .zst .7z .tar .whl .jar .so .dll .dylib .o"
-    " .a .pyc .npy .npz .pt .pth .ckpt .safetensors .onnx .pb .h5 .hdf5 .parquet .feather .arrow .mp3 .mp4 .wav .flac .ogg"
-    " .avi .mov .woff .woff2 .ttf .otf .eot .bin .exe .mo"
+    " .a .pyc .npy .npz .pt .pth .ckpt .safetensors .onnx .pb .h5 .hdf5 .parquet .feather .arrow .mp3 .mp4 .wav .flac"
+    " .ogg .avi .mov .woff .woff2 .ttf .otf .eot .bin .exe .mo"
 )
 _BINARY = frozenset(_ENDINGS.split())
 # Written by us out of files that are scanned themselves.
@@ -88,24 +91,15 @@ def scan_blob(path: str, data: bytes) -> list[Hit]:
     if text is None:
         return []
     found: dict[tuple[int, int], tuple[str, bytes]] = {}
-    words = _long_words(text)
-    for rule in RULES:
-        if rule.word and next(rule.matches(words), None) is None:
-            continue
-        for match in rule.matches(text):
-            group = "s" if "s" in match.re.groupindex else 0
-            if rule.kind.endswith(" in a URL") and _is_sample_url(match):
-                continue
-            if not _overlaps(found, match.span(group)):
-                found[match.span(group)] = (rule.kind, match.group(group))
-            if len(found) >= _MOST_HITS:
-                break
-    for span, kind, secret in _assignments(path, text):
-        if len(found) >= _MOST_HITS:
-            break
-        if not _overlaps(found, span):
+    for span, kind, secret in chain(_tokens(text), _assignments(path, text)):
+        if not (_overlaps(found, span) or _is_excused(text, span[0])):
             found[span] = (kind, secret)
-    return list(_numbered(text, found)) if found else []
+            if len(found) == _MOST_HITS:
+                break
+    return [
+        Hit(text.count(b"\n", 0, start) + 1, kind, secret.decode("utf-8", "replace"))
+        for (start, _), (kind, secret) in sorted(found.items())
+    ]
 
 
 def _as_text(data: bytes) -> bytes | None:
@@ -119,7 +113,18 @@ def _long_words(text: bytes) -> bytes:
     return b"\n".join({word for word in text.translate(_WORDS).split() if len(word) >= SHORTEST})
 
 
-def _assignments(path: str, text: bytes) -> Iterator[tuple[tuple[int, int], str, bytes]]:
+def _tokens(text: bytes) -> Iterator[Place]:
+    words = _long_words(text)
+    for rule in RULES:
+        if rule.word and next(rule.matches(words), None) is None:
+            continue
+        for match in rule.matches(text):
+            group = "s" if "s" in match.re.groupindex else 0
+            if not (rule.kind.endswith(" in a URL") and _is_sample_url(match)):
+                yield match.span(group), rule.kind, match.group(group)
+
+
+def _assignments(path: str, text: bytes) -> Iterator[Place]:
     lower = text.lower()  # as long as the text: only ASCII letters change
     bare = takes_bare_values(path)
     for keyword in KEYWORDS:
@@ -131,9 +136,7 @@ def _assignments(path: str, text: bytes) -> Iterator[tuple[tuple[int, int], str,
             at = lower.find(keyword, at + len(keyword))
 
 
-def _assigned(
-    text: bytes, lower: bytes, match: re.Match[bytes], bare: bool
-) -> Iterator[tuple[tuple[int, int], str, bytes]]:
+def _assigned(text: bytes, lower: bytes, match: re.Match[bytes], bare: bool) -> Iterator[Place]:
     quoted = match.group("quote") is not None
     if not quoted and not bare:
         return  # a bare word in code is a variable
@@ -163,18 +166,15 @@ def _overlaps(found: dict[tuple[int, int], tuple[str, bytes]], span: tuple[int, 
     return any(span[0] < end and start < span[1] for start, end in found)
 
 
-def _numbered(text: bytes, found: dict[tuple[int, int], tuple[str, bytes]]) -> Iterator[Hit]:
-    for (start, _), (kind, secret) in sorted(found.items()):
-        begin = text.rfind(b"\n", 0, start) + 1
-        end = text.find(b"\n", start)
-        pragma = _PRAGMA.search(text, begin, len(text) if end < 0 else end)
-        if pragma is not None and not pragma.group(1):
-            continue
-        above = text.rfind(b"\n", 0, max(begin - 1, 0)) + 1
-        pragma = _PRAGMA.search(text, above, begin) if begin else None
-        if pragma is not None and pragma.group(1):
-            continue
-        yield Hit(text.count(b"\n", 0, start) + 1, kind, secret.decode("utf-8", "replace"))
+def _is_excused(text: bytes, start: int) -> bool:
+    """Whether the line with *start* says that it holds no secret, or the line before says it for it."""
+    begin = text.rfind(b"\n", 0, start) + 1
+    end = text.find(b"\n", start)
+    pragma = _PRAGMA.search(text, begin, len(text) if end < 0 else end)
+    if pragma is not None and not pragma.group(1):
+        return True
+    pragma = _PRAGMA.search(text, text.rfind(b"\n", 0, max(begin - 1, 0)) + 1, begin) if begin else None
+    return pragma is not None and pragma.group(1) is not None
 
 
 def _redacted(secret: str) -> str:
