@@ -295,16 +295,16 @@ def check_heads(objects: Objects, lines: Iterable[Line]) -> None:
 
 
 def _check_batch(reader: BatchReader, lines: list[Line]) -> None:
-    specs = [spec for line in lines for spec in (f"{line.head}^{{commit}}", f"{line.head}:{RUN_FOLDER}/entry.json")]
+    specs = [spec for line in lines for spec in (line.head, f"{line.head}:{RUN_FOLDER}/entry.json")]
     answers = iter(reader.read_many(specs))
-    for line, commit, entry in zip(lines, answers, answers, strict=True):
-        if commit is None:
+    for line, found, entry in zip(lines, answers, answers, strict=True):
+        if found is None:
             continue
         try:
             written = with_head(entry[2].rstrip(b"\n"), line.head) if entry is not None else b""
         except RecordError:
             written = b""
-        if written != line.raw:
+        if found[1] != "commit" or written != line.raw:
             raise RecordError(
                 _at(), f"says of run {line.id[:12]} what its commit {line.head[:12]} doesn't; it was forged or damaged"
             )
