@@ -27,6 +27,8 @@ class Mine:
         known: Table of all that the remote, its inboxes and the line to be restored have.
         local: Table of the clone's own ledger.
         unreadable: Loose runs whose commit does not read: id → why.
+        absent: Ids of runs whose commits are not in this clone: it had the tip alone, and the remote
+            lost them since. Somebody else may bring them back.
     """
 
     lines: list[Line]
@@ -34,12 +36,13 @@ class Mine:
     known: str | None
     local: str | None
     unreadable: dict[str, str] = field(default_factory=dict)
+    absent: set[str] = field(default_factory=set)
 
     def runs(self) -> dict[str, list[Line]]:
         """Return the lines by run, without tombstones and what does not decode: candidates to be published."""
         found: dict[str, list[Line]] = {}
         for line in self.lines:
-            if line.head and not line.purged:
+            if line.head and not line.purged and line.id not in self.absent:
                 found.setdefault(line.id, []).append(line)
         return found
 

@@ -77,6 +77,12 @@ class Incoming:
 
 def open_line(repo: Repo, folder: Folder, remote: Remote, *, prompt: bool = False) -> Line:
     """Return how this clone reaches *remote*'s ledger: whole, or the tip alone."""
+    from ledgit.store.sync.tip import wanted
+
+    if wanted(repo, remote):
+        from ledgit.store.sync.tip_line import TipLine
+
+        return TipLine(repo, folder, remote, prompt=prompt)
     from ledgit.store.sync.line import Line
 
     return Line(repo, folder, remote, prompt=prompt)
