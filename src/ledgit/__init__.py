@@ -13,9 +13,9 @@ import::
 Below them is the object model: :func:`ledgit.open` gives a :class:`~ledgit.repository.Repository`,
 its ``runs`` a set of :class:`~ledgit.repository.Run`.
 
-``import ledgit`` brings in what a start of a run needs, 7 ms of it, so that the start itself
-keeps no training waiting. Everything else is imported when it is used, and a name is looked up
-once; from then on it is a plain module attribute.
+``import ledgit`` takes some 8 ms: it brings what a start of a run needs, so that the start itself
+does not keep a training waiting. Everything else is imported when it is used, and a name is looked
+up once; from then on it is a plain module attribute.
 """
 
 from __future__ import annotations

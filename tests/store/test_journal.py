@@ -9,12 +9,13 @@ from io import BytesIO
 from pathlib import Path
 from typing import Any
 
+import orjson
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from ledgit.store import read_parts
-from ledgit.store.journal import encode, encode_metric, parse_lines, read_blocks
+from ledgit.store.journal import dump_json, encode, encode_metric, parse_lines, read_blocks
 
 KEYS = st.sampled_from(["loss", "acc/val", "näme 1", "a.b", "x:y"])
 INT64 = st.integers(-(1 << 63), (1 << 63) - 1)
@@ -186,3 +187,38 @@ def test_a_long_journal_is_not_held_in_memory_as_lines(tmp_path: Path, monkeypat
 
     assert 50_000 == len(state.histories["m"])
     assert (tmp_path / "0.log").stat().st_size > peak
+
+
+JSON = st.recursive(
+    st.none() | st.booleans() | INT64 | st.floats() | st.text(),
+    lambda inner: st.lists(inner, max_size=4) | st.dictionaries(st.text(), inner, max_size=4),
+)
+
+
+@SLOW
+@given(st.dictionaries(st.text(), JSON, max_size=4))
+def test_our_json_says_what_orjson_would_have_said(data: dict[str, Any]) -> None:
+    """It is written by hand because orjson takes 5 ms to import; nothing else is to change by that."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("ledgit.store.journal._library", None)
+        ours = dump_json(data)
+
+    assert orjson.loads(orjson.dumps(data)) == orjson.loads(ours)
+
+
+@pytest.mark.parametrize("library", [None, orjson.dumps])
+@pytest.mark.parametrize(
+    ("data", "text"),
+    [
+        ({"a": ("b", 1)}, b'{"a":["b",1]}'),
+        ({"a": "caf\udce9"}, b'{"a": "caf\\udce9"}'),
+        ({1: "one"}, b'{"1": "one"}'),
+    ],
+)
+def test_what_orjson_refuses_is_written_as_the_standard_library_does(
+    data: dict[Any, Any], text: bytes, library: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Bytes that are no UTF-8 in a path, keys that are no text."""
+    monkeypatch.setattr("ledgit.store.journal._library", library)
+
+    assert text == dump_json(data)

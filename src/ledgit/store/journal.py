@@ -25,7 +25,7 @@ from zlib import crc32
 
 TYPE_CHECKING = False  # what reading needs is imported when something is read: a start of a run only writes
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
     from typing import Any, BinaryIO
 
     from ledgit.records.history import Points
@@ -48,6 +48,7 @@ def encode(kind: str, data: dict[str, Any]) -> bytes:
     return b"\n%08x %b" % (crc32(payload), payload)
 
 
+_library: Callable[[Any], bytes] | None = None
 # What JSON wants escaped in text.
 _ESCAPED = str.maketrans({char: f"\\u{ord(char):04x}" for char in map(chr, range(32))} | {'"': '\\"', "\\": "\\\\"})
 
@@ -55,13 +56,13 @@ _ESCAPED = str.maketrans({char: f"\\u{ord(char):04x}" for char in map(chr, range
 def dump_json(data: dict[str, Any]) -> bytes:
     """Return *data* as JSON.
 
-    Written here, not by a library: a record is small, and the first one stands between a training
-    and its first step (orjson takes 5 ms to import, json 4).
+    As long as nothing was read, orjson is not imported (5 ms, before a training's first step), and
+    what it says of a small record is soon said without it.
     """
     try:
-        return _json(data).encode()
-    except (TypeError, UnicodeEncodeError):  # a path whose bytes are no UTF-8, or a value of an odd type
-        import json
+        return _json(data).encode() if _library is None else _library(data)
+    except (TypeError, UnicodeEncodeError):
+        import json  # says also what orjson refuses: bytes of a path that are no UTF-8, keys that are no text
 
         return json.dumps(data).encode("ascii")
 
@@ -95,8 +96,10 @@ def _json_text(text: str) -> str:
 
 
 def _loads(text: bytes) -> Any:
+    global _library  # noqa: PLW0603 - by now the import is paid for
     import orjson
 
+    _library = orjson.dumps
     try:
         return orjson.loads(text)
     except ValueError:
