@@ -10,30 +10,21 @@ written the whole index lives in memory.
 
 from __future__ import annotations
 
-import os
-from _thread import RLock  # threading costs 1 ms more
 from typing import TYPE_CHECKING, NamedTuple
 
 from ledgit.query import Query
-from ledgit.store.index_live import LiveRuns
+from ledgit.store.index_upkeep import Upkeep
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-    from typing import TypeVar
+    from collections.abc import Iterable
 
-    from ledgit.git import Link, Repo
+    from ledgit.git import Link
     from ledgit.records import RunState
-    from ledgit.store.folder import Folder
     from ledgit.store.index_database import Database
-    from ledgit.store.index_search import Experiments, Plan
-
-    T = TypeVar("T")
+    from ledgit.store.index_search import Plan
 
 __all__ = ["ExperimentCount", "Index", "Page"]
 
-FILE = "index.sqlite3"
-_EXPERIMENT_SQL = "coalesce((SELECT e.name FROM experiment e WHERE e.label = r.experiment), r.experiment)"
-_READ_ONLY = {3, 8, 14, 23}  # PERM READONLY CANTOPEN AUTH
 _HEX = frozenset("0123456789abcdef")
 
 
@@ -70,45 +61,17 @@ class ExperimentCount(NamedTuple):
     last: int
 
 
-_INHERITED: list[object] = []
-
-
-class Index:
+class Index(Upkeep):
     """The index of one repository. Threads may share it; a forked child opens its own.
+
+    Attributes:
+        progress: Called as ``(what, done, total)`` while something long is read; None: nobody.
 
     Args:
         repo: The repository.
         folder: Ledgit's folder in it.
         live: Returns the runs that have a journal, given a cache that it keeps.
     """
-
-    def __init__(
-        self,
-        repo: Repo,
-        folder: Folder,
-        live: Callable[[Folder, dict[str, bytes] | None], list[RunState]] | None = None,
-    ) -> None:
-        self.repo = repo
-        self.folder = folder
-        self._live = LiveRuns(folder, live)
-        self._lock = RLock()
-        self._database: Database | None = None
-        self._pid = 0
-        self._stamp: str | None = None
-        self._in_memory = False
-        self._seed: str | None = None
-        self._fresh = False
-        self._experiments: Experiments = {}
-
-    @property
-    def path(self) -> str:
-        """The index's file, whether it exists or not."""
-        return os.path.join(self.folder.path, FILE)
-
-    @property
-    def in_memory(self) -> bool:
-        """Whether the index could not be kept in its file."""
-        return self._in_memory
 
     # ------------------------------------------------------------------ asking
 
@@ -129,15 +92,16 @@ class Index:
 
         def run(database: Database) -> Page:
             plan = self._plan(database, query)
-            self._materialize(database, plan.ends())
             limit = query.limit
-            rows = plan.rows(None if limit is None else limit + 1, after)
-            more = limit is not None and len(rows) > limit
-            rows = rows[:limit] if more else rows
-            token = write_token(query, rows[-1].values) if more and rows else None
-            finalized = iter(database.runs.states([row.number for row in rows if not row.live]))
-            live = iter(database.live.states([row.number for row in rows if row.live]))
-            runs = [next(live) if row.live else next(finalized) for row in rows]
+            statement = plan.statement(None if limit is None else limit + 1, after)
+            with database.reading():
+                rows = plan.rows(statement)
+                more = limit is not None and len(rows) > limit
+                rows = rows[:limit] if more else rows
+                token = write_token(query, rows[-1].values) if more and rows else None
+                finalized = iter(database.runs.states([row.number for row in rows if not row.live]))
+                live = iter(database.live.states([row.number for row in rows if row.live]))
+                runs = [next(live) if row.live else next(finalized) for row in rows]
             return Page(runs, token, None if more or after is not None or query.offset else len(runs))
 
         return self._do(run)
@@ -146,9 +110,7 @@ class Index:
         """Return how many runs match *query*, whatever its limit, offset and page."""
 
         def run(database: Database) -> int:
-            plan = self._plan(database, query)
-            self._materialize(database, plan.ends())
-            return plan.count()
+            return self._plan(database, query).count()
 
         return self._do(run)
 
@@ -215,6 +177,7 @@ class Index:
         """Return the keys of *kind* (``params``, ``metrics`` or ``tags``), those of most runs first."""
 
         def run(database: Database) -> list[str]:
+            self._complete_columns(database, {kind} if database.has_partial(kind) else ())
             counts = database.runs.counts(kind)
             for state in self._live.runs.values():
                 for key in getattr(state, kind):
@@ -223,136 +186,14 @@ class Index:
 
         return self._do(run)
 
-    def close(self) -> None:
-        """Close the file; the next question opens it again."""
-        with self._lock:
-            self._forget()
+    def tombstones(self) -> dict[str, int]:
+        """Return the purged runs: id → start, ms since the epoch."""
+        return self._do(lambda database: dict(database.db.execute("SELECT run, start FROM tombstone")))
 
-    # ------------------------------------------------------------------ opening, and what can go wrong
-
-    def _do(self, run: Callable[[Database], T], refresh: bool = False) -> T:
-        """Return what *run* makes of the database, whatever has happened to its file."""
-        import sqlite3
-
-        from ledgit.store.index_codec import CodecError
-
-        if self._pid not in (0, os.getpid()):
-            self._leave_to_parent()
-        with self._lock:
-            for attempt in range(3):
-                try:
-                    database = self._opened()
-                    if refresh or not self._fresh:
-                        self._refresh(database)
-                    database.notice_changes()
-                    return run(database)
-                except (sqlite3.Error, CodecError) as error:
-                    if attempt == 2:
-                        raise
-                    self._start_over(error, attempt)
-            raise AssertionError
-
-    def _opened(self) -> Database:
-        if self._database is not None and self._database.path is None and not self._in_memory and self._worth_a_file():
-            self._forget()  # the first run is there
-        if self._database is None:
-            from ledgit.store.index_database import Database
-
-            self._pid = os.getpid()
-            if self._in_memory or not self._worth_a_file():
-                self._database = Database.in_memory(self._seed)
-            else:
-                self._database = Database.open(self.path)
-            self._fresh = False
-        return self._database
-
-    def _worth_a_file(self) -> bool:
-        """Whether there is anything to keep, and a folder to keep it in."""
-        if os.path.exists(self.path):
-            return True
-        from ledgit.store.index_source import run_refs
-
-        if not run_refs(self.repo):
-            return False
-        try:
-            os.makedirs(self.folder.path, exist_ok=True)
-        except OSError:
-            self._in_memory = True
-            return False
-        return True
-
-    def _start_over(self, error: Exception, attempt: int) -> None:
-        """Make the file anew if it is damaged; if that is no help, or not the trouble, do without."""
-        import sqlite3
-
-        from ledgit.store.index_database import discard, is_damage
-
-        self._forget()
-        if isinstance(error, sqlite3.Error) and not is_damage(error):
-            self._in_memory = True
-            # Somebody's read-only index is a good start; one that is being written is not.
-            self._seed = self.path if (getattr(error, "sqlite_errorcode", 0) & 0xFF) in _READ_ONLY else None
-        elif attempt == 0 and not self._in_memory:
-            discard(self.path)
-        else:
-            self._in_memory, self._seed = True, None
-
-    def _forget(self) -> None:
-        database, self._database = self._database, None
-        self._stamp, self._fresh = None, False
-        self._live.forget()
-        if database is not None:
-            database.close()
-
-    def _leave_to_parent(self) -> None:
-        """In a forked child: keep the parent's connection, so that nothing closes it, and open our own."""
-        _INHERITED.append(self._database)
-        self._lock = RLock()
-        self._database = None
-        self._forget()
-
-    # ------------------------------------------------------------------ bringing up to date
-
-    def _refresh(self, database: Database) -> None:
-        self._refresh_refs(database)
-        self._live.refresh(database, new=not self._fresh)
-        self._fresh = True
-
-    def _refresh_refs(self, database: Database) -> None:
-        from ledgit.git import stamp
-        from ledgit.store.index_source import run_refs
-
-        now = stamp(self.repo, "refs/ledgit/")
-        mark = None if now is None else repr(now)
-        if mark is not None and mark == self._stamp:
-            return
-        if mark is None or mark != database.meta("stamp"):
-            generation = database.meta("generation")
-            refs = run_refs(self.repo)
-            if refs == dict(database.db.execute("SELECT name, oid FROM ref")):
-                # Nothing of ours changed; note it if that is quick, so that the next process need not look.
-                database.try_to_write(lambda: database.set_meta("stamp", mark))
-            else:
-                self._update(database, refs, generation, mark)
-        self._stamp = mark
-        rows = database.db.execute("SELECT label, name, deleted FROM experiment")
-        self._experiments = {label: (name, bool(deleted)) for label, name, deleted in rows}
-        renamed = any(label != name for label, (name, _) in self._experiments.items())
-        for table in (database.runs, database.live):
-            table.experiment_sql = _EXPERIMENT_SQL if renamed else None
-
-    def _update(self, database: Database, refs: dict[str, str], generation: str | None, mark: str | None) -> None:
-        from ledgit.git import BatchReader
-        from ledgit.store.index_source import Source, run_refs
-
-        with database.writing(), BatchReader(self.repo) as reader:
-            database.runs.forget()
-            if database.meta("generation") != generation:
-                # Another process was here since we listed the refs: ours may be the older list.
-                refs, mark = run_refs(self.repo), None
-            Source(database, reader, refs).update()
-            database.set_meta("generation", os.urandom(8).hex())
-            database.set_meta("stamp", mark)
+    def is_purged(self, run_id: str) -> bool:
+        """Say whether the run was purged: it must not come back, also not from an export."""
+        sql = "SELECT 1 FROM tombstone WHERE run = ?"
+        return self._do(lambda database: database.db.execute(sql, (run_id,)).fetchone() is not None)
 
     # ------------------------------------------------------------------ parts of questions
 
@@ -366,12 +207,23 @@ class Index:
             if key not in known or ("metrics", key, part) in table.columns:
                 continue
             from ledgit.git import BatchReader
-            from ledgit.store.index_source import Source
+            from ledgit.store.index_lines import Joiner
 
             with database.writing(), BatchReader(self.repo) as reader:
+                joiner = Joiner(reader)
                 table.forget()
-                Source(database, reader, {})
-                table.materialize(key, part)
+                table.ranges = joiner.range
+                table.materialize(key, part, joiner.complete)
+
+    def _complete_columns(self, database: Database, kinds: Iterable[str]) -> None:
+        """Read what lines had no room for into the columns of *kinds*."""
+        if kinds:
+            from ledgit.git import BatchReader
+            from ledgit.store.index_complete import complete_columns
+
+            with database.writing(), BatchReader(self.repo) as reader:
+                database.runs.forget()
+                complete_columns(database, reader, kinds, self.progress)
 
     def _plan(self, database: Database, query: Query) -> Plan:
         from ledgit.store.index_search import Plan
@@ -383,11 +235,18 @@ class Index:
 
             return Links(self.repo, database, rev).codes(live)
 
-        return Plan(database, query, self._experiments, codes, live=live)
+        plan = Plan(database, query, self._experiments, codes, live=live)
+        if database.has_partial():
+            from ledgit.store.index_complete import lacking
+
+            self._complete_columns(database, lacking(database, plan.keys()))
+        self._materialize(database, plan.ends())
+        return plan
 
     def _find(self, condition: str, *values: object) -> list[RunState]:
         def run(database: Database) -> list[RunState]:
-            found = [state for state in database.runs.find(condition, *values) if state.id not in self._live.runs]
+            with database.reading():
+                found = [state for state in database.runs.find(condition, *values) if state.id not in self._live.runs]
             if self._live.runs:
                 found += database.live.find(condition, *values)
                 found.sort(key=lambda state: (-state.start, state.id))

@@ -12,30 +12,35 @@ ends the process when somebody truncates the file.
 from __future__ import annotations
 
 import os
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING
 
+from ledgit.store.index_rows import PARTS
 from ledgit.store.index_table import Table
 
 if TYPE_CHECKING:
     import sqlite3
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
 
-__all__ = ["SCHEMA", "Database", "discard", "is_damage"]
+__all__ = ["SCHEMA", "ColumnsChanged", "Database", "discard", "is_damage"]
 
-SCHEMA = 2
+SCHEMA = 3
 """Written to the file's ``user_version``; with any other number the file is made anew."""
 
-PATIENCE = 10.0
-"""Seconds to wait for another process that writes: about what a rebuild of 100,000 runs takes. Then: in memory."""
+PATIENCE = 30.0
+"""Seconds to wait for another process that writes: more than a rebuild of 100,000 runs takes. Then: in memory."""
 
 _TABLES = (
     "CREATE TABLE meta (key TEXT PRIMARY KEY, value) WITHOUT ROWID",
     "CREATE TABLE ref (name TEXT PRIMARY KEY, oid TEXT NOT NULL) WITHOUT ROWID",
-    "CREATE TABLE node (path TEXT PRIMARY KEY, parent TEXT NOT NULL, oid TEXT NOT NULL, tree INTEGER) WITHOUT ROWID",
+    # The ledger's files and folders, and of each file the runs it has lines of, with a sum over those.
+    "CREATE TABLE node (n INTEGER PRIMARY KEY AUTOINCREMENT, path TEXT UNIQUE, parent TEXT, oid TEXT, tree INTEGER)",
     "CREATE INDEX node_parent ON node (parent)",
-    "CREATE TABLE line (run TEXT, segment TEXT, PRIMARY KEY (run, segment)) WITHOUT ROWID",
-    "CREATE INDEX line_segment ON line (segment)",
+    "CREATE TABLE line (segment INTEGER, run TEXT, sum INTEGER, PRIMARY KEY (segment, run)) WITHOUT ROWID",
+    "CREATE INDEX line_run ON line (run, segment)",
+    "CREATE TABLE tombstone (run TEXT PRIMARY KEY, start INTEGER NOT NULL) WITHOUT ROWID",
+    # Keys that every run with more than its line has in its line all the same.
+    "CREATE TABLE whole (kind TEXT, key TEXT, PRIMARY KEY (kind, key)) WITHOUT ROWID",
     "CREATE TABLE experiment (path TEXT PRIMARY KEY, label TEXT NOT NULL, name TEXT NOT NULL, deleted INTEGER)",
     "CREATE TABLE tip (n INTEGER PRIMARY KEY AUTOINCREMENT, key TEXT NOT NULL UNIQUE, patches INTEGER NOT NULL)",
     "CREATE TABLE link (tip INTEGER, code INTEGER, oid TEXT, how TEXT, PRIMARY KEY (tip, code)) WITHOUT ROWID",
@@ -43,6 +48,10 @@ _TABLES = (
     "CREATE TABLE live (id TEXT PRIMARY KEY, summary BLOB) WITHOUT ROWID",
 )
 _DAMAGE = {1, 11, 17, 19, 20, 24, 25, 26}  # ERROR CORRUPT SCHEMA CONSTRAINT MISMATCH FORMAT RANGE NOTADB
+
+
+class ColumnsChanged(Exception):
+    """The tables have other columns than the question was made for: ask again."""
 
 
 def is_damage(error: sqlite3.Error) -> bool:
@@ -74,6 +83,7 @@ class Database:
         self.runs = Table(db)
         self.live = Table(db, "live_", temporary=True)
         self._schema: int | None = None
+        self._later: list[Callable[[], object]] = []
 
     @classmethod
     def open(cls, path: str) -> Database:
@@ -126,7 +136,7 @@ class Database:
         import sqlite3
 
         db = sqlite3.connect(path, timeout=PATIENCE, isolation_level=None, check_same_thread=False)
-        db.execute("PRAGMA cache_size = -200000")
+        db.execute("PRAGMA cache_size = -64000")  # KiB
         db.execute("PRAGMA synchronous = NORMAL")
         db.execute("PRAGMA temp_store = MEMORY")
         return db
@@ -151,10 +161,14 @@ class Database:
     def try_to_write(self, write: Callable[[], object]) -> bool:
         """Call *write* in a transaction if that can be had at once; return whether it was done.
 
-        For what makes later questions faster and nothing else.
+        For what makes later questions faster and nothing else. Within :meth:`reading` it is done
+        afterwards.
         """
         import sqlite3
 
+        if self.db.in_transaction:
+            self._later.append(write)
+            return False
         self.db.execute("PRAGMA busy_timeout = 0")
         try:
             with self.writing():
@@ -171,6 +185,33 @@ class Database:
         if schema != self._schema:
             self.runs.forget()
             self._schema = schema
+
+    @contextmanager
+    def reading(self) -> Iterator[None]:
+        """Return a context in which all that is read is of one moment, whatever other processes do.
+
+        Raises:
+            ColumnsChanged: The columns are not those of the last :meth:`notice_changes`.
+        """
+        known = self._schema
+        self.db.execute("BEGIN")
+        try:
+            self.notice_changes()
+            if self._schema != known:
+                raise ColumnsChanged
+            yield
+        finally:
+            if self.db.in_transaction:
+                self.db.execute("COMMIT")
+            later, self._later = self._later, []
+        for write in later:
+            self.try_to_write(write)
+
+    def has_partial(self, kind: str | None = None) -> bool:
+        """Say whether some run has more (params, metrics or tags: *kind*; None: any) than its columns say."""
+        bit = 7 if kind is None else PARTS[kind]
+        sql = "SELECT 1 FROM run WHERE partial > 0 AND partial & ? LIMIT 1"
+        return self.db.execute(sql, (bit,)).fetchone() is not None
 
     def meta(self, key: str) -> str | None:
         """Return a stored fact about the index."""

@@ -86,7 +86,14 @@ class Plan:
 
     def ends(self) -> set[tuple[str, str]]:
         """Return the (metric, ``min`` or ``max``) pairs that the query compares or sorts by."""
-        keys = [one.key for one in self.order]
+        return {(key.name, key.part) for key in self._keys() if key.part != "last"}
+
+    def keys(self) -> set[tuple[str, str]]:
+        """Return the (kind, key) pairs that the query compares or sorts by."""
+        return {(key.kind, key.name) for key in self._keys()}
+
+    def _keys(self) -> list[Any]:
+        keys: list[Any] = [one.key for one in self.order]
         todo: list[Any] = [self.expr] if self.expr is not None else []
         while todo:
             item = todo.pop()
@@ -95,10 +102,10 @@ class Plan:
                 todo.append(item.item)
             if hasattr(item, "key"):
                 keys.append(item.key)
-        return {(key.name, key.part) for key in keys if key.part != "last"}
+        return keys
 
-    def rows(self, limit: int | None, after: Sequence[Any] | None) -> list[Row]:
-        """Return the rows from *offset* on, at most *limit*.
+    def statement(self, limit: int | None, after: Sequence[Any] | None) -> tuple[str, Sequence[Any]]:
+        """Return the SQL for the rows from *offset* on, at most *limit*, and its values.
 
         Args:
             limit: At most so many; None for all.
@@ -120,7 +127,11 @@ class Plan:
                 values += [*own, most]
             outer = ", ".join(term.ordering(f"s{place}") for place, term in enumerate(parts[0][2]))
             statement = f"SELECT * FROM ({' UNION ALL '.join(texts)}) ORDER BY {outer} LIMIT ? OFFSET ?"
-        found = self.db.execute(statement, (*values, count, offset))
+        return statement, (*values, count, offset)
+
+    def rows(self, statement: tuple[str, Sequence[Any]]) -> list[Row]:
+        """Return the rows that a *statement* of this plan finds."""
+        found = self.db.execute(*statement)
         return [Row(bool(source), number, tuple(keys)) for source, number, *keys in found]
 
     def count(self) -> int:

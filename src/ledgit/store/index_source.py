@@ -1,58 +1,95 @@
 """What the index is made from: loose runs, the ledger's segments, experiment records.
 
 Everything is read through one ``git cat-file --batch`` process, and only what is new: refs are
-compared with those seen before, the ledger's trees by their ids.
+compared with those seen before, the ledger's trees by their ids, and a changed segment's lines with
+those that are stored. A line that stands as it stood is not parsed.
 """
 
 # ruff: noqa: S608 - identifiers are made here, values are bound
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import replace
-from math import isnan
+from collections.abc import Callable, Iterator, Sequence
+from hashlib import sha1
 from typing import TYPE_CHECKING, Any
 
-from ledgit.errors import LedgitError, RecordError
-from ledgit.records import RunState, decode_entry, history_files, join, load_flat, with_head
+from ledgit.errors import RecordError
+from ledgit.records import with_head
+from ledgit.store.index_lean import lean
+from ledgit.store.index_lines import RUN, Joiner, split_lines
+from ledgit.store.index_rows import PARTS
 
 if TYPE_CHECKING:
     from ledgit.git import BatchReader, Repo
-    from ledgit.records import Entry
+    from ledgit.records import RunState
     from ledgit.store.index_database import Database
+    from ledgit.store.index_lines import Found, Lines
+    from ledgit.store.index_rows import Lean
 
-__all__ = ["LEDGER", "RUNS", "Source", "run_refs"]
+__all__ = ["LEDGER", "RUNS", "Missing", "Progress", "Source", "run_refs"]
 
 RUNS = "refs/ledgit/runs/"
 LEDGER = "refs/ledgit/ledger"
-_RUN = ".ledgit/run"
+SEGMENTS = "segments"
+EAGER = 2_000
+"""Runs with more than their line that are read whole at once; of more, what is asked for later."""
+
 _CHUNK = 1_000
 _MARKS = 500
+_AT_ONCE = 64  # segments
 
-Lines = dict[str, list[bytes]]  # run id → its lines in one segment
+Progress = Callable[[str, int, "int | None"], None]
+
+
+class Missing(Exception):
+    """An object of the ledger is not in this clone: the ref has moved meanwhile, or the clone is damaged."""
 
 
 def run_refs(repo: Repo) -> dict[str, str]:
-    """Return the refs that the index is made from."""
-    from ledgit.git import list_refs
+    """Return the refs that the index is made from.
 
-    refs = list_refs(repo, "refs/ledgit/")
-    return {name: oid for name, oid in refs.items() if name == LEDGER or name.startswith(RUNS)}
+    Runs first: compaction moves the ledger before it drops loose runs, so each is seen in one place
+    at least.
+    """
+    from ledgit.git import list_refs, read_ref
+
+    refs = list_refs(repo, RUNS)
+    ledger = read_ref(repo, LEDGER)
+    return refs if ledger is None else {**refs, LEDGER: ledger}
+
+
+def _silent(_what: str, _done: int, _total: int | None) -> None:
+    return
 
 
 class Source:
-    """Brings the database *index* up to what *refs* say; within a transaction."""
+    """Brings the database *index* up to what *refs* say; within a transaction.
 
-    def __init__(self, index: Database, reader: BatchReader, refs: dict[str, str]) -> None:
+    Attributes:
+        parsed: Lines that were parsed.
+    """
+
+    def __init__(
+        self, index: Database, reader: BatchReader, refs: dict[str, str], progress: Progress | None = None
+    ) -> None:
         self.index = index
         self.db = index.db
         self.reader = reader
         self.refs = refs
-        self._segments: dict[str, Lines] = {}
-        index.runs.ranges = self._range
+        self.joiner = Joiner(reader)
+        self.parsed = 0
+        self._progress = progress or _silent
+        self._segments: dict[int, Lines] = {}
+        self._last: int | None = None
+        self._eager = EAGER
+        index.runs.ranges = self.joiner.range
 
     def update(self) -> None:
-        """Read what changed and write the runs it concerns."""
+        """Read what changed and write the runs it concerns.
+
+        Raises:
+            Missing: The ledger can't be read.
+        """
         old = dict(self.db.execute("SELECT name, oid FROM ref"))
         moved = [name for name, oid in self.refs.items() if old.get(name) != oid]
         gone = [name for name in old if name not in self.refs]
@@ -60,48 +97,97 @@ class Source:
         self.db.executemany("INSERT OR REPLACE INTO ref VALUES (?, ?)", [(name, self.refs[name]) for name in moved])
         touched = {name[len(RUNS) :] for name in (*moved, *gone) if name.startswith(RUNS)}
         if self.refs.get(LEDGER) != old.get(LEDGER):
-            touched -= self._update_ledger()
+            touched |= self._update_ledger()
+        done = 0
         for ids in _chunks(sorted(touched), _CHUNK):
+            if len(touched) > _CHUNK:
+                self._progress("reading runs", done, len(touched))
             self._write(ids)
+            done += len(ids)
 
     # ------------------------------------------------------------------ the ledger
 
     def _update_ledger(self) -> set[str]:
-        """Read the ledger's changed files; return the ids that were written on the way."""
+        """Read the ledger's changed files; return the ids of runs that are yet to be looked at."""
         tip = self.refs.get(LEDGER)
-        self._update_experiments(f"{tip}:experiments" if tip else None)
-        changed: list[tuple[str, str]] = []
-        removed: list[str] = []
-        top = self.reader.read(f"{tip}:segments") if tip else None
+        self._update_experiments(tip)
+        changed: list[tuple[int, str]] = []
+        removed: list[int] = []
+        top = self.reader.read(f"{tip}:{SEGMENTS}") if tip else None
+        if tip and top is None and self.reader.read(tip) is None:
+            raise Missing(tip)
         if top is not None and top[1] == "tree":
-            self._walk("segments", top[0], top[2], changed, removed)
+            self._walk(SEGMENTS, top[0], top[2], changed, removed)
         else:
-            self._remove("segments", removed)
-        written: set[str] = set()
-        stale = self._runs_of(removed)
-        for some in _chunks(changed, 64):
-            stale |= self._runs_of([path for path, _ in some])
-            fresh = self._read_segments(some)
-            ids = set().union(*fresh.values()) if fresh else set()
-            self.db.executemany(
-                "INSERT OR REPLACE INTO line VALUES (?, ?)", [(run, path) for path in fresh for run in fresh[path]]
-            )
-            self._segments = fresh
-            self._write(sorted(ids))
-            written |= ids
-            stale -= ids
-        self._segments = {}
-        for some in _chunks(sorted(stale), _CHUNK):
-            self._write(some)
-        return written | stale
+            self._remove(SEGMENTS, removed)
+        stale: set[str] = set()
+        for some in _chunks(removed, _MARKS):
+            stale |= self._forget_segments(some)
+        if self.index.runs.is_empty() and self.db.execute("SELECT 1 FROM line LIMIT 1").fetchone() is None:
+            return stale | self._fill(changed)
+        for number, some in enumerate(_chunks(changed, _AT_ONCE)):
+            if len(changed) > _AT_ONCE:
+                self._progress("reading the ledger", number * _AT_ONCE, len(changed))
+            stale |= self._take(some)
+        return stale
 
-    def _walk(self, path: str, oid: str, data: bytes, changed: list[tuple[str, str]], removed: list[str]) -> None:
+    def _fill(self, changed: list[tuple[int, str]]) -> set[str]:
+        """Fill the empty tables; return the ids of runs whose lines are not all in one segment."""
+        seen: dict[str, int] = {}
+        several: set[str] = set()
+        loose = {name[len(RUNS) :] for name in self.refs if name.startswith(RUNS)}
+        self._eager = 0
+        self.db.execute("DROP INDEX IF EXISTS line_run")
+        self.index.runs.begin_bulk()
+        for number, some in enumerate(_chunks(changed, _AT_ONCE)):
+            self._progress("reading the ledger", number * _AT_ONCE, len(changed))
+            runs: dict[str, list[Found]] = {}
+            places = []
+            for segment, lines in self._read(some).items():
+                for run, found in lines.items():
+                    places.append((segment, run, _sum(found)))
+                    if run in seen or run in loose:
+                        several.add(run)
+                    else:
+                        runs[run] = [(line, "") for line in found]
+                    seen[run] = segment
+            self.db.executemany("INSERT INTO line VALUES (?, ?, ?)", places)
+            self._store(runs, new=True)
+        self.index.runs.end_bulk()
+        self.db.execute("CREATE INDEX line_run ON line (run, segment)")
+        self._progress("reading the ledger", len(changed), len(changed))
+        return several
+
+    def _take(self, changed: Sequence[tuple[int, str]]) -> set[str]:
+        """Take in some changed segments, whose lines are mostly those they had; return the runs that they lost."""
+        fresh = self._read(changed)
+        stale: set[str] = set()
+        new: set[str] = set()
+        for segment, runs in fresh.items():
+            old = dict(self.db.execute("SELECT run, sum FROM line WHERE segment = ?", (segment,)))
+            sums = {run: _sum(lines) for run, lines in runs.items()}
+            gone = old.keys() - sums.keys()
+            changes = {run for run, one in sums.items() if old.get(run) != one}
+            self.db.executemany("DELETE FROM line WHERE segment = ? AND run = ?", [(segment, run) for run in gone])
+            rows = [(segment, run, sums[run]) for run in changes]
+            self.db.executemany("INSERT OR REPLACE INTO line VALUES (?, ?, ?)", rows)
+            stale |= gone
+            new |= changes
+        self._segments = fresh
+        for ids in _chunks(sorted(new), _CHUNK):
+            self._write(ids)
+        self._segments, self._last = {}, None
+        return stale
+
+    def _walk(self, path: str, oid: str, data: bytes, changed: list[tuple[int, str]], removed: list[int]) -> None:
         """Compare the tree *path* with what was there, going down only where ids differ."""
         from ledgit.git import TREE, parse_tree
 
         old = {
-            name: (old_oid, tree)
-            for name, old_oid, tree in self.db.execute("SELECT path, oid, tree FROM node WHERE parent = ?", (path,))
+            name: (number, old_oid, tree)
+            for name, number, old_oid, tree in self.db.execute(
+                "SELECT path, n, oid, tree FROM node WHERE parent = ?", (path,)
+            )
         }
         self._set_node(path, oid, 1)
         below = []
@@ -111,57 +197,56 @@ class Source:
             if not name.isprintable() or not (is_tree or name.endswith(".jsonl")):
                 continue  # none of ours
             before = old.pop(name, None)
-            if before == (entry.oid, int(is_tree)):
+            if before is not None and before[1:] == (entry.oid, int(is_tree)):
                 continue
-            if before is not None and before[1] != is_tree:
+            if before is not None and before[2] != is_tree:
                 self._remove(name, removed)
             if is_tree:
                 below.append((name, entry.oid))
             else:
-                self._set_node(name, entry.oid, 0)
-                changed.append((name, entry.oid))
+                changed.append((self._set_node(name, entry.oid, 0), entry.oid))
         for name in old:
             self._remove(name, removed)
         for (name, tree_oid), found in zip(below, self.reader.read_many(oid for _, oid in below), strict=True):
-            if found is not None and found[1] == "tree":
+            if found is None:
+                raise Missing(tree_oid)
+            if found[1] == "tree":
                 self._walk(name, tree_oid, found[2], changed, removed)
 
-    def _set_node(self, path: str, oid: str, tree: int) -> None:
-        parent = path.rpartition("/")[0]
-        self.db.execute("INSERT OR REPLACE INTO node VALUES (?, ?, ?, ?)", (path, parent, oid, tree))
+    def _set_node(self, path: str, oid: str, tree: int) -> int:
+        sql = (
+            "INSERT INTO node (path, parent, oid, tree) VALUES (?, ?, ?, ?)"
+            " ON CONFLICT (path) DO UPDATE SET oid = excluded.oid, tree = excluded.tree RETURNING n"
+        )
+        (number,) = self.db.execute(sql, (path, path.rpartition("/")[0], oid, tree)).fetchone()
+        return int(number)
 
-    def _remove(self, path: str, removed: list[str]) -> None:
-        below = [name for (name,) in self.db.execute("SELECT path FROM node WHERE parent = ?", (path,))]
-        for name in below:
+    def _remove(self, path: str, removed: list[int]) -> None:
+        for (name,) in self.db.execute("SELECT path FROM node WHERE parent = ?", (path,)).fetchall():
             self._remove(name, removed)
-        self.db.execute("DELETE FROM node WHERE path = ?", (path,))
-        if path.endswith(".jsonl"):
-            removed.append(path)
+        removed += [n for (n,) in self.db.execute("DELETE FROM node WHERE path = ? RETURNING n", (path,)).fetchall()]
 
-    def _runs_of(self, paths: Sequence[str]) -> set[str]:
-        """Return the runs that the segments *paths* had, and forget that they had them."""
-        runs: set[str] = set()
-        for path in paths:
-            runs.update(run for (run,) in self.db.execute("SELECT run FROM line WHERE segment = ?", (path,)))
-            self.db.execute("DELETE FROM line WHERE segment = ?", (path,))
+    def _forget_segments(self, numbers: Sequence[int]) -> set[str]:
+        """Return the runs that these segments had, and forget that they had them."""
+        marks = ", ".join("?" * len(numbers))
+        runs = {run for (run,) in self.db.execute(f"SELECT run FROM line WHERE segment IN ({marks})", numbers)}
+        self.db.execute(f"DELETE FROM line WHERE segment IN ({marks})", numbers)
         return runs
 
-    def _read_segments(self, segments: Sequence[tuple[str, str]]) -> dict[str, Lines]:
-        found: dict[str, Lines] = {}
-        for (path, _), blob in zip(segments, self.reader.read_many(oid for _, oid in segments), strict=True):
-            lines: Lines = {}
-            for line in blob[2].split(b"\n") if blob is not None else ():
-                if line:
-                    lines.setdefault(_id_of(line), []).append(line)
-            found[path] = lines
+    def _read(self, segments: Sequence[tuple[int, str]]) -> dict[int, Lines]:
+        found: dict[int, Lines] = {}
+        for (number, oid), blob in zip(segments, self.reader.read_many(oid for _, oid in segments), strict=True):
+            if blob is None:
+                raise Missing(oid)
+            found[number] = split_lines(blob[2])
         return found
 
-    def _update_experiments(self, spec: str | None) -> None:
+    def _update_experiments(self, tip: str | None) -> None:
         from ledgit.git import parse_tree
         from ledgit.store.experiments import decode_experiment
 
         self.db.execute("DELETE FROM experiment")
-        top = self.reader.read(spec) if spec else None
+        top = self.reader.read(f"{tip}:experiments") if tip else None
         if top is None or top[1] != "tree":
             return
         entries = parse_tree(top[2], "experiments")
@@ -178,142 +263,103 @@ class Source:
     # ------------------------------------------------------------------ runs
 
     def _write(self, ids: Sequence[str]) -> None:
-        states = list(self._states(ids))
-        self.index.runs.write(states)
-        have = {state.id for state in states}
-        self.index.runs.drop([run for run in ids if run not in have])
+        """Write the runs *ids* as they are now; those that are nowhere any more go."""
+        found = self._found(ids)
+        stored = self._stored(ids)
+        changed = {}
+        for run, lines in found.items():
+            body = stored.get(run)
+            if body is None or {_whole(line, head) for line, head in lines} != {body}:
+                changed[run] = lines
+        self._store(changed, new=False)
 
-    def _states(self, ids: Sequence[str]) -> Iterator[RunState]:
-        """Yield the joined state of each of *ids* that is anywhere; purged ones are nowhere."""
-        lines: dict[str, list[tuple[bytes | None, str]]] = {run: [] for run in ids}  # line and, of loose runs, head
-        for path, run in self._places(ids):
-            lines[run] += [(line, "") for line in self._segment(path).get(run, ())]
+    def _found(self, ids: Sequence[str]) -> dict[str, list[Found]]:
+        """Return every line of each of *ids*, in the ledger and loose."""
+        found: dict[str, list[Found]] = {run: [] for run in ids}
+        for segment, run in self._places(ids):
+            found[run] += [(line, "") for line in self._segment(segment).get(run, ())]
         loose = [(run, self.refs[RUNS + run]) for run in ids if RUNS + run in self.refs]
-        blobs = self.reader.read_many(f"{head}:{_RUN}/entry.json" for _, head in loose)
+        blobs = self.reader.read_many(f"{head}:{RUN}/entry.json" for _, head in loose)
         for (run, head), blob in zip(loose, blobs, strict=True):
-            lines[run].append((None if blob is None else blob[2], head))
-        for run, found in lines.items():
-            state = self._join(run, found)
-            if state is not None and not state.purged:
-                yield state
+            found[run].append((None if blob is None else blob[2], head))
+        return found
 
-    def _places(self, ids: Sequence[str]) -> list[tuple[str, str]]:
-        places: list[tuple[str, str]] = []
+    def _stored(self, ids: Sequence[str]) -> dict[str, bytes]:
+        runs = self.index.runs
+        stored: dict[str, bytes] = {}
+        for some in _chunks(ids, _MARKS):
+            marks = ", ".join("?" * len(some))
+            sql = f"SELECT r.id, d.body FROM {runs.run} r JOIN {runs.doc} d ON d.n = r.n WHERE r.id IN ({marks})"
+            stored.update(self.db.execute(sql, some))
+        return stored
+
+    def _store(self, runs: dict[str, list[Found]], *, new: bool) -> None:
+        """Write *runs*, given by all their lines; *new*: none of them is there yet."""
+        plain: list[Lean] = []
+        states: list[RunState] = []
+        tombstones: list[tuple[str, int]] = []
+        gone: list[str] = []
+        for run, found in runs.items():
+            lines = {_whole(line, head) for line, head in found}
+            self.parsed += len(lines)
+            if len(lines) == 1:
+                (line,) = lines
+                data = lean(line, run) if line else None
+                if data is not None and line is not None and not self._is_eager(data):
+                    plain.append((line, data))
+                    continue
+            state = self.joiner.join(run, found)
+            if state is None:
+                gone.append(run)
+            elif state.purged:
+                tombstones.append((run, state.start))
+                gone.append(run)
+            else:
+                states.append(state)
+        self.index.runs.rows.write(states, plain, new=new)
+        if not new:
+            self.index.runs.drop(gone)
+            self.db.executemany("DELETE FROM tombstone WHERE run = ?", [(run,) for run in runs])
+        self.db.executemany("INSERT OR REPLACE INTO tombstone VALUES (?, ?)", tombstones)
+
+    def _is_eager(self, data: dict[str, Any]) -> bool:
+        """Whether what the line had no room for is to be read now, because it is not too much."""
+        if PARTS.keys().isdisjoint(data.get("left", ())):
+            return False
+        self._eager -= 1
+        return self._eager >= 0
+
+    def _places(self, ids: Sequence[str]) -> list[tuple[int, str]]:
+        places: list[tuple[int, str]] = []
         for some in _chunks(ids, _MARKS):
             marks = ", ".join("?" * len(some))
             places += self.db.execute(f"SELECT segment, run FROM line WHERE run IN ({marks})", some)
         return sorted(places)
 
-    def _segment(self, path: str) -> Lines:
-        """Return the lines of a segment; the last one read is kept, callers ask in order."""
-        if path not in self._segments:
-            row = self.db.execute("SELECT oid FROM node WHERE path = ?", (path,)).fetchone()
-            self._segments = self._read_segments([(path, row[0])]) if row else {path: {}}
-        return self._segments[path]
-
-    def _join(self, run: str, lines: Iterable[tuple[bytes | None, str]]) -> RunState | None:
-        entries: list[Entry] = []
-        problems: list[str] = []
-        heads: list[str] = []
-        for line, head in lines:
-            try:
-                if line is None:
-                    raise RecordError(head[:12], "is not a run commit, or not in this clone")
-                entry = decode_entry(with_head(line, head) if head else line, head[:12] or "the ledger")
-                if entry.id != run:
-                    raise RecordError(head[:12], f"is the commit of another run, {entry.id[:8]}")
-                entries.append(entry)
-            except RecordError as error:
-                problems.append(str(error))
-                heads += [head] if head else []
-        if not entries:
-            return RunState(run, heads=tuple(heads), problem=problems[0]) if problems else None
-        state = join(entries)
-        state.problem = problems[0] if problems else ""
-        if state.left:
-            try:
-                self._complete(state)
-            except LedgitError as error:
-                state.problem = state.problem or str(error)
-        return state
-
-    def _complete(self, state: RunState) -> None:
-        """Add what had no room in the line, from the run's own files where they are here."""
-        for head in state.heads:
-            for section in ("params", "metrics", "tags"):
-                values = getattr(state, section)
-                if section in state.left:
-                    for key, value in self._flat(head, section).items():
-                        values.setdefault(key, value)
-            if "text" in state.left or "subtrees" in state.left:
-                self._complete_facts(state, head)
-
-    def _flat(self, head: str, section: str) -> dict[str, object]:
-        found = self.reader.read(f"{head}:{_RUN}/{section}.yaml")
-        if found is None:
-            return {}
-        values = load_flat(found[2], f"{section}.yaml")
-        if section == "metrics":
-            return {key: float(value) for key, value in values.items() if isinstance(value, int | float)}
-        if section == "tags":
-            return {key: "" if value is None else str(value) for key, value in values.items()}
-        return dict(values)
-
-    def _complete_facts(self, state: RunState, head: str) -> None:
-        from ledgit.records import decode_run
-
-        found = self.reader.read(f"{head}:{_RUN}/run.yaml")
-        if found is None:
-            return
-        info = decode_run(found[2])
-        for name in ("name", "experiment", "user"):
-            value = getattr(state, name)
-            if value.endswith("…") and getattr(info, name).startswith(value[:-1]):
-                setattr(state, name, getattr(info, name))
-        if "subtrees" in state.left and not state.code.subtrees:
-            state.code = replace(state.code, subtrees=info.code.subtrees)
-
-    def _range(self, state: RunState, key: str) -> tuple[float, float]:
-        """Return (least, greatest) of a metric; from its history if the line had no room for it."""
-        value = state.metrics[key]
-        if key in state.ranges or not state.left.get("ranges"):
-            return state.ranges.get(key, (value, value))
-        from ledgit.records import decode_history
-
-        file = history_files(state.metrics).get(key)
-        ends = [value]
-        for head in state.heads:
-            found = self.reader.read(f"{head}:{_RUN}/history/{file}")
-            if found is None:
-                continue
-            try:
-                ends += decode_history(found[2])[1].minmax()
-            except (RecordError, ValueError):
-                continue
-        numbers = [end for end in ends if not isnan(end)] or ends
-        return min(numbers), max(numbers)
+    def _segment(self, number: int) -> Lines:
+        """Return the lines of a segment; besides those being taken in, the last one read is kept."""
+        if number not in self._segments:
+            row = self.db.execute("SELECT oid FROM node WHERE n = ?", (number,)).fetchone()
+            last, self._last = self._last, number
+            if last is not None:
+                self._segments.pop(last, None)
+            self._segments.update(self._read([(number, row[0])]) if row else {number: {}})
+        return self._segments[number]
 
 
-def _id_of(line: bytes) -> str:
-    """Return the id of the run a line is about; of one that does not say, an id of its own."""
-    from orjson import JSONDecodeError, loads
-
-    from ledgit.records import is_run_id
-
-    end = line.find(b'"', 7)
-    if line.startswith(b'{"id":"') and end > 0:
-        text = line[7:end].decode("ascii", "replace")
-        if is_run_id(text):
-            return text
+def _whole(line: bytes | None, head: str) -> bytes | None:
+    """Return a line as it stands in the ledger; None where it can't stand there."""
+    if not head or line is None:
+        return line
     try:
-        data = loads(line)
-    except JSONDecodeError:
-        data = None
-    if isinstance(data, dict) and is_run_id(data.get("id")):
-        return str(data["id"])
-    from hashlib import sha256
+        return with_head(line, head).rstrip(b"\n")
+    except RecordError:
+        return None
 
-    return f"unreadable-{sha256(line).hexdigest()[:16]}"
+
+def _sum(lines: list[bytes]) -> int:
+    """Return what tells some lines from others: eight bytes of their SHA-1."""
+    return int.from_bytes(sha1(b"\n".join(lines), usedforsecurity=False).digest()[:8], "big", signed=True)
 
 
 def _chunks(items: Sequence[Any], size: int) -> Iterator[Sequence[Any]]:

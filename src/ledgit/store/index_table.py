@@ -13,49 +13,36 @@ store; a param its ``text`` and, where it is one, its ``number``; a tag its ``te
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from math import isnan
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-from ledgit.store.index_codec import decode_state, encode_state, number_of
+from ledgit.store.index_codec import decode_state
 from ledgit.store.index_codes import Codes
+from ledgit.store.index_rows import Rows
+from ledgit.store.index_schema import ATTRIBUTES, ENDS, KINDS, Facet
 
 if TYPE_CHECKING:
     import sqlite3
+    from collections.abc import Iterable
 
     from ledgit.query import Key
     from ledgit.records import RunState
 
-__all__ = ["KINDS", "MAX_COLUMNS", "Table"]
+__all__ = ["ATTRIBUTES", "KINDS", "MAX_COLUMNS", "Facet", "Table"]
 
-KINDS = ("params", "metrics", "tags")
 MAX_COLUMNS = 1_900
-ENDS = ("min", "max")
-
-ATTRIBUTES = {
-    "id": "id",
-    "name": "name",
-    "experiment": "experiment",
-    "status": "status",
-    "user": "user",
-    "parent_run": "parent_run",
-    "run_commit": "run_commit",
-    "head": "head",
-    "code_commit": "code_commit",
-    "tree": "tree",
-    "branch": "branch",
-    "start": "started",
-    "end": "ended",
-    "deleted": "deleted",
-    "dirty": "dirty",
-}
-"""Attribute in a filter → column."""
-
-_FIXED = ("n", *ATTRIBUTES.values(), "code")
 _CHUNK = 500
+SECTIONS = frozenset(KINDS)
+_INDEXES = (
+    ("UNIQUE", "id", "(id)"),
+    ("", "recent", "(deleted, started DESC, id)"),
+    ("", "experiment", "(experiment, deleted, started)"),
+    ("", "name", "(name)"),
+    ("", "partial", "(partial) WHERE partial > 0"),
+)
 
-Facet = tuple[str, str, str]  # kind, key, facet
-Shape = tuple[tuple[str, ...], list[bool]]  # columns; which params have one for numbers
+Complete = Callable[[list[tuple[int, "RunState", bytes]]], None]
 Ranges = Callable[["RunState", str], tuple[float, float]]
 
 
@@ -69,6 +56,8 @@ class Table:
 
     Attributes:
         experiment_sql: How the name of a run's experiment is to be had.
+        ranges: Returns (least, greatest) of a run's metric.
+        complete: Completes runs, given with their row numbers and lines, whose line had no room for all of it.
     """
 
     def __init__(self, db: sqlite3.Connection, prefix: str = "", *, temporary: bool = False) -> None:
@@ -81,8 +70,10 @@ class Table:
         self.codes = Codes(db, f"{prefix}code", temporary=temporary)
         self.experiment_sql: str | None = None
         self.ranges: Ranges = _own_range
+        self.complete: Complete | None = None
+        self.rows = Rows(self)
         self._columns: dict[Facet, str] | None = None
-        self._shapes: dict[object, Shape | None] = {}
+        self._indexed = True
 
     # ------------------------------------------------------------------ schema
 
@@ -95,23 +86,40 @@ class Table:
         names = {facet: f"c{number}" for number, facet in enumerate(facets[:MAX_COLUMNS])}
         wide = "".join(f", {name}" for name in names.values())
         execute(
-            f"CREATE {kind} {self.run} (n INTEGER PRIMARY KEY, id TEXT NOT NULL UNIQUE, name, experiment, status, user,"
-            f" parent_run, run_commit, head, code_commit, tree, branch, started, ended, deleted, dirty, code{wide})"
+            f"CREATE {kind} {self.run} (n INTEGER PRIMARY KEY, id TEXT NOT NULL, name, experiment, status, user,"
+            " parent_run, run_commit, head, code_commit, tree, branch, started, ended, deleted, dirty, code, partial"
+            f"{wide})"
         )
         self.codes.create()
         execute(f"CREATE {kind} {self.doc} (n INTEGER PRIMARY KEY, body BLOB NOT NULL)")
         execute(f"CREATE {kind} {self.more} (c, n, value, PRIMARY KEY (c, n)) WITHOUT ROWID")
         execute(f"CREATE {kind} {self.key} (kind, key, facet, name, PRIMARY KEY (kind, key, facet)) WITHOUT ROWID")
-        if not self.temporary:
-            execute(f"CREATE INDEX {self.run}_recent ON {self.run} (deleted, started DESC, id)")
-            execute(f"CREATE INDEX {self.run}_experiment ON {self.run} (experiment, deleted, started)")
-            execute(f"CREATE INDEX {self.run}_name ON {self.run} (name)")
+        if self._indexed:
+            self._index()
         self._columns = {}
-        self._shapes.clear()
+        self.rows.forget()
         for facet, name in names.items():
             self._remember(facet, name)
         for facet in facets[MAX_COLUMNS:]:
             self._add(facet)
+
+    def begin_bulk(self) -> None:
+        """Do without indexes until :meth:`end_bulk`: sorting once is faster than keeping in order."""
+        self._indexed = False
+        self.codes.load()
+        for _, name, _ in _INDEXES:
+            self.db.execute(f"DROP INDEX IF EXISTS {self.run}_{name}")
+
+    def end_bulk(self) -> None:
+        """Make the indexes again."""
+        if not self._indexed:
+            self._indexed = True
+            self.codes.forget()
+            self._index()
+
+    def _index(self) -> None:
+        for kind, name, columns in _INDEXES[: 1 if self.temporary else len(_INDEXES)]:
+            self.db.execute(f"CREATE {kind} INDEX {self.run}_{name} ON {self.run} {columns}")
 
     @property
     def columns(self) -> dict[Facet, str]:
@@ -124,13 +132,18 @@ class Table:
     def forget(self) -> None:
         """Read the columns again: another process may have added some."""
         self._columns = None
-        self._shapes.clear()
+        self._indexed = True
+        self.rows.forget()
         self.codes.forget()
 
     def _remember(self, facet: Facet, name: str) -> None:
-        self._shapes.clear()
+        self.rows.forget()
         self.db.execute(f"INSERT INTO {self.key} VALUES (?, ?, ?, ?)", (*facet, name))
         self.columns[facet] = name
+
+    def column(self, facet: Facet) -> str:
+        """Return the column of *facet*, a new one if need be; ``#<number>`` for one beyond the table's width."""
+        return self.columns.get(facet) or self._add(facet)
 
     def _add(self, facet: Facet) -> str:
         columns = self.columns
@@ -152,7 +165,16 @@ class Table:
             some = numbers[start : start + _CHUNK]
             marks = ", ".join("?" * len(some))
             bodies.update(self.db.execute(f"SELECT n, body FROM {self.doc} WHERE n IN ({marks})", some))
-        return [decode_state(bodies[number]) for number in numbers]
+        states = [decode_state(bodies[number]) for number in numbers]
+        if self.complete is not None:
+            short = [
+                (number, state, bodies[number])
+                for number, state in zip(numbers, states, strict=True)
+                if state.left and bodies[number][:1] == b"{" and not SECTIONS.isdisjoint(state.left)
+            ]
+            if short:
+                self.complete(short)
+        return states
 
     def find(self, condition: str, *values: object, limit: int = -1) -> list[RunState]:
         """Return the runs that match an SQL *condition* of ours, newest first."""
@@ -220,38 +242,16 @@ class Table:
 
     def write(self, states: Iterable[RunState]) -> None:
         """Add or replace *states*."""
-        batch = list(states)
-        known = self._numbers([state.id for state in batch])
-        if not known and not self.db.execute(f"SELECT 1 FROM {self.run} LIMIT 1").fetchone():
-            self._widen(batch)
-        (following,) = self.db.execute(f"SELECT coalesce(max(n), 0) + 1 FROM {self.run}").fetchone()
-        rows: dict[tuple[str, ...], list[list[Any]]] = {}
-        docs: list[tuple[int, bytes]] = []
-        more: list[tuple[int, int, Any]] = []
-        for state in batch:
-            number = known.get(state.id)
-            if number is None:
-                number = following
-                following += 1
-            names, values = self._row(number, state, more)
-            rows.setdefault(names, []).append(values)
-            docs.append((number, encode_state(state)))
-        many = self.db.executemany
-        if known:
-            many(f"DELETE FROM {self.more} WHERE n = ?", [(number,) for number in known.values()])
-        for names, lines in rows.items():
-            marks = ", ".join("?" * len(names))
-            many(f"INSERT OR REPLACE INTO {self.run} ({', '.join(names)}) VALUES ({marks})", lines)
-        many(f"INSERT OR REPLACE INTO {self.doc} VALUES (?, ?)", docs)
-        many(f"INSERT INTO {self.more} VALUES (?, ?, ?)", more)
+        self.rows.write(states)
 
     def drop(self, ids: Sequence[str]) -> None:
         """Remove the runs with these ids."""
-        numbers = [(number,) for number in self._numbers(ids).values()]
+        numbers = [(number,) for number in self.numbers(ids).values()]
         for table in (self.run, self.doc, self.more):
             self.db.executemany(f"DELETE FROM {table} WHERE n = ?", numbers)
 
-    def _numbers(self, ids: Sequence[str]) -> dict[str, int]:
+    def numbers(self, ids: Sequence[str]) -> dict[str, int]:
+        """Return the row numbers of those of the runs *ids* that are here."""
         found: dict[str, int] = {}
         for start in range(0, len(ids), _CHUNK):
             some = ids[start : start + _CHUNK]
@@ -259,102 +259,26 @@ class Table:
             found.update(self.db.execute(f"SELECT id, n FROM {self.run} WHERE id IN ({marks})", some))
         return found
 
-    def _widen(self, batch: list[RunState]) -> None:
-        """Make an empty table anew with the columns that *batch* needs."""
-        facets: dict[Facet, None] = {facet: None for facet in self.columns if facet[2] in ENDS}
-        for state in batch:
-            for kind, key, facet, _ in _facets(state):
-                facets[kind, key, facet] = None
-        self.create(list(facets))
+    def is_empty(self) -> bool:
+        """Whether no run is here."""
+        return self.db.execute(f"SELECT 1 FROM {self.run} LIMIT 1").fetchone() is None
 
-    def _row(self, number: int, state: RunState, more: list[tuple[int, int, Any]]) -> tuple[tuple[str, ...], list[Any]]:
-        code = state.code
-        values: list[Any] = [
-            number,
-            state.id,
-            state.name,
-            state.experiment,
-            state.status,
-            state.user or None,
-            state.parent_run,
-            state.commit,
-            state.heads[0] if state.heads else None,
-            code.commit,
-            code.tree,
-            code.branch or None,
-            state.start or None,
-            state.end,
-            int(state.deleted),
-            int(code.dirty),
-            self.codes.number(code),
-        ]
-        return self._row_of_known_shape(state, values) or self._row_of_any_shape(number, state, values, more)
+    def materialize(self, key: str, part: str, complete: Callable[[RunState], None] | None = None) -> None:
+        """Give ``min(metrics.key)`` or ``max(metrics.key)`` a column, filled from the stored states.
 
-    def _row_of_known_shape(self, state: RunState, values: list[Any]) -> tuple[tuple[str, ...], list[Any]] | None:
-        """Complete *values* by the columns that a run with the same keys had: 5 µs instead of 60."""
-        signature = (tuple(state.metrics), tuple(state.params), tuple(state.tags))
-        if signature not in self._shapes:
-            self._shapes[signature] = self._shape(*signature)
-        shape = self._shapes[signature]
-        if shape is None or any(map(isnan, state.metrics.values())):
-            return None
-        names, numeric = shape
-        numbers = list(map(number_of, state.params.values()))
-        for place, has_column in enumerate(numeric):
-            if not has_column and numbers[place] is not None:
-                return None
-        values += state.metrics.values()
-        values += map(str, state.params.values())
-        values += [one for one, has_column in zip(numbers, numeric, strict=True) if has_column]
-        values += state.tags.values()
-        return names, values
-
-    def _shape(self, metrics: Iterable[str], params: Iterable[str], tags: Iterable[str]) -> Shape | None:
-        """Return the columns of these keys, and which params have one for numbers; None if it isn't so simple."""
-        columns = self.columns
-        numbers = [columns.get(("params", key, "number")) for key in params]
-        names = [
-            *(columns.get(("metrics", key, "last")) for key in metrics),
-            *(columns.get(("params", key, "text")) for key in params),
-            *(name for name in numbers if name is not None),
-            *(columns.get(("tags", key, "text")) for key in tags),
-        ]
-        ends = any(("metrics", key, part) in columns for key in metrics for part in ENDS)
-        if ends or any(name is None or name[0] == "#" for name in names):
-            return None
-        return (*_FIXED, *(name for name in names if name)), [name is not None for name in numbers]
-
-    def _row_of_any_shape(
-        self, number: int, state: RunState, values: list[Any], more: list[tuple[int, int, Any]]
-    ) -> tuple[tuple[str, ...], list[Any]]:
-        names = list(_FIXED)
-        columns = self.columns
-
-        def put(name: str, value: Any) -> None:
-            if name[0] == "#":
-                more.append((int(name[1:]), number, value))
-            else:
-                names.append(name)
-                values.append(value)
-
-        for kind, key, facet, value in _facets(state):
-            put(columns.get((kind, key, facet)) or self._add((kind, key, facet)), value)
-        for key in state.metrics:
-            for place, part in enumerate(ENDS):
-                name = columns.get(("metrics", key, part))
-                if name is not None:
-                    end = self.ranges(state, key)[place]
-                    put(name, None if isnan(end) else end)
-        return tuple(names), values
-
-    def materialize(self, key: str, part: str) -> None:
-        """Give ``min(metrics.key)`` or ``max(metrics.key)`` a column, filled from the stored states."""
+        Args:
+            key: The metric.
+            part: ``min`` or ``max``.
+            complete: Completes a run whose line had no room for all of it.
+        """
         if ("metrics", key, part) in self.columns:
             return
         name = self._add(("metrics", key, part))
         place = ENDS.index(part)
         found: list[tuple[float, int]] = []
         for number, state in self.every():
+            if complete is not None and key not in state.metrics and "metrics" in state.left:
+                complete(state)
             if key in state.metrics:
                 end = self.ranges(state, key)[place]
                 if not isnan(end):
@@ -364,18 +288,3 @@ class Table:
             self.db.executemany(f"INSERT INTO {self.more} VALUES (?, ?, ?)", [(column, n, end) for end, n in found])
         else:
             self.db.executemany(f"UPDATE {self.run} SET {name} = ? WHERE n = ?", found)
-
-
-def _facets(state: RunState) -> Iterator[tuple[str, str, str, Any]]:
-    for key, value in state.metrics.items():
-        if isnan(value):
-            yield "metrics", key, "nan", 1
-        else:
-            yield "metrics", key, "last", value
-    for key, param in state.params.items():
-        yield "params", key, "text", str(param)
-        number = number_of(param)
-        if number is not None:
-            yield "params", key, "number", number
-    for key, tag in state.tags.items():
-        yield "tags", key, "text", tag
