@@ -79,9 +79,13 @@ class Patient:
     @cached_property
     def is_whole(self) -> bool:
         """Whether everything that a ref reaches must be here: no clone of the tip alone, shallow or partial."""
+        from ledgit.errors import ConfigError
         from ledgit.store.sync.tip import wanted
 
-        return not (self.repo.shallow or self.repo.partial or wanted(self.repo))
+        try:
+            return not (self.repo.shallow or self.repo.partial or wanted(self.repo))
+        except ConfigError:
+            return False  # a finding of its own
 
 
 def shown(items: list[str]) -> str:
