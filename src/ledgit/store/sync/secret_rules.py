@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
 __all__ = [
+    "ANY_WORD",
     "ASSIGNMENT",
     "KEYWORDS",
     "RULES",
@@ -214,6 +215,9 @@ RULES = (
         word=False,
     ),
 )
+
+#: Finds whether any rule about words can match at all.
+ANY_WORD = re.compile(b"|".join(re.escape(anchor) for rule in RULES if rule.word for anchor in rule.anchors))
 
 # name = "value", name: value, "name": "value", name => 'value', in lower case, from the keyword on; what stands
 # before the keyword belongs to the name too.

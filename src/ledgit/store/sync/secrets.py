@@ -15,6 +15,7 @@ from itertools import chain
 
 from ledgit.errors import ConfigError
 from ledgit.store.sync.secret_rules import (
+    ANY_WORD,
     ASSIGNMENT,
     KEYWORDS,
     RULES,
@@ -115,8 +116,9 @@ def _long_words(text: bytes) -> bytes:
 
 def _tokens(text: bytes) -> Iterator[Place]:
     words = _long_words(text)
+    some = ANY_WORD.search(words) is not None
     for rule in RULES:
-        if rule.word and next(rule.matches(words), None) is None:
+        if rule.word and (not some or next(rule.matches(words), None) is None):
             continue
         for match in rule.matches(text):
             group = "s" if "s" in match.re.groupindex else 0
