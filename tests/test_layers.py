@@ -57,7 +57,9 @@ class Module:
 
 
 # The public object model is one unit in several files.
-SAME = dict.fromkeys(["experiment", "opened", "run", "run_editing", "run_reading", "runset", "views"], "repository")
+SAME = dict.fromkeys(
+    ["experiment", "opened", "run", "run_editing", "run_reading", "runset", "sharing", "views"], "repository"
+)
 
 
 def unit_of(name: str) -> str:

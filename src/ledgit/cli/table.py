@@ -46,6 +46,13 @@ GROUPS = (
         ),
     ),
     (
+        "share",
+        (
+            ("push", "send runs to a remote"),
+            ("pull", "get the runs of a remote"),
+        ),
+    ),
+    (
         "move runs",
         (
             ("export", "write runs as files"),
@@ -65,7 +72,8 @@ SUMMARIES = {name: line for _, commands in GROUPS for name, line in commands}
 EXIT_CODES = """\
 exit codes:
   0 done   1 failed   2 wrong usage   3 not found or ambiguous   4 forbidden by what is there
-  5 Git or the repository can't   6 unreadable data   7 disk   8 missing library   130 interrupted
+  5 Git or the repository can't   6 unreadable data   7 disk   8 missing library   9 remote
+  130 interrupted
   'ledgit run' exits as its command does; 'ledgit diff --exit-code' with 1 if runs differ
 """
 

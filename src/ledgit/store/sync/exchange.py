@@ -293,7 +293,7 @@ def _clones(line: TableLine) -> set[str]:
     from ledgit.records import decode_entry
 
     try:
-        clocks = decode_entry(line.raw).clocks
+        entry = decode_entry(line.raw)
     except RecordError:
         return set()
-    return {clocks.default[1], *(clock[1] for clock in clocks.keys.values())}
+    return {entry.clock[1], *(clock[1] for clock in entry.state.values())}

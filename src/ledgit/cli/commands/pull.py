@@ -1,0 +1,95 @@
+"""``ledgit pull``: get the others' runs."""
+
+from __future__ import annotations
+
+import argparse
+from typing import TYPE_CHECKING
+
+from ledgit.cli import context, parsing, render, sharing, terminal
+from ledgit.errors import UsageError
+
+if TYPE_CHECKING:
+    from ledgit.repository import Repository
+
+HELP = """\
+Fetch the runs of a remote and unite them with those here. Edits of one run on two machines are joined, nothing of
+yours is lost, and what the remote lacks goes out with the next 'ledgit push'. Your branches, work tree and settings
+are not touched.
+
+A ledger that no Ledgit would have written is refused whole. Runs that somebody purged go here too; if they were made
+in this clone, or are more than 10, you are asked first.
+"""
+EPILOG = """
+ledgit pull
+ledgit pull upstream
+ledgit pull https://example.org/team/runs.git
+ledgit pull --run calm-owl               its code and histories, in a clone that has the list of runs alone
+ledgit pull --json | jq '.new | length'
+"""
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declare the options."""
+    parser.add_argument(
+        "remote",
+        metavar="REMOTE",
+        nargs="?",
+        help="name or address (default: ledgit.remote, else origin, else the only one)",
+    )
+    fetched = parser.add_argument(
+        "--run",
+        metavar="RUN",
+        nargs="+",
+        default=[],
+        help="only fetch these runs whole: code, histories, artifacts (for clones that have the list of runs alone)",
+    )
+    parsing.complete(fetched, "run")
+    parser.add_argument("--accept-purges", action="store_true", help="let runs go that were purged elsewhere")
+    parsing.add_formats(parser)
+
+
+def run(args: argparse.Namespace) -> int:
+    """Pull, and say what came."""
+    from ledgit.cli.progress import Progress
+    from ledgit.store.sync import PullOptions
+
+    repository = context.repository()
+    if args.run and (args.remote or args.accept_purges):
+        raise UsageError("--run fetches from the remote that runs are shared through, and takes no other options")
+    if args.run:
+        return _fetch(repository, args)
+    with Progress() as progress:
+        options = PullOptions(
+            accept_purges=args.accept_purges,
+            confirm=sharing.confirm_purge(progress),
+            prompt=terminal.interactive(),
+        )
+        done = repository.pull(args.remote, options, progress)
+    sharing.say_notes(done.notes)
+    if args.format == "json":
+        found = {"remote": done.remote, **sharing.as_json(done.changes), "notes": list(done.notes)}
+        terminal.write(render.json_text(found))
+        return 0
+    if done.empty:
+        terminal.write(f"{done.remote} has no runs yet\n")
+    elif not done.changes:
+        terminal.write(f"nothing new on {done.remote}\n")
+    else:
+        terminal.write(f"pulled {sharing.counted(done.changes)} from {done.remote}\n")
+    if done.purged:
+        terminal.write(f"dropped {sharing.runs(len(done.purged))} here that had been purged elsewhere\n")
+    return 0
+
+
+def _fetch(repository: Repository, args: argparse.Namespace) -> int:
+    """Get the commits of some runs."""
+    from ledgit.cli.progress import Progress
+
+    runs = [repository.run(ref) for ref in args.run]
+    with Progress() as progress:
+        got = repository.fetch_runs(runs, progress)
+    if args.format == "json":
+        terminal.write(render.json_text({"fetched": got}))
+    else:
+        terminal.write(f"fetched {sharing.runs(len(runs))}\n" if got else "all of it is here already\n")
+    return 0

@@ -1,0 +1,141 @@
+"""``ledgit push``: share runs."""
+
+from __future__ import annotations
+
+import argparse
+import os
+from typing import TYPE_CHECKING, Any
+
+from ledgit.cli import context, parsing, render, sharing, terminal
+from ledgit.cli.text import clean
+from ledgit.errors import Conflict
+
+if TYPE_CHECKING:
+    from ledgit.repository import Repository
+    from ledgit.store.sync import Pushed
+
+HELP = """\
+Send the runs that a remote lacks, after taking in what it has. Only runs travel: none of your branches or tags is
+pushed, and no hook or setting of yours for 'git push' plays a part. It can be interrupted and repeated at any point.
+
+A run carries the code it ran. Before code becomes public that is not on the remote yet you are asked, once a
+repository; where nobody can be asked such runs stay here. So do runs with something in them that looks like a secret,
+and runs that the host refuses: each with its reason, and the others go. If nothing could go the exit code is 4.
+"""
+EPILOG = """
+ledgit push
+ledgit push --dry-run                    what would go, and what would become public with it
+ledgit push --publish pushed-code        only runs whose code is on the remote already
+ledgit push --runs calm-owl brave-fox
+ledgit push https://example.org/team/runs.git
+"""
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declare the options."""
+    parser.add_argument(
+        "remote",
+        metavar="REMOTE",
+        nargs="?",
+        help="name or address (default: ledgit.remote, else origin, else the only one)",
+    )
+    parser.add_argument("--dry-run", action="store_true", help="say what would go, and push nothing")
+    chosen = parser.add_argument("--runs", metavar="RUN", nargs="+", default=[], help="push these runs alone")
+    parsing.complete(chosen, "run")
+    publish = parser.add_mutually_exclusive_group()
+    publish.add_argument(
+        "--publish",
+        choices=("ask", "all", "pushed-code"),
+        help="runs whose code is not on the remote: ask, push them too, or hold them back (default: ledgit.publish)",
+    )
+    publish.add_argument("--all", dest="publish", action="store_const", const="all", help="the same as --publish all")
+    allowed = parser.add_argument(
+        "--allow-secret",
+        metavar="RUN",
+        action="append",
+        default=[],
+        help="push a run although something in it looks like a secret (repeatable)",
+    )
+    parsing.complete(allowed, "run")
+    parser.add_argument("--retry", action="store_true", help="also try runs again that the host refused")
+    parser.add_argument("--accept-purges", action="store_true", help="let runs go that were purged elsewhere")
+    parsing.add_formats(parser)
+
+
+def run(args: argparse.Namespace) -> int:
+    """Push, and say what went and what stayed."""
+    from ledgit.cli.progress import Progress
+    from ledgit.store.sync import PushOptions
+
+    repository = context.repository(writing=True)
+    with Progress() as progress:
+        options = PushOptions(
+            runs=[repository.run(ref).id for ref in args.runs] or None,
+            dry_run=args.dry_run,
+            losses=1 if _in_ci() else 3,
+            retry=args.retry,
+            policy=args.publish,
+            ask=sharing.ask_to_publish(progress),
+            allow_secrets=[repository.run(ref).id for ref in args.allow_secret],
+            accept_purges=args.accept_purges,
+            confirm=sharing.confirm_purge(progress),
+            prompt=terminal.interactive(),
+        )
+        done = repository.push(args.remote, options, progress)
+    sharing.say_notes(done.notes)
+    if args.format == "json":
+        terminal.write(render.json_text(_as_json(done)))
+    else:
+        terminal.write("\n".join(_lines(repository, done)) + "\n")
+    stayed = bool(done.held or done.left) and not done.sent
+    return Conflict.exit_code if stayed or done.declined else 0
+
+
+def _in_ci() -> bool:
+    """Whether this is a job that many others may run beside, and that nobody waits for patiently."""
+    return os.environ.get("CI", "").lower() not in ("", "0", "false")
+
+
+def _lines(repository: Repository, done: Pushed) -> list[str]:
+    if done.declined:
+        return ["nothing was pushed"]
+    lines = []
+    sent = sharing.counted(done.sent)
+    if done.dry_run:
+        lines.append(f"would push {sent} to {done.remote}" if sent else f"{done.remote} has all that may go")
+        commits = done.review.commits if done.review is not None else ()
+        lines += [f"would publish {commit.oid[:8]} {clean(commit.subject)}" for commit in commits]
+    elif done.inbox is not None:
+        lines.append(f"pushed {sent} into an inbox of {done.remote}, whose ledger is busy; the next push takes them in")
+    elif sent:
+        lines.append(f"pushed {sent} to {done.remote}")
+    elif not done.held:
+        lines.append(f"{done.remote} has all runs")
+    if done.received:
+        lines.append(f"received {sharing.counted(done.received)}")
+    if done.held:
+        lines.append(f"held back {sharing.runs(len(done.held))}:")
+        lines += sharing.reasons(repository, {run_id: held.reason for run_id, held in done.held.items()})
+    if done.left:
+        lines.append(f"left out {sharing.runs(len(done.left))}:")
+        lines += sharing.reasons(repository, done.left)
+    if done.purged:
+        lines.append(f"dropped {sharing.runs(len(done.purged))} here that had been purged elsewhere")
+    return lines
+
+
+def _as_json(done: Pushed) -> dict[str, Any]:
+    review = done.review
+    return {
+        "remote": done.remote,
+        **sharing.as_json(done.sent),
+        "received": sharing.as_json(done.received),
+        "held": {run_id: {"kind": held.kind, "reason": held.reason} for run_id, held in done.held.items()},
+        "left": done.left,
+        "published": [commit.oid for commit in review.commits] if review is not None else [],
+        "inbox": done.inbox,
+        "attempts": done.attempts,
+        "declined": done.declined,
+        "dry_run": done.dry_run,
+        "notes": done.notes,
+    }
