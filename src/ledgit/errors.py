@@ -18,6 +18,7 @@
     │   ├── ParamConflict                       a param can't change its value
     │   ├── ExperimentExists
     │   ├── RunStateError                       the run is not in the state it must be in
+    │   ├── RunPurged                           it was purged: its id can't come back
     │   ├── RefMoved                            somebody else moved the ref first
     │   └── WorkTreeChanged                     would overwrite uncommitted work
     ├── RepositoryError                exit 5
@@ -75,6 +76,7 @@ __all__ = [
     "RemoteError",
     "RepositoryError",
     "RunNotFound",
+    "RunPurged",
     "RunStateError",
     "StorageError",
     "Unreachable",
@@ -259,6 +261,22 @@ class ExperimentExists(Conflict):
 
 class RunStateError(Conflict):
     """The run is active, deleted or finished where it must not be."""
+
+
+class RunPurged(Conflict):
+    """A tombstone stands for these runs: no run of the same id can be stored again."""
+
+    def __init__(self, ids: Sequence[str]) -> None:
+        Exception.__init__(self, tuple(ids))
+        self.ids = tuple(ids)
+
+    def __str__(self) -> str:
+        which = f"run {self.ids[0][:8]} was" if len(self.ids) == 1 else f"{len(self.ids)} of the runs were"
+        listed = "" if len(self.ids) == 1 else f": {', '.join(run_id[:8] for run_id in self.ids[:10])}"
+        return (
+            f"{which} purged from this repository and can't come back under the same id{listed};"
+            " 'ledgit import --new-ids' gives such runs new ones"
+        )
 
 
 class RefMoved(Conflict):

@@ -7,10 +7,11 @@ from pathlib import Path
 
 import pytest
 from tests.conftest import GitFunction
-from tests.faults.kit import check_objects, run_refs
+from tests.faults.kit import check_objects
 
 from ledgit.errors import RecordError
 from ledgit.git import Repo
+from ledgit.repository import open_repository
 from ledgit.store import ActiveRun, Folder, RunStart
 from ledgit.store.export import export_runs, import_runs
 
@@ -25,12 +26,16 @@ def opened(repo: Path) -> Repo:
 def exported(opened: Repo, target: Path, old: str, new: str) -> Path:
     """Export a run under another id, with *new* instead of *old* in its run.yaml."""
     run = ActiveRun.create(opened, RunStart())
-    export_runs(opened, Folder.of(opened), {run.id: run.finish()}, str(target))
+    export_runs(opened, Folder.of(opened), {run.id: [str(run.finish())]}, str(target))
     file = target / run.id / "run.yaml"
     text = file.read_text()
     assert old in text
     file.write_text(text.replace(old, new).replace(run.id, OTHER))
     return target
+
+
+def head_of(repo: Path) -> str:
+    return str(open_repository(repo).run(OTHER).head)
 
 
 @pytest.mark.parametrize("name", ["HEAD:train.py", "HEAD^{tree}"])
@@ -42,8 +47,7 @@ def test_an_imported_run_has_no_parent_that_is_no_commit(
 
     import_runs(opened, Folder.of(opened), str(exported(opened, tmp_path / "x", head, wrong)))
 
-    assert OTHER in run_refs(repo)
-    assert "" == git(repo, "log", "-1", "--format=%P", run_refs(repo)[OTHER])
+    assert "" == git(repo, "log", "-1", "--format=%P", head_of(repo))
     check_objects(repo)
 
 
@@ -55,7 +59,7 @@ def test_an_imported_run_stands_on_no_tree_that_is_none(
 
     import_runs(opened, Folder.of(opened), str(exported(opened, tmp_path / "x", tree, wrong)))
 
-    assert ".ledgit" == git(repo, "ls-tree", "--name-only", run_refs(repo)[OTHER])
+    assert ".ledgit" == git(repo, "ls-tree", "--name-only", head_of(repo))
     check_objects(repo)
 
 
@@ -67,7 +71,7 @@ def test_a_run_whose_code_is_no_object_id_is_refused_whole(
 
     with pytest.raises(RecordError, match="is no object id"):
         import_runs(opened, Folder.of(opened), str(source))
-    assert OTHER not in run_refs(repo)
+    assert [] == list(open_repository(repo).runs.ids(OTHER))
 
 
 @pytest.mark.parametrize("name", ["..", "."])
@@ -94,5 +98,5 @@ def test_a_run_whose_tree_leads_out_of_its_folder_is_not_exported(
     commit = git(repo, "commit-tree", root.hex(), "-m", git(repo, "log", "-1", "--format=%B", str(head)))
 
     with pytest.raises(RecordError, match="has an entry called"):
-        export_runs(opened, Folder.of(opened), {run.id: commit}, str(tmp_path / "out" / "in"))
+        export_runs(opened, Folder.of(opened), {run.id: [commit]}, str(tmp_path / "out" / "in"))
     assert [] == list(tmp_path.rglob("evil"))

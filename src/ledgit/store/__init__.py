@@ -5,6 +5,7 @@ from __future__ import annotations
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from ledgit.store.active import ActiveRun, RunStart
+    from ledgit.store.bulk import Bulk
     from ledgit.store.chain import RUN_FOLDER, Head, active_ref, read_head, run_ref
     from ledgit.store.config import CONFIG, committed_config
     from ledgit.store.edit import Edit, edit_run, edit_runs
@@ -27,6 +28,7 @@ if TYPE_CHECKING:
 _HOME = {
     "ActiveRun": "active",
     "RunStart": "active",
+    "Bulk": "bulk",
     "RUN_FOLDER": "chain",
     "Head": "chain",
     "active_ref": "chain",
@@ -57,6 +59,7 @@ _HOME = {
 
 __all__ = [
     "ActiveRun",
+    "Bulk",
     "CONFIG",
     "Edit",
     "ExperimentRecord",

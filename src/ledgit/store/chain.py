@@ -16,7 +16,7 @@ from ledgit.records.merge import merge_records
 from ledgit.records.record import RUN_FOLDER, RunRecord, decode_record
 
 if TYPE_CHECKING:
-    from ledgit.git import Commit, Objects, Repo
+    from ledgit.git import Commit, Objects, Repo, TreeEntry
 
 __all__ = [
     "RUN_FOLDER",
@@ -31,6 +31,7 @@ __all__ = [
     "resumed_heads",
     "run_commits",
     "run_ref",
+    "run_texts",
     "sessions",
 ]
 
@@ -165,7 +166,7 @@ def _read_tree(objects: Objects, tree: str) -> tuple[dict[str, bytes], dict[str,
     top = objects.find(tree, RUN_FOLDER)
     files: dict[str, bytes] = {}
     blobs: dict[str, str] = {}
-    for entry in objects.tree(top.oid) if top is not None else ():
+    for entry in _entries(objects, top.oid) if top is not None else ():
         if entry.name == _ARTIFACTS and entry.mode == TREE:
             blobs.update(_places(objects, entry.oid, "", 0))
         elif entry.mode == TREE:
@@ -175,12 +176,25 @@ def _read_tree(objects: Objects, tree: str) -> tuple[dict[str, bytes], dict[str,
     return files, blobs
 
 
+def _entries(objects: Objects, tree: str) -> Iterator[TreeEntry]:
+    """Yield a tree's entries; Git takes trees from remotes whose paths lead out of their folder."""
+    for entry in objects.tree(tree):
+        if entry.name in ("", ".", "..") or "/" in entry.name:
+            raise RecordError(tree, f"has an entry called {entry.name!r}")
+        yield entry
+
+
+def run_texts(objects: Objects, tree: str) -> dict[str, bytes]:
+    """Return the run's files in the root tree *tree*, but for the artifacts."""
+    return _read_tree(objects, tree)[0]
+
+
 def _places(objects: Objects, tree: str, below: str, depth: int) -> Iterator[tuple[str, str]]:
     from ledgit.git import GITLINK, TREE
 
     if depth > 100:
         raise RecordError(tree, "is a tree more than 100 folders deep")
-    for entry in objects.tree(tree):
+    for entry in _entries(objects, tree):
         if entry.mode == TREE:
             yield from _places(objects, entry.oid, f"{below}{entry.name}/", depth + 1)
         elif entry.mode != GITLINK:

@@ -13,7 +13,7 @@ Code is named by its ids and does not travel along.
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
@@ -22,21 +22,24 @@ from ledgit.errors import (
     ArtifactNotFound,
     NewerFormat,
     RecordError,
+    RunPurged,
     RunStateError,
     StorageError,
     UnsafePath,
     UsageError,
 )
 from ledgit.records.artifacts import DVC, GIT, ArtifactRecord, dvc_pointer
-from ledgit.records.entry import encode_entry
 from ledgit.records.names import path_problem
 from ledgit.records.record import RunRecord, decode_record, make_entry, run_files
-from ledgit.records.run import is_commit_id
-from ledgit.store.chain import RUN_FOLDER, read_commit, run_ref
-from ledgit.store.packs import note_pack
+from ledgit.records.words import new_run_id
+from ledgit.store.bulk import AT_ONCE, Bulk
+from ledgit.store.chain import read_base, run_texts
+from ledgit.store.contents import keep_artifact
+from ledgit.store.lines import run_line
 
 if TYPE_CHECKING:
     from ledgit.git import Objects, Repo
+    from ledgit.store.chain import Base
     from ledgit.store.folder import Folder
 
 __all__ = ["Exported", "Imported", "export_runs", "import_runs"]
@@ -56,75 +59,93 @@ class Exported:
 
 @dataclass(slots=True)
 class Imported:
-    """What was read: ids of new runs, and of those that were here already."""
+    """What was read.
+
+    Attributes:
+        ids: Ids of the new runs, in the order they were read.
+        known: Ids of those that were here already.
+        renewed: Old id → new one, of runs that were purged here.
+    """
 
     ids: list[str] = field(default_factory=list)
     known: list[str] = field(default_factory=list)
+    renewed: dict[str, str] = field(default_factory=dict)
 
 
-def export_runs(repo: Repo, folder: Folder, heads: Mapping[str, str | None], target: str) -> Exported:
-    """Write runs as files.
+def export_runs(repo: Repo, folder: Folder, heads: Mapping[str, Sequence[str]], target: str) -> Exported:
+    """Write runs as files; of one with several heads what they hold together.
 
     Args:
         repo: The repository.
         folder: Ledgit's folder, for artifacts in the cache.
-        heads: Run id → head.
+        heads: Run id → all its heads.
         target: A folder (made if need be), or a file whose name ends in ``.tar``, ``.tar.gz`` or ``.tgz``.
 
     Raises:
         RunStateError: A run is active and has no commit yet.
+        NotFound: A run's commit is not in this clone.
         UsageError: The tar file is there already.
         StorageError: The target can't be written.
     """
     from ledgit.git import Objects
 
-    for run_id, head in heads.items():
-        if head is None:
+    for run_id, known in heads.items():
+        if not known:
             raise RunStateError(f"run {run_id[:8]} is active; it can be exported when it has ended")
     objects = Objects(repo)
     done = Exported()
     try:
         with _folder_for(target) as place:
-            for run_id, head in heads.items():
-                assert head is not None
-                _export_one(objects, folder, head, os.path.join(place, run_id), done)
+            for run_id, known in heads.items():
+                _export_one(objects, folder, read_base(objects, run_id, known), os.path.join(place, run_id), done)
                 done.ids.append(run_id)
     except OSError as error:
         raise StorageError(target, error.strerror or str(error)) from error
     return done
 
 
-def _export_one(objects: Objects, folder: Folder, oid: str, place: str, done: Exported) -> None:
-    head = read_commit(objects, oid)
-    first = objects.commit(head.entry.past[0] if head.entry.past else oid)
+def _export_one(objects: Objects, folder: Folder, base: Base, place: str, done: Exported) -> None:
+    import json
+
+    record = base.record
+    commit = base.past[0]
+    # The run's own commit may be on the remote alone, where a later one is here.
+    first = objects.commit(commit if objects.kind(commit) == "commit" else base.heads[0])
     name, email, _, _ = first.author
     about = {
         "format": FORMAT,
-        "id": head.record.info.id,
-        "commit": head.entry.past[0] if head.entry.past else oid,
-        "head": oid,
+        "id": record.info.id,
+        "commit": commit,
+        "head": base.heads[0],
         "author": {"name": name, "email": email},
         "message": first.message,
     }
-    import json
-
-    files = {path: data for path, data in head.files.items() if not path.startswith("artifacts/")}
+    files = _files_of(objects, base)
     files[_ABOUT] = (json.dumps(about, indent=2, ensure_ascii=False) + "\n").encode("utf-8", "backslashreplace")
     for path, data in files.items():
         _write(os.path.join(place, path), data)
-    for artifact in head.record.artifacts:
+    for artifact in record.artifacts:
         stored = f"artifacts/{artifact.tree_path}"
+        _, content = keep_artifact(artifact, artifact.file or artifact.path, base.blobs)
+        kept = objects.read(content)[1] if isinstance(content, str) else content
         if artifact.stored == GIT:
-            if stored in head.files:
-                _write(os.path.join(place, stored), head.files[stored])
+            if kept is not None:
+                _write(os.path.join(place, stored), kept)
             else:
-                done.missing.append(f"{artifact.path} of {head.record.info.name}")
+                done.missing.append(f"{artifact.path} of {record.info.name}")
             continue
         try:
             _copy_cached(folder, artifact, os.path.join(place, "artifacts", artifact.file or artifact.path))
         except (ArtifactNotFound, FileNotFoundError):
-            _write(os.path.join(place, stored), head.files.get(stored, b""))
-            done.missing.append(f"{artifact.path} of {head.record.info.name}")
+            _write(os.path.join(place, stored), kept or b"")
+            done.missing.append(f"{artifact.path} of {record.info.name}")
+
+
+def _files_of(objects: Objects, base: Base) -> dict[str, bytes]:
+    """Return the run's files but for the artifacts; as they are where one commit has all."""
+    if len(base.heads) == 1:
+        return run_texts(objects, base.tree)
+    return run_files(base.record, run_line(objects, base.tree, make_entry(base.record, base.past)))
 
 
 def _copy_cached(folder: Folder, artifact: ArtifactRecord, target: str) -> None:
@@ -183,36 +204,78 @@ def _anonymous(member: Any) -> Any:
 # ---------------------------------------------------------------------- reading
 
 
-def import_runs(repo: Repo, folder: Folder, source: str, known: Sequence[str] = ()) -> Imported:
-    """Read runs from an export; one that is here already stays as it is.
+def import_runs(
+    repo: Repo,
+    folder: Folder,
+    source: str,
+    known: Callable[[str], bool] = lambda _: False,
+    purged: Callable[[str], bool] = lambda _: False,
+    *,
+    new_ids: bool = False,
+) -> Imported:
+    """Read runs from an export, into the clone's ledger; one that is here already stays as it is.
 
     A run's commit gets the code commit as its parent where that is in this repository, and its
-    author and dates as they were.
+    author and dates as they were. A thousand runs are read and checked before any of them is
+    stored, so a smaller export is stored whole or not at all.
 
     Args:
         repo: The repository.
         folder: Ledgit's folder.
         source: A folder or tar file made by `export_runs`, or one run's folder in it.
-        known: Ids of the runs that are here.
+        known: Says whether the run of an id is here.
+        purged: Says whether the run of an id was purged here.
+        new_ids: Give runs that were purged here new ids; else they are refused.
 
     Raises:
         UsageError: It holds no run.
         RecordError, UnsafePath: A file is not what it must be; nothing of that run is stored.
+        RunPurged: Runs were purged here.
     """
     done = Imported()
     with _opened(source) as place:
         found = _runs_in(place)
         if not found:
             raise UsageError(f"{source} holds no exported run (a folder with a run.yaml)")
-        runs = [_Read(path) for path in found]  # all are read before the first is stored
-        for run in runs:
-            run_id = run.record.info.id
-            if run_id in known or run_id in done.ids:
-                done.known.append(run_id)
-                continue
-            _store(repo, folder, run)
-            done.ids.append(run_id)
+        for start in range(0, len(found), AT_ONCE):
+            runs = [_Read(path) for path in found[start : start + AT_ONCE]]
+            _store_all(repo, folder, _choose(runs, done, known, purged, new_ids))
     return done
+
+
+def _choose(
+    runs: Sequence[_Read], done: Imported, known: Callable[[str], bool], purged: Callable[[str], bool], new_ids: bool
+) -> list[_Read]:
+    """Return the runs to store, and note in *done* what becomes of each."""
+    seen = set(done.ids) | done.renewed.keys()
+    gone = [run.id for run in runs if purged(run.id)]
+    if gone and not new_ids:
+        raise RunPurged(gone)
+    chosen = []
+    for run in runs:
+        if run.id in seen or known(run.id):
+            done.known.append(run.id)
+            continue
+        seen.add(run.id)
+        if run.id in gone:
+            old = run.id
+            done.renewed[old] = run.renew()
+        done.ids.append(run.id)
+        chosen.append(run)
+    return chosen
+
+
+def _store_all(repo: Repo, folder: Folder, runs: Sequence[_Read]) -> None:
+    with Bulk(repo, folder) as bulk:
+        for run in runs:
+            author, message = run.about.get("author"), run.about.get("message")
+            name, email = (author.get("name"), author.get("email")) if isinstance(author, dict) else ("", "")
+            bulk.add(
+                run.record,
+                _contents(folder, run),
+                author=(str(name or ""), str(email or "")),
+                message=message if isinstance(message, str) else "",
+            )
 
 
 @contextmanager
@@ -276,6 +339,16 @@ class _Read:
         self.record: RunRecord = decode_record(files)
         self.contents = {artifact.path: self._content(artifact) for artifact in self.record.artifacts}
 
+    @property
+    def id(self) -> str:
+        """The run's id."""
+        return self.record.info.id
+
+    def renew(self) -> str:
+        """Give the run another id, and return that."""
+        self.record = replace(self.record, info=replace(self.record.info, id=new_run_id()))
+        return self.id
+
     def _content(self, artifact: ArtifactRecord) -> str | None:
         """Return the file with an artifact's content; None where only its pointer is here."""
         name = artifact.file or artifact.path
@@ -327,47 +400,12 @@ def _about(data: bytes, place: str) -> dict[str, Any]:
     return about
 
 
-def _store(repo: Repo, folder: Folder, run: _Read) -> str:
-    """Write the run's commit and ref, and return the commit."""
-    from ledgit.git import Objects, ObjectSet, RefUpdate, build, graft, update_refs
-
-    objects, fresh = Objects(repo), ObjectSet()
-    record = replace(run.record, artifacts=list(run.record.artifacts))
-    contents = _contents(folder, run, record)
-    entry = encode_entry(make_entry(record, []))
-    subtree = build(fresh, {**run_files(record, entry, reduced=record.info.reduced), **contents})
-    code = record.info.code
-    root = code.tree if _is_here(objects, code.tree, "tree") else None
-    tree = graft(objects, fresh, root, RUN_FOLDER, subtree)
-    author = run.about.get("author")
-    name, email = (author.get("name"), author.get("email")) if isinstance(author, dict) else ("", "")
-    who = (str(name or record.info.user or "ledgit"), str(email or ""), record.info.start // 1000, "+0000")
-    parents = [code.commit] if code.commit and _is_here(objects, code.commit, "commit") else []
-    message = run.about.get("message")
-    if not isinstance(message, str) or f"Ledgit-Run: {record.info.id}" not in message.splitlines():
-        message = f"run: {record.info.name} ({record.info.experiment})\n\nLedgit-Run: {record.info.id}\n"
-    commit = fresh.commit(tree, parents, who, who, message)
-    pack = fresh.write(repo, keep=True)
-    try:
-        update_refs(repo, [RefUpdate(run_ref(record.info.id), commit, None)])
-    finally:
-        pack.release()
-    note_pack(repo, folder, os.path.basename(pack.path))
-    return commit
-
-
-def _is_here(objects: Objects, oid: str | None, kind: str) -> bool:
-    """Whether the id from a file that nobody checked names an object of this kind here."""
-    return is_commit_id(oid) and len(oid) == 40 and objects.kind(oid) == kind
-
-
-def _contents(folder: Folder, run: _Read, record: RunRecord) -> dict[str, bytes]:
-    """Return the artifacts' files of the tree; large ones go into the cache, all are checked."""
+def _contents(folder: Folder, run: _Read) -> dict[str, bytes]:
+    """Return what stands in the tree for each artifact; large ones go into the cache, all are checked."""
     from ledgit.artifacts import digest_file
 
     contents: dict[str, bytes] = {}
-    for artifact in record.artifacts:
-        stored = f"artifacts/{artifact.tree_path}"
+    for artifact in run.record.artifacts:
         source = run.contents[artifact.path]
         if source is not None and artifact.digest.startswith("md5:"):
             md5 = digest_file(source)
@@ -378,10 +416,10 @@ def _contents(folder: Folder, run: _Read, record: RunRecord) -> dict[str, bytes]
         if artifact.stored == DVC:
             md5 = artifact.digest.removeprefix("md5:")
             base = os.path.basename(artifact.file or artifact.path)
-            contents[stored] = dvc_pointer(base, md5, artifact.size, artifact.nfiles)
+            contents[artifact.path] = dvc_pointer(base, md5, artifact.size, artifact.nfiles)
         elif source is not None:
             with open(source, "rb") as file:
-                contents[stored] = file.read()
+                contents[artifact.path] = file.read()
     return contents
 
 

@@ -32,15 +32,14 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Write them."""
-    from ledgit.store.export import export_runs
-
     repository = context.repository()
+    repository.fetch_missing = True  # what is to be written must be here
     runs = [repository.run(ref) for ref in args.refs]
     if args.filter:
         runs += list(repository.runs.filter(args.filter))
     if not runs:
         raise UsageError("no run to export; name some, or give a --filter that matches")
-    done = export_runs(repository.repo, repository.folder, {found.id: found.head for found in runs}, args.target)
+    done = repository.export_runs(runs, args.target)
     if args.format == "json":
         terminal.write(render.json_text({"exported": done.ids, "missing": done.missing}))
         return 0
