@@ -18,7 +18,13 @@ class Opened:
     Attributes:
         repo: The Git repository.
         folder: Ledgit's folder in it.
+        fetch_missing: In a clone that has the ledger's tip alone, reading more of a run than its line
+            says fetches the run's commit. Off by default: then it raises NotHere, because only what
+            was asked for uses the network. :meth:`~ledgit.run_reading.RunReading.fetch_runs` gets many
+            at once.
     """
+
+    fetch_missing = False
 
     def __init__(self, repo: Repo) -> None:
         self.repo = repo

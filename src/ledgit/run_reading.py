@@ -10,7 +10,7 @@ from ledgit.run import LogEntry
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterable, Sequence
     from typing import BinaryIO, TypeVar
 
     from ledgit.git import Repo
@@ -18,7 +18,9 @@ if TYPE_CHECKING:
     from ledgit.records.history import Points
     from ledgit.records.record import RunRecord
     from ledgit.records.state import RunState
+    from ledgit.run import Run
 
+    Progress = Callable[[str, int, int | None], None]
     T = TypeVar("T")
 
 __all__ = ["RunReading"]
@@ -69,7 +71,9 @@ class RunReading(Opened):
     def _read(self, state: RunState, read: Callable[[RunState], T]) -> T:
         """Return what *read* makes of a run, also if it became a commit since *state* was read.
 
-        Of a clone that has the tip of the ledger alone the run's commit is fetched.
+        Raises:
+            NotHere: This clone has the tip of the ledger alone, and the run's commit is not to be
+                fetched (:attr:`fetch_missing`), or can't be.
         """
         try:
             return read(state)
@@ -80,32 +84,61 @@ class RunReading(Opened):
                 raise
             return read(now)
         except NotFound as error:
-            if type(error) is not NotFound or not self._missing(state):
+            if type(error) is not NotFound or not self._missing(state.heads):
                 raise
-            if not self._fetch(state):
+            if not (self.fetch_missing and self._fetch(state.heads)):
                 raise NotHere(f"the commit of run {state.name}", state.id[:8]) from error
             return read(state)
 
-    def _missing(self, state: RunState) -> list[str]:
-        from ledgit.store.sync.ondemand import missing_heads
+    def fetch_runs(self, runs: Iterable[Run], progress: Progress | None = None) -> list[str]:
+        """Get the newest commits of *runs* that are not in this clone, over one connection.
 
-        return missing_heads(self.repo, state.heads)
+        Args:
+            runs: The runs.
+            progress: Is told (what, done, total or None).
 
-    def _fetch(self, state: RunState, commits: int = 1) -> bool:
-        """Get the commits of a run that are not in this clone; return whether any came."""
+        Returns:
+            The commits that were fetched.
+
+        Raises:
+            NotHere: The remote has one of them no more.
+            NoRemote, Unreachable, AccessDenied, RemoteError: The remote can't be used.
+        """
         from ledgit.store.sync.ondemand import fetch_run
 
-        absent = self._missing(state)
+        absent = self._missing([head for run in runs for head in run.heads])
+        return fetch_run(self.repo, self.folder, absent, progress=progress) if absent else []
+
+    def fetch_wanted(self, runs: Iterable[Run]) -> None:
+        """Get *runs* at once where reading them would get them one by one."""
+        if self.fetch_missing:
+            self.fetch_runs(runs)
+
+    def _missing(self, heads: Sequence[str]) -> list[str]:
+        from ledgit.store.sync.ondemand import missing_heads
+
+        return missing_heads(self.repo, heads)
+
+    def _fetch(self, heads: Sequence[str], commits: int = 1) -> bool:
+        """Get those of *heads* that are not in this clone; return whether any came."""
+        from ledgit.store.sync.ondemand import fetch_run
+
+        absent = self._missing(heads)
         try:
             return bool(absent) and bool(fetch_run(self.repo, self.folder, absent, commits=commits))
         except NoRemote:
             return False
 
     def read_log(self, state: RunState) -> list[LogEntry]:
-        """Return the commits of a run, of all its heads, newest first; those that are not here are left out."""
+        """Return the commits of a run, of all its heads, newest first; older ones that are not here are left out.
+
+        Raises:
+            NotHere: As for :meth:`read_record`: not even the newest one is here.
+        """
         from ledgit.store.chain import run_commits
 
-        self._fetch(state, _LOGGED)
+        if self._missing(state.heads) and not (self.fetch_missing and self._fetch(state.heads, _LOGGED)):
+            raise NotHere(f"the commit of run {state.name}", state.id[:8])
         entries = []
         for commit in run_commits(self.objects, state.heads, state.id):
             lines = commit.message.splitlines()

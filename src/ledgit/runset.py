@@ -141,15 +141,15 @@ class RunSet:
         """Return what differs between the runs of the set."""
         from ledgit.compare import diff_runs
 
-        return diff_runs([run.view() for run in self])
+        runs = list(self)
+        self._repository.fetch_wanted(runs)
+        return diff_runs([run.view() for run in runs])
 
     def history(self, metric: str) -> dict[str, Points]:
         """Return the points of *metric* by run id; runs without it are left out."""
-        found = {}
-        for run in self:
-            if metric in run.metrics:
-                found[run.id] = run.history(metric)
-        return found
+        runs = [run for run in self if metric in run.metrics]
+        self._repository.fetch_wanted(runs)
+        return {run.id: run.history(metric) for run in runs}
 
     def keys(self, kind: str) -> Sequence[str]:
         """Return the names of all ``"params"``, ``"metrics"`` or ``"tags"`` in the set."""

@@ -6,16 +6,17 @@ import os
 
 from ledgit.errors import GitFailed
 from ledgit.git.command import start_git
+from ledgit.git.objects import GITLINK, TREE, parse_tree
 from ledgit.git.pack import KEEP_MARK, ObjectSet, Pack
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterator, Sequence
 
     from ledgit.git.objects import Objects
     from ledgit.git.repo import Repo
 
-__all__ = ["copy_objects"]
+__all__ = ["copy_objects", "lacking"]
 
 # Up to here they are copied one by one into a pack of ours, which can be merged with others.
 _FEW = 256
@@ -68,3 +69,32 @@ def copy_objects(objects: Objects, target: Repo, oids: Sequence[str]) -> Pack:
         raise GitFailed(("index-pack",), sink.returncode, err.decode("utf-8", "replace"))
     name = out.split()[-1].decode("ascii")
     return Pack(os.path.join(target.objects_dir, "pack", f"pack-{name}"), keep=True)
+
+
+def lacking(objects: Objects, fresh: ObjectSet, before: str | None, tree: str) -> Iterator[str]:
+    """Yield the objects of *tree* that the tree *before* doesn't have in the same place; one may come twice.
+
+    Args:
+        objects: Where both trees are, unless they are in *fresh*.
+        fresh: New objects, not stored yet.
+        before: A tree; None: the empty one.
+        tree: Another one.
+    """
+    yield tree
+    had = _entries(objects, fresh, before)
+    for name, (mode, oid) in _entries(objects, fresh, tree).items():
+        old = had.get(name)
+        if old == (mode, oid) or mode == GITLINK:
+            continue
+        if mode == TREE:
+            yield from lacking(objects, fresh, old[1] if old is not None and old[0] == TREE else None, oid)
+        else:
+            yield oid
+
+
+def _entries(objects: Objects, fresh: ObjectSet, tree: str | None) -> dict[str, tuple[str, str]]:
+    if tree is None:
+        return {}
+    found = fresh.get(tree)
+    data = found[1] if found is not None else objects.read(tree)[1]
+    return {entry.name: (entry.mode, entry.oid) for entry in parse_tree(data, tree)}

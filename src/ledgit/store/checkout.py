@@ -7,7 +7,7 @@ import time
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from ledgit.errors import CodeNotFound, GitFailed, RunStateError, UsageError, WorkTreeChanged
+from ledgit.errors import CodeNotFound, GitFailed, NotHere, RunStateError, UsageError, WorkTreeChanged
 from ledgit.store.chain import RUN_FOLDER
 
 if TYPE_CHECKING:
@@ -47,9 +47,10 @@ class FileChange:
 
 def has_tree(repo: Repo, oid: str | None) -> bool:
     """Whether the commit or tree *oid* is in this clone."""
-    from ledgit.git import try_git
+    from ledgit.git import reading_environment, try_git
 
-    return bool(oid) and try_git(repo, "rev-parse", "--verify", "--quiet", f"{oid}^{{tree}}")[0] == 0
+    args = ("rev-parse", "--verify", "--quiet", f"{oid}^{{tree}}")
+    return bool(oid) and try_git(repo, *args, env=reading_environment(repo))[0] == 0
 
 
 def code_changes(repo: Repo, old: str, new: str) -> list[FileChange]:
@@ -61,9 +62,10 @@ def code_changes(repo: Repo, old: str, new: str) -> list[FileChange]:
     Raises:
         GitFailed: One of them is not in this clone.
     """
-    from ledgit.git import run_git
+    from ledgit.git import reading_environment, run_git
 
-    out = run_git(repo, "diff", "--numstat", "-z", *_PLAIN, old, new, *_OUTSIDE_RUN)
+    args = ("diff", "--numstat", "-z", *_PLAIN, old, new, *_OUTSIDE_RUN)
+    out = run_git(repo, *args, env=reading_environment(repo))
     changes = []
     words = iter(out.split(b"\0"))
     for word in words:
@@ -83,16 +85,18 @@ def _count(digits: bytes) -> int | None:
 
 def code_patch(repo: Repo, old: str, new: str) -> str:
     """Return the difference of the code between two runs' commits (or trees) as a unified diff."""
-    from ledgit.git import run_git
+    from ledgit.git import reading_environment, run_git
 
-    return run_git(repo, "diff", *_PLAIN, old, new, *_OUTSIDE_RUN).decode("utf-8", "surrogateescape")
+    out = run_git(repo, "diff", *_PLAIN, old, new, *_OUTSIDE_RUN, env=reading_environment(repo))
+    return out.decode("utf-8", "surrogateescape")
 
 
 def parent_commit(repo: Repo, commit: str) -> str | None:
     """Return the first parent of *commit*; None for a first commit or one that is not here."""
-    from ledgit.git import try_git
+    from ledgit.git import reading_environment, try_git
 
-    code, out, _ = try_git(repo, "rev-parse", "--verify", "--quiet", f"{commit}^")
+    args = ("rev-parse", "--verify", "--quiet", f"{commit}^")
+    code, out, _ = try_git(repo, *args, env=reading_environment(repo))
     return out.decode().strip() if code == 0 else None
 
 
@@ -112,18 +116,24 @@ def make_branch(repo: Repo, record: RunRecord, head: str, branch: str, *, run_fi
 
     Raises:
         InvalidName, Conflict: The branch can't be made, or is there.
+        NotHere: The code commit is not in this clone, which lacks history.
     """
     from ledgit.git import Objects, ObjectSet, code_tree_without_run, create_branch, graft, identity
+    from ledgit.git.copying import copy_objects, lacking
 
-    objects, fresh = Objects(repo), ObjectSet()
+    objects, own, fresh = Objects(repo), Objects(repo, own=True), ObjectSet()
+    code = record.info.code.commit
+    parents = [code] if code and own.exists(code) else []
+    is_own = own.exists(head)
+    if code and not parents and not is_own:
+        what = f"commit {code[:12]}, which the code of run {record.info.name} stands on,"
+        raise NotHere(what, reason=_way(repo, code))
     tree = code_tree_without_run(objects, fresh, head)
     if run_files_below is not None:
         entry = objects.find(head, RUN_FOLDER)
         if entry is None:
             raise RunStateError(f"commit {head[:12]} holds no run")
         tree = graft(objects, fresh, tree, run_files_below, entry.oid)
-    code = record.info.code.commit
-    parents = [code] if code and objects.exists(code) else []
     name, email = identity(repo, "full")
     who = (name, email, int(time.time()), time.strftime("%z"))
     base = f" on top of {code[:12]}" if code else ""
@@ -132,12 +142,25 @@ def make_branch(repo: Repo, record: RunRecord, head: str, branch: str, *, run_fi
         f"Ledgit-Run: {record.info.id}\n"
     )
     commit = fresh.commit(tree, parents, who, who, message)
-    pack = fresh.write(repo, keep=True)
+    packs = []
     try:
+        if not is_own:  # it was fetched beside the clone, which must not depend on that
+            here = own.commit(parents[0]).tree if parents else None
+            needed = dict.fromkeys(lacking(objects, fresh, here, tree))
+            packs.append(copy_objects(objects, repo, [oid for oid in needed if oid not in fresh]))
+        packs.append(fresh.write(repo, keep=True))
         create_branch(repo, branch, commit)
     finally:
-        pack.release()
+        for pack in packs:
+            pack.release()
     return commit
+
+
+def _way(repo: Repo, commit: str) -> str:
+    """Return what gets a commit of the code into the clone."""
+    if repo.shallow:
+        return "'git fetch --unshallow' gets it"
+    return f"'git fetch REMOTE {commit}' gets it"
 
 
 def write_params(repo: Repo, path: str, params: Mapping[str, Scalar], *, force: bool = False) -> list[str]:
@@ -293,7 +316,7 @@ def check_paths(repo: Repo, commit: str, paths: Sequence[str]) -> list[str]:
         CodeNotFound: The run's tree has no such file or folder.
         UsageError: A path leaves the work tree, or names the run's own files.
     """
-    from ledgit.git import try_git
+    from ledgit.git import reading_environment, try_git
 
     found = []
     for path in paths:
@@ -304,7 +327,7 @@ def check_paths(repo: Repo, commit: str, paths: Sequence[str]) -> list[str]:
             return []
         if (top + "/").startswith(RUN_FOLDER + "/"):
             raise UsageError(f"{RUN_FOLDER} holds what the run logged and never goes into the work tree")
-        if try_git(repo, "cat-file", "-e", f"{commit}:{top}")[0] != 0:
+        if try_git(repo, "cat-file", "-e", f"{commit}:{top}", env=reading_environment(repo))[0] != 0:
             raise CodeNotFound(path)
         found.append(top.replace(os.sep, "/"))
     return found

@@ -55,9 +55,9 @@ def bring_here(repo: Repo, folder: Folder, heads: Iterable[str]) -> None:
         NotHere: The remote has one of them no more.
         NoRemote, Unreachable, AccessDenied, RemoteError: The remote can't be used.
     """
-    from ledgit.store.sync.tip import tip_exists
+    from ledgit.store.sync.tip import tip_exists, wanted
 
-    if tip_exists(repo):
+    if tip_exists(repo) or wanted(repo):
         from ledgit.store.sync.ondemand import take_in
 
         take_in(repo, folder, list(heads))

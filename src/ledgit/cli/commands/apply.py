@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import argparse
 
-from ledgit.cli import context, parsing, render, terminal
+from ledgit.cli import context, details, parsing, render, terminal
 from ledgit.cli.text import clean
 from ledgit.errors import UsageError
 
@@ -48,7 +48,9 @@ def run(args: argparse.Namespace) -> int:
         from ledgit.git import apply_tree
         from ledgit.store.checkout import check_paths, needs_code, needs_commit
 
-        commit = needs_code(repository.repo, found.name, needs_commit(found.id, found.commit))
+        head = needs_commit(found.id, found.head)  # an edit leaves the code as it was
+        details.get(repository, [found])
+        commit = needs_code(repository.repo, found.name, head)
         paths = check_paths(repository.repo, commit, args.paths) if args.paths else None
         done = apply_tree(repository.repo, commit, paths, force=args.force)
         written, deleted, left = list(done.written), list(done.deleted), list(done.submodules)

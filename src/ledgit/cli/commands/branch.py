@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import argparse
 
-from ledgit.cli import context, parsing, render, terminal
+from ledgit.cli import context, details, parsing, render, terminal
 from ledgit.cli.text import clean
 
 HELP = """\
@@ -33,7 +33,9 @@ def run(args: argparse.Namespace) -> int:
 
     repository = context.repository(writing=True)
     found = repository.run(args.ref)
-    head = needs_code(repository.repo, found.name, needs_commit(found.id, found.head))
+    head = needs_commit(found.id, found.head)
+    details.get(repository, [found])
+    needs_code(repository.repo, found.name, head)
     name = args.name or found.name
     below = None
     if args.with_run:

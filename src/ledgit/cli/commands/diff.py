@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 from typing import TYPE_CHECKING
 
-from ledgit.cli import context, parsing, render, terminal
+from ledgit.cli import context, details, parsing, render, terminal
 from ledgit.cli.difftext import DiffText
 from ledgit.cli.text import Style, clean
 from ledgit.errors import NotFound
@@ -33,6 +33,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parsing.add_run(parser, nargs="*", dest="refs")
     parser.add_argument("--all", action="store_true", help="also what is the same")
     parser.add_argument("-p", "--patch", action="store_true", help="the code's changes line by line")
+    details.add_fetch(parser)
     parser.add_argument("--exit-code", action="store_true", help="exit with 1 if the runs differ")
     parsing.add_formats(parser, "md")
 
@@ -51,7 +52,8 @@ def run(args: argparse.Namespace) -> int:
     if len(runs) == 1:
         other, why = baseline(repository, runs[0])
         runs.insert(0, other)
-    views = [view_of(found.record(), found.name, found.tags) for found in runs]
+    read, _ = details.records(repository, runs, fetch=args.fetch)
+    views = [view_of(record, found.name, found.tags) for record, found in zip(read, runs, strict=True)]
     whole = diff_runs(views, context.directions(repository))
     shown = whole if args.all else whole.changed()
     changes = _code(repository, runs)
@@ -73,8 +75,8 @@ def run(args: argparse.Namespace) -> int:
 
 
 def _ends(runs: list[Run]) -> tuple[str | None, str | None]:
-    """Return the first and the last run's code: its commit, or the snapshot of an active run."""
-    return runs[0].commit or runs[0].code.tree, runs[-1].commit or runs[-1].code.tree
+    """Return the first and the last run's code: its newest commit, or the snapshot of an active run."""
+    return runs[0].head or runs[0].code.tree, runs[-1].head or runs[-1].code.tree
 
 
 def _code(repository: Repository, runs: list[Run]) -> list[FileChange]:

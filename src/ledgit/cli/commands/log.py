@@ -24,7 +24,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Print the trail."""
-    found = context.repository().run(args.ref)
+    repository = context.repository()
+    repository.fetch_missing = True  # the trail is nowhere but in the run's commits
+    found = repository.run(args.ref)
     entries = found.log()
     if args.format == "json":
         terminal.write(render.json_text([entry.to_dict() for entry in entries]))

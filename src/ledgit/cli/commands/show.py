@@ -7,9 +7,9 @@ import math
 import time
 from typing import TYPE_CHECKING
 
-from ledgit.cli import context, parsing, render, terminal, text
+from ledgit.cli import context, details, parsing, render, terminal, text
 from ledgit.compare import direction, sparkline
-from ledgit.errors import GitFailed, LedgitError, NotFound
+from ledgit.errors import GitFailed, LedgitError, NotFound, NotHere
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -27,6 +27,7 @@ ledgit show                             the newest run
 ledgit show calm-owl
 ledgit show calm-owl --packages         with everything that was installed
 ledgit show calm-owl --branch main      and where main has its code, squashed or not
+ledgit show calm-owl --fetch            with what a shallow clone lacks
 ledgit show calm-owl --json | jq .metrics
 """
 NOTE_TAG = "mlflow.note.content"
@@ -43,6 +44,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         metavar="BRANCH",
         help="say which commit of BRANCH has the run's code, also after a rebase or a squash merge; default: HEAD",
     )
+    details.add_fetch(parser)
     parser.add_argument("--left-out", action="store_true", help="list the files that the code snapshot left out")
     parsing.add_formats(parser)
 
@@ -54,7 +56,7 @@ def run(args: argparse.Namespace) -> int:
     if found is None:
         terminal.note("ledgit: there are no runs yet")
         return NotFound.exit_code
-    record = found.record()
+    (record,), _ = details.records(repository, [found], fetch=args.fetch)
     link = _link(found, args.branch)
     if args.format == "json":
         terminal.write(render.json_text(as_dict(found, record, link)))
@@ -259,6 +261,9 @@ class _Page:
         """Return a metric's history as a line, and what to say about it."""
         try:
             values = self.run.history(key).values
+        except NotHere:
+            low, high = self.run.ranges.get(key, (0.0, 0.0))
+            return "", f"{text.number(low)} to {text.number(high)}" if key in self.run.ranges else ""
         except LedgitError as error:
             return "", text.clean(f"history not here: {error}")
         if len(values) < 2:

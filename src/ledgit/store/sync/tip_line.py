@@ -15,9 +15,7 @@ from ledgit.store.sync.ondemand import forget_runs
 from ledgit.store.sync.tip import fetch_tip, open_tip, tidy_tip
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-
-    from ledgit.git import Helper, Objects, ObjectSet, Pack, PushResult, PushUpdate, Repo
+    from ledgit.git import Helper, ObjectSet, Pack, PushResult, PushUpdate, Repo
     from ledgit.store.folder import Folder
     from ledgit.store.sync.line import Progress
     from ledgit.store.sync.remote import Remote
@@ -166,34 +164,11 @@ class TipLine(Line):
     def _copy(self, fresh: ObjectSet, before: str | None, tree: str) -> Pack:
         """See to it that the clone gets all of *tree* that the table *before* doesn't have."""
         from ledgit.git import Pack
-        from ledgit.git.copying import copy_objects
+        from ledgit.git.copying import copy_objects, lacking
 
-        lacking = [oid for oid in dict.fromkeys(_lacking(self.objects, fresh, before, tree)) if oid not in fresh]
-        if len(lacking) > _FEW:
-            return copy_objects(self.objects, self.repo, lacking)
-        for oid in lacking:
+        needed = [oid for oid in dict.fromkeys(lacking(self.objects, fresh, before, tree)) if oid not in fresh]
+        if len(needed) > _FEW:
+            return copy_objects(self.objects, self.repo, needed)
+        for oid in needed:
             fresh.add(*self.objects.read(oid))
         return Pack("", keep=False)
-
-
-def _lacking(objects: Objects, fresh: ObjectSet, before: str | None, tree: str) -> Iterator[str]:
-    """Yield the objects of the tree *tree* that the tree *before* doesn't have in the same place."""
-    from ledgit.git import TREE, parse_tree
-
-    def entries(oid: str | None) -> dict[str, tuple[str, str]]:
-        if oid is None:
-            return {}
-        found = fresh.get(oid)
-        data = found[1] if found is not None else objects.read(oid)[1]
-        return {entry.name: (entry.mode, entry.oid) for entry in parse_tree(data, oid)}
-
-    yield tree
-    had = entries(before)
-    for name, (mode, oid) in entries(tree).items():
-        old = had.get(name)
-        if old == (mode, oid):
-            continue
-        if mode == TREE:
-            yield from _lacking(objects, fresh, old[1] if old is not None and old[0] == TREE else None, oid)
-        else:
-            yield oid
