@@ -10,7 +10,7 @@ from __future__ import annotations
 import os
 
 from ledgit.errors import Conflict, RefMoved
-from ledgit.git.reflock import OURS, lock_ref, unlink, write_all
+from ledgit.git.reflock import OURS, lock_ref, remove_if_stale, remove_left_lock, unlink, write_all
 from ledgit.git.refs import RefUpdate, _read_loose, _read_packed, _sync_folder, _write_error, read_ref, update_refs
 from ledgit.git.shared import share
 
@@ -20,10 +20,10 @@ if TYPE_CHECKING:
 
     from ledgit.git.repo import Repo
 
-__all__ = ["drop_refs"]
+__all__ = ["drop_refs", "sweep_locks"]
 
 _AT_ONCE = 200  # locks held open at a time
-_NEW = "packed-refs.ledgit"  # one that a killed process left is written over
+_NEW = "packed-refs.ledgit"  # becomes packed-refs, whose lock says by its content that it is ours
 
 
 def drop_refs(repo: Repo, refs: Mapping[str, str], *, durable: bool = True) -> list[str]:
@@ -58,6 +58,21 @@ def drop_refs(repo: Repo, refs: Mapping[str, str], *, durable: bool = True) -> l
     return stay
 
 
+def sweep_locks(repo: Repo, prefix: str) -> None:
+    """Remove locks that killed processes left: of packed refs, and of refs in the folder *prefix*, which may be gone."""
+    folder = os.path.join(repo.common_dir, prefix)
+    remove_left_lock(repo)
+    try:
+        names = [name for name in os.listdir(folder) if name.endswith(".lock")]
+    except OSError:
+        return
+    for name in names:
+        try:
+            remove_if_stale(repo, os.path.join(folder, name))
+        except OSError:
+            continue  # gone, or not ours to remove
+
+
 def _by_files(repo: Repo, refs: Mapping[str, str], packed: str) -> list[str]:
     locks: list[tuple[str, str, int]] = []  # name, path, the lock file open for its flock
     stay: list[str] = []
@@ -75,6 +90,7 @@ def _by_files(repo: Repo, refs: Mapping[str, str], packed: str) -> list[str]:
         except Conflict:  # a `git pack-refs` that takes long
             return list(refs)
         write_all(packed_lock, OURS)
+        unlink(os.path.join(repo.common_dir, _NEW))
         known = _read_packed(repo, "refs/ledgit/")
         going = []
         for name, path, _ in locks:
@@ -86,6 +102,7 @@ def _by_files(repo: Repo, refs: Mapping[str, str], packed: str) -> list[str]:
             _rewrite(repo, packed, {name for name, _ in going})
         for _, path in going:
             unlink(path)
+            unlink(path + ".lock")  # one of a ref that is gone would stand in nobody's way, and stay
     except OSError as err:
         raise _write_error(repo, err) from err
     finally:

@@ -16,7 +16,7 @@ from ledgit.store.ledger import local
 from ledgit.store.ledger.commits import commit_ledger
 from ledgit.store.ledger.local import local_ledger, move_ledger
 from ledgit.store.ledger.lock import LedgerLock
-from ledgit.store.ledger.loose import busy, cover, drop, loose_runs, reachable, read_loose
+from ledgit.store.ledger.loose import RUNS, busy, cover, drop, loose_runs, reachable, read_loose
 from ledgit.store.ledger.tree import add_lines
 
 TYPE_CHECKING = False
@@ -68,10 +68,12 @@ def compact(
         ReadOnlyRepository: The repository can't be written.
     """
     from ledgit.git import Objects
+    from ledgit.git.refdrop import sweep_locks
 
     objects = Objects.of(repo)
     try:
         with LedgerLock(folder):
+            sweep_locks(repo, RUNS)
             for attempt in range(_ATTEMPTS):
                 try:
                     return _compact(repo, folder, objects, only, hold)
