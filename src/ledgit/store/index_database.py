@@ -136,6 +136,7 @@ class Database:
         import sqlite3
 
         db = sqlite3.connect(path, timeout=PATIENCE, isolation_level=None, check_same_thread=False)
+        db.execute("PRAGMA page_size = 8192")  # a run's line is 1 to 4 KB
         db.execute("PRAGMA cache_size = -64000")  # KiB
         db.execute("PRAGMA synchronous = NORMAL")
         db.execute("PRAGMA temp_store = MEMORY")

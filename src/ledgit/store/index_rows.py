@@ -25,7 +25,7 @@ _FIXED = ("n", *ATTRIBUTES.values(), "code", "partial")
 _MOST_TEXTS = 100_000
 _INT64 = 2**63
 
-Shape = tuple[tuple[str, ...], list[bool]]  # columns; which params have one for numbers
+Shape = tuple[tuple[str, ...], list[int], list[int]]  # columns; places of params that have one for numbers, or not
 Row = tuple[tuple[str, ...], list[Any]]  # columns and their values
 Lean = tuple[bytes, dict[str, Any]]  # a line and what it says
 
@@ -163,14 +163,14 @@ class Rows:
         shape = self._shapes[signature]
         if shape is None:
             return None
-        names, numeric = shape
+        names, with_number, without = shape
         numbers = self.numbers_of(params)
-        for place, has_column in enumerate(numeric):
-            if not has_column and numbers[place] is not None:
+        for place in without:
+            if numbers[place] is not None:
                 return None
         values += metrics.values()
         values += map(str, params.values())
-        values += [one for one, has_column in zip(numbers, numeric, strict=True) if has_column]
+        values += [numbers[place] for place in with_number]
         values += tags.values()
         return names, values
 
@@ -205,7 +205,9 @@ class Rows:
         ends = any(("metrics", key, part) in columns for key in metrics for part in ENDS)
         if ends or any(name is None or name[0] == "#" for name in names):
             return None
-        return (*_FIXED, *(name for name in names if name)), [name is not None for name in numbers]
+        with_number = [place for place, name in enumerate(numbers) if name is not None]
+        without = [place for place, name in enumerate(numbers) if name is None]
+        return (*_FIXED, *(name for name in names if name)), with_number, without
 
     def _row_of_any_shape(self, number: int, state: RunState, values: list[Any]) -> Row:
         names = list(_FIXED)

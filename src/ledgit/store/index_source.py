@@ -10,11 +10,13 @@ those that are stored. A line that stands as it stood is not parsed.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import closing
 from hashlib import sha1
 from typing import TYPE_CHECKING, Any
 
 from ledgit.errors import RecordError
 from ledgit.records import with_head
+from ledgit.store.index_ahead import blobs_ahead
 from ledgit.store.index_lean import lean
 from ledgit.store.index_lines import RUN, Joiner, split_lines
 from ledgit.store.index_rows import PARTS
@@ -70,8 +72,14 @@ class Source:
     """
 
     def __init__(
-        self, index: Database, reader: BatchReader, refs: dict[str, str], progress: Progress | None = None
+        self,
+        index: Database,
+        reader: BatchReader,
+        refs: dict[str, str],
+        progress: Progress | None = None,
+        repo: Repo | None = None,
     ) -> None:
+        self.repo = repo
         self.index = index
         self.db = index.db
         self.reader = reader
@@ -139,20 +147,24 @@ class Source:
         self._eager = 0
         self.db.execute("DROP INDEX IF EXISTS line_run")
         self.index.runs.begin_bulk()
-        for number, some in enumerate(_chunks(changed, _AT_ONCE)):
-            self._progress("reading the ledger", number * _AT_ONCE, len(changed))
-            runs: dict[str, list[Found]] = {}
-            places = []
-            for segment, lines in self._read(some).items():
-                for run, found in lines.items():
-                    places.append((segment, run, _sum(found)))
-                    if run in seen or run in loose:
-                        several.add(run)
-                    else:
-                        runs[run] = [(line, "") for line in found]
-                    seen[run] = segment
-            self.db.executemany("INSERT INTO line VALUES (?, ?, ?)", places)
-            self._store(runs, new=True)
+        batches = list(_chunks(changed, _AT_ONCE))
+        with closing(blobs_ahead(self.repo, self.reader, [[oid for _, oid in some] for some in batches])) as ahead:
+            for number, (some, blobs) in enumerate(zip(batches, ahead, strict=True)):
+                self._progress("reading the ledger", number * _AT_ONCE, len(changed))
+                runs: dict[str, list[Found]] = {}
+                places = []
+                for (segment, oid), blob in zip(some, blobs, strict=True):
+                    if blob is None:
+                        raise Missing(oid)
+                    for run, found in split_lines(blob).items():
+                        places.append((segment, run, _sum(found)))
+                        if run in seen or run in loose:
+                            several.add(run)
+                        else:
+                            runs[run] = [(line, "") for line in found]
+                        seen[run] = segment
+                self.db.executemany("INSERT INTO line VALUES (?, ?, ?)", places)
+                self._store(runs, new=True)
         self.index.runs.end_bulk()
         self.db.execute("CREATE INDEX line_run ON line (run, segment)")
         self._progress("reading the ledger", len(changed), len(changed))

@@ -198,7 +198,7 @@ class Upkeep:
                         # Another process was here since we listed the refs, or moved them and had what
                         # they pointed at removed: ours may be the older list.
                         refs, mark = run_refs(self.repo), None
-                    Source(database, reader, refs, self.progress).update()
+                    Source(database, reader, refs, self.progress, self.repo).update()
                     database.set_meta("generation", os.urandom(8).hex())
                     database.set_meta("stamp", mark)
                 return
