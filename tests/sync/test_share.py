@@ -9,21 +9,6 @@ from tests.conftest import run_git
 from tests.sync.kit import LEDGER, Clone, inboxes, lines_of, make_clone, make_host, tree_of
 
 
-@pytest.fixture
-def host(tmp_path: Path) -> Path:
-    return make_host(tmp_path / "hosts" / "runs.git")
-
-
-@pytest.fixture
-def ada(host: Path, tmp_path: Path) -> Clone:
-    return make_clone(str(host), tmp_path / "ada")
-
-
-@pytest.fixture
-def ben(host: Path, tmp_path: Path) -> Clone:
-    return make_clone(str(host), tmp_path / "ben")
-
-
 def always_first(host: Path, ref: str) -> Path:
     """A hook that moves *ref* between a client's look and its push: somebody else was quicker."""
     hook = host / "hooks" / "update"
