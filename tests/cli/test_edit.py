@@ -32,6 +32,29 @@ def test_a_wrong_tag_changes_nothing(cli: Cli, record: Record) -> None:
     assert cli("tag", "owl", "--json").json == {}
 
 
+def test_several_runs_are_tagged_at_once(cli: Cli, record: Record) -> None:
+    """All of them, or none."""
+    for name in ("owl", "fox", "eel"):
+        record("--name", name, "-t", "old=1")
+    cli("tag", "owl", "fox", "keep=yes", "eel", "old-")
+
+    for name in ("owl", "fox", "eel"):
+        assert cli("tag", name, "--json").json == {"keep": "yes"}
+    assert "'owl-2' is neither key=value nor 'key-', and no run" in cli("tag", "owl", "owl-2", "a=1", code=2).err
+    assert "only one run can have a name" in cli("tag", "owl", "fox", "--rename", "best", code=2).err
+    assert "only one run can be printed at once" in cli("tag", "owl", "fox", code=2).err
+    assert cli("tag", "owl", "--json").json == {"keep": "yes"}
+
+
+def test_a_run_named_twice_is_deleted_once(cli: Cli, record: Record) -> None:
+    record("--name", "owl")
+    record("--name", "fox")
+
+    assert cli("rm", "owl", "fox", "owl").out.count("deleted owl") == 1
+    assert cli("restore", "owl", "fox").out.count("restored") == 2
+    assert len(cli("ls", "--json").json) == 2
+
+
 def test_a_run_is_renamed_and_moved(cli: Cli, record: Record) -> None:
     run_id = record("--name", "owl", "-e", "old")
     cli("tag", "owl", "--rename", "best", "--move", "new")

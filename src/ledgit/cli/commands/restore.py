@@ -27,7 +27,7 @@ def run(args: argparse.Namespace) -> int:
     """Restore, after all of them were found."""
     repository = context.repository(writing=True)
     changing = []
-    for found in [repository.run(ref) for ref in args.refs]:
+    for found in dict.fromkeys(repository.run(ref) for ref in args.refs):
         if not found.deleted:
             terminal.note(f"{_label(found)} was not deleted")
         else:

@@ -30,7 +30,7 @@ def run(args: argparse.Namespace) -> int:
     """Delete, after all of them were found."""
     repository = context.repository(writing=True)
     changing = []
-    for found in [repository.run(ref) for ref in args.refs]:
+    for found in dict.fromkeys(repository.run(ref) for ref in args.refs):
         if found.deleted:
             terminal.note(f"{_label(found)} was deleted already")
         else:

@@ -112,7 +112,7 @@ def as_dict(found: Run, record: RunRecord, link: Link | None) -> dict[str, objec
             "gpus": list(environment.gpus),
             "packages": dict(environment.packages),
         },
-        "conflicts": {key: str(value) for key, value in found.conflicts.items()},
+        "conflicts": {key: list(values) for key, values in found.conflicts.items()},
     }
 
 
@@ -142,7 +142,7 @@ class _Page:
             ("tags", self._pairs({key: value for key, value in self.run.tags.items() if key != NOTE_TAG})),
             ("inputs", self._inputs()),
             ("artifacts", self._artifacts()),
-            ("conflicts", [text.clean(f"{key}: {value}") for key, value in self.run.conflicts.items()]),
+            ("conflicts", self._conflicts()),
             ("left out of the code", self._left_out() if self.args.left_out else []),
             ("packages", self._packages()),
         ]
@@ -220,6 +220,14 @@ class _Page:
             heads = ", ".join(head[:12] for head in found.heads)
             return f"on several machines ({heads}); the next edit joins them"
         return self.style.yellow((found.head or "")[:12]) if found.head != found.commit else ""
+
+    def _conflicts(self) -> list[str]:
+        """Return the params that machines logged differently: the first value is the run's."""
+        lines = []
+        for key, (first, *others) in sorted(self.run.conflicts.items()):
+            also = ", ".join(text.exact(value) for value in others)
+            lines.append(f"{text.clean(key)} is {text.exact(first)}, logged first; elsewhere {also}")
+        return lines
 
     def _environment(self) -> str:
         environment = self.record.environment
