@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 from tests.sync.publish_kit import Clone
 
-from ledgit.errors import ConfigError
+from ledgit.errors import ConfigError, MissingDependency
 from ledgit.store.edit import Edit, edit_run
 from ledgit.store.sync.ask import forget, remembered
 from ledgit.store.sync.held import REFUSED, SECRET, SIZE, UNPUSHED, Held, hold, read_held
@@ -590,3 +591,40 @@ def test_a_review_of_a_head_that_is_public_lets_it_go(clone: Clone) -> None:
 def test_candidates_are_values() -> None:
     """Two that say the same are the same."""
     assert Candidate("1" * 32, "calm-owl", ("a" * 40,)) == Candidate("1" * 32, "calm-owl", ("a" * 40,), 0)
+
+
+def test_a_thorough_scan_knows_more_kinds(clone: Clone) -> None:
+    """By a library's rules, on top of ours, and with the same excuses."""
+    token = "rubygems_" + "0123456789abcdef" * 3
+    clone.write(train__py=f"key = '{token}'\n")
+    run = clone.run("odd")
+    assert clone.review(policy="all").publish == [run]
+
+    clone.git(clone.path, "config", "ledgit.secretScan", "thorough")
+    found = clone.review(policy="all")
+
+    assert list(found.held) == [run]
+    assert found.findings[0].line == 1
+    assert "Kingfisher" in found.held[run].reason
+    assert token not in repr(found)
+
+
+def test_a_thorough_scan_without_its_library_says_what_to_install(
+    clone: Clone, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Rather than scan less than was asked for."""
+    clone.run("any")
+    clone.git(clone.path, "config", "ledgit.secretScan", "thorough")
+    monkeypatch.setitem(sys.modules, "kingfisher_sdk", None)
+
+    with pytest.raises(MissingDependency, match=r"ledgit\[secrets\]"):
+        clone.review()
+
+
+def test_an_impossible_setting_of_the_scan_is_said(clone: Clone) -> None:
+    """A typing error must not switch the scan off."""
+    clone.run("any")
+    clone.git(clone.path, "config", "ledgit.secretScan", "thorogh")
+
+    with pytest.raises(ConfigError, match=r"(?i)ledgit\.secretScan"):
+        clone.review()

@@ -130,12 +130,14 @@ def review(
         policy: ``ask``, ``all`` or ``pushed-code``; by default ``ledgit.publish``, else ``ask``. Given here,
             ``ask`` asks even where an answer is remembered.
         ask: Gets the question and returns the answer; None: nobody can be asked.
-        scan: Look for secrets; by default ``ledgit.secretScan``, else yes.
+        scan: Look for secrets; by default what ``ledgit.secretScan`` says: true (so if it isn't set), false,
+            or ``thorough``, for which a library must be installed.
         allow_secrets: Ids of runs whose findings are no reason to hold them.
         progress: Told how far the scan is.
 
     Raises:
         ConfigError: A setting has an impossible value.
+        MissingDependency: A thorough scan is asked for without the library.
         GitFailed: The repository can't be read.
     """
     config = repo.config()
@@ -148,8 +150,10 @@ def review(
     if chosen == "pushed-code":
         work.hold_unpushed(_UNPUSHED)
     work.check_sizes()
-    if config.get_bool("ledgit.secretScan", True) if scan is None else scan:
-        work.check_secrets(frozenset(allow_secrets), progress)
+    mode = config.get("ledgit.secretScan", "true")
+    thorough = mode == "thorough"
+    if scan if scan is not None else thorough or config.get_bool("ledgit.secretScan", True):
+        work.check_secrets(frozenset(allow_secrets), thorough, progress)
     if chosen == "ask" and work.unpushed():
         if ask is None:
             work.hold_unpushed(_NOBODY)
@@ -297,9 +301,9 @@ class _Work:
                 for run_id in runs:
                     self.hold(run_id, SIZE, reason)
 
-    def check_secrets(self, allow: Collection[str], progress: Progress | None) -> None:
+    def check_secrets(self, allow: Collection[str], thorough: bool, progress: Progress | None) -> None:
         """Hold back what would publish something that looks like a secret."""
-        suspicious = list(self._suspicious(progress))
+        suspicious = list(self._suspicious(thorough, progress))
         if not suspicious:
             return
         allowed = _allowed(self.repo)
@@ -329,11 +333,16 @@ class _Work:
             )
             self.hold(run_id, SECRET, f"{told}; {do}")
 
-    def _suspicious(self, progress: Progress | None) -> Iterator[tuple[str, str, list[str], Hit]]:
+    def _suspicious(self, thorough: bool, progress: Progress | None) -> Iterator[tuple[str, str, list[str], Hit]]:
         """Scan every new file once, and every message."""
         from ledgit.git import BatchReader
         from ledgit.store.sync.secrets import MAX_BYTES, is_scanned, scan_blob
 
+        second = None
+        if thorough:
+            from ledgit.store.sync.secrets_thorough import Thorough
+
+            second = Thorough(self.folder)
         blobs = [blob for blob in self.sizes if is_scanned(self.blobs[blob][0])]
         wanted = [blob for blob in blobs if self.sizes[blob] <= MAX_BYTES]
         if len(wanted) < len(blobs):
@@ -348,12 +357,13 @@ class _Work:
                         progress("scanning for secrets", done, len(wanted))
                     if answer is not None:
                         path, commits = self.blobs[blob]
-                        for hit in scan_blob(path, answer[2]):
+                        for hit in scan_blob(path, answer[2]) or (second.scan(answer[2]) if second else ()):
                             yield path, blob, commits, hit
         reached = self.outgoing.reach(head for run in self.left() for head in run.heads)
         for oid, commit in self.outgoing.commits.items():
             if oid in reached:
-                for hit in scan_blob(_MESSAGE, commit.message.encode("utf-8", "surrogateescape")):
+                message = commit.message.encode("utf-8", "surrogateescape")
+                for hit in scan_blob(_MESSAGE, message) or (second.scan(message) if second else ()):
                     yield _MESSAGE, "", [oid], hit
 
     def result(self) -> Review:

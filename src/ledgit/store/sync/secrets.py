@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 
     Place = tuple[tuple[int, int], str, bytes]  # where, what it looks like, and the text itself
 
-__all__ = ["MAX_BYTES", "Allowed", "Hit", "is_scanned", "scan_blob"]
+__all__ = ["MAX_BYTES", "Allowed", "Hit", "as_text", "is_excused", "is_scanned", "scan_blob"]
 
 MAX_BYTES = 5 << 20  #: larger files are data; they are named in a note, not scanned
 
@@ -88,12 +88,12 @@ def scan_blob(path: str, data: bytes) -> list[Hit]:
         path: Its path, which decides whether values stand in quotes.
         data: Its content.
     """
-    text = _as_text(data)
+    text = as_text(data)
     if text is None:
         return []
     found: dict[tuple[int, int], tuple[str, bytes]] = {}
     for span, kind, secret in chain(_tokens(text), _assignments(path, text)):
-        if not (_overlaps(found, span) or _is_excused(text, span[0])):
+        if not (_overlaps(found, span) or is_excused(text, span[0])):
             found[span] = (kind, secret)
             if len(found) == _MOST_HITS:
                 break
@@ -103,7 +103,8 @@ def scan_blob(path: str, data: bytes) -> list[Hit]:
     ]
 
 
-def _as_text(data: bytes) -> bytes | None:
+def as_text(data: bytes) -> bytes | None:
+    """Return *data* as UTF-8, or nearly so; None if it is no text."""
     if data[:2] in (b"\xff\xfe", b"\xfe\xff"):
         return data.decode("utf-16", "replace").encode()
     return None if b"\0" in data[:8192] else data
@@ -168,7 +169,7 @@ def _overlaps(found: dict[tuple[int, int], tuple[str, bytes]], span: tuple[int, 
     return any(span[0] < end and start < span[1] for start, end in found)
 
 
-def _is_excused(text: bytes, start: int) -> bool:
+def is_excused(text: bytes, start: int) -> bool:
     """Whether the line with *start* says that it holds no secret, or the line before says it for it."""
     begin = text.rfind(b"\n", 0, start) + 1
     end = text.find(b"\n", start)
