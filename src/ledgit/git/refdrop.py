@@ -59,7 +59,7 @@ def drop_refs(repo: Repo, refs: Mapping[str, str], *, durable: bool = True) -> l
 
 
 def sweep_locks(repo: Repo, prefix: str) -> None:
-    """Remove locks that killed processes left: of packed refs, and of refs in the folder *prefix*, which may be gone."""
+    """Remove locks that killed processes left: of packed refs, and of refs (perhaps gone) in the folder *prefix*."""
     folder = os.path.join(repo.common_dir, prefix)
     remove_left_lock(repo)
     try:
