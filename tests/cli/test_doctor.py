@@ -10,6 +10,8 @@ from typing import Any
 
 import pytest
 
+from ledgit.store.settle import settle_all
+
 Cli = Callable[..., Any]
 Record = Callable[..., str]
 Git = Callable[..., str]
@@ -41,6 +43,26 @@ def test_init_says_what_it_did_once(cli: Cli, repo: Path, git: Git) -> None:
     assert ".ledgit/run/history/** -diff -delta\n.ledgit/run/artifacts/** -text -filter\n" in attributes
     assert git(repo, "config", "--get-all", "log.excludeDecoration") == "refs/ledgit/*"
     assert git(repo, "status", "--porcelain") == ""
+
+
+def test_init_makes_fetching_skip_runs_where_there_are_very_many(
+    cli: Cli, record: Record, repo: Path, git: Git, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A plain fetch would tell the remote of runs before it tells of code; what somebody chose stays."""
+    from ledgit.store import setup
+
+    record()
+    cli("init")
+    monkeypatch.setattr(setup, "MANY_RUNS", 1)
+    assert found(cli) == [("hint", "ledgit init")]
+
+    assert cli("init", "--json").json["done"] == [
+        "fetch.negotiationAlgorithm: skipping, so that a fetch of code does not tell of runs"
+    ]
+    assert found(cli) == []
+    git(repo, "config", "fetch.negotiationAlgorithm", "consecutive")
+    assert cli("init", "--json").json == {"done": [], "recovered": []}
+    assert git(repo, "config", "fetch.negotiationAlgorithm") == "consecutive"
 
 
 def test_init_keeps_what_is_there(cli: Cli, repo: Path, git: Git) -> None:
@@ -151,3 +173,63 @@ def test_a_leftover_without_a_start_is_shown(cli: Cli, repo: Path) -> None:
     ((level, mend),) = found(cli, code=1)
     assert level == "problem"
     assert "rm -r" in mend
+
+
+@pytest.mark.parametrize("kind", ["sha256", "reftable", "extension"])
+def test_a_format_that_cannot_be_used_is_told_in_one_sentence(
+    cli: Cli, process: Cli, repo: Path, git: Git, kind: str
+) -> None:
+    """Not in a traceback; what Git calls it is in the sentence."""
+    if kind == "sha256":
+        git(repo, "init", "-q", "--object-format=sha256", "other")
+    else:
+        git(repo, "init", "-q", "other")
+        name = "refStorage" if kind == "reftable" else "unheardOf"
+        git(repo / "other", "config", f"extensions.{name}", kind)
+        git(repo / "other", "config", "core.repositoryFormatVersion", "1")
+
+    for command in ("doctor", "init", "ls"):
+        ran = process(command, code=5, cwd=repo / "other")
+        assert 1 == len(ran.err.strip().splitlines()), ran.err
+        assert {"sha256": "SHA-1", "reftable": "reftable", "extension": "unheardof"}[kind] in ran.err
+        assert "Traceback" not in ran.err
+
+
+def test_problems_come_first_and_groups_together(cli: Cli, record: Record, repo: Path, git: Git) -> None:
+    run_id = record("--name", "owl")
+    settle_all()
+    git(repo, "remote", "add", "origin", "https://example.org/runs.git")
+    git(repo, "config", "remote.origin.mirror", "true")
+    git(repo, "config", "ledgit.publish", "never")
+    git(repo, "update-ref", f"refs/ledgit/active/{run_id}", "HEAD")
+
+    out = cli("doctor", code=1).out
+    found = cli("doctor", "--json", code=1).json["findings"]
+
+    headings = [line for line in out.splitlines() if line.startswith(("problem", "hint"))]
+    assert ["problem: settings", "hint: git", "hint: runs"] == headings
+    assert [("problem", "settings"), ("problem", "settings"), ("hint", "git"), ("hint", "runs")] == [
+        (item["level"], item["group"]) for item in found
+    ]
+    assert all(set(item) == {"level", "group", "key", "what", "mend"} for item in found)
+
+
+def test_hints_alone_are_no_failure(cli: Cli, record: Record) -> None:
+    record()
+
+    assert "hint: git" in cli("doctor").out
+
+
+def test_the_remote_is_asked_on_request(cli: Cli, repo: Path, git: Git, tmp_path: Path) -> None:
+    cli("init")
+    assert "no remote" in cli("doctor", "--remote", code=9).err
+    git(tmp_path, "init", "-q", "--bare", "there.git")
+    git(repo, "remote", "add", "there", str(tmp_path / "there.git"))
+
+    assert "all is well\n" == cli("doctor", "--remote").out
+    assert "all is well\n" == cli("doctor", "--remote", "there").out
+    git(repo, "remote", "set-url", "there", str(tmp_path / "nowhere.git"))
+    assert [("problem", "ledgit doctor --remote, when it can be reached")] == [
+        (item["level"], item["mend"]) for item in cli("doctor", "--remote", "--json", code=1).json["findings"]
+    ]
+    assert "all is well\n" == cli("doctor").out

@@ -9,7 +9,8 @@ from ledgit.cli import context, parsing, render, terminal
 HELP = """\
 Prepare this repository for plain Git's sake; logging works without. It may be repeated, and says what it did:
 tells Git not to diff long histories or convert artifacts (in info/attributes, not committed), keeps Ledgit's
-refs out of 'git log' decorations, and finalizes runs that killed processes left. No commit is made.
+refs out of 'git log' decorations, makes 'git fetch' skip runs where there are tens of thousands, and finalizes runs
+that killed processes left. No commit is made.
 """
 EPILOG = """
 ledgit init
@@ -25,10 +26,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Prepare, and say what was done."""
+    from ledgit.query import Query
     from ledgit.store.setup import prepare, write_config
 
     repository = context.repository()
-    done = prepare(repository.repo)
+    done = prepare(repository.repo, repository.index.count(Query(view="all")))
     if args.config:
         done += write_config(repository.repo)
     recovered = context.recover(repository)

@@ -64,6 +64,17 @@ class Patient:
         return Objects.of(self.repo)
 
     @cached_property
+    def runs(self) -> int:
+        """How many runs there are; 0 where the index can't say."""
+        from ledgit.errors import LedgitError
+        from ledgit.query import Query
+
+        try:
+            return self.index.count(Query(view="all"))
+        except LedgitError:
+            return 0
+
+    @cached_property
     def settings(self) -> dict[str, list[str]]:
         """Every Git setting that is looked at, with all its values; names as Git tells them."""
         from ledgit.git import try_git

@@ -62,7 +62,7 @@ def _index(patient: Patient) -> list[str]:
 def _prepare(patient: Patient) -> list[str]:
     from ledgit.store.setup import prepare
 
-    return prepare(patient.repo)
+    return prepare(patient.repo, patient.runs)
 
 
 def _snapshots(patient: Patient) -> list[str]:

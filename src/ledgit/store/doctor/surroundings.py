@@ -25,8 +25,8 @@ def check_surroundings(patient: Patient) -> Iterator[Finding]:
     yield from _git(patient)
     yield from _folder(patient)
     yield from _branches(patient)
-    if not prepared(patient.repo):
-        yield Finding(HINT, "git", "init", "Git was not told how to treat run files in diffs and logs", "ledgit init")
+    if not prepared(patient.repo, patient.runs):
+        yield Finding(HINT, "git", "init", "Git was not told how to treat runs", "ledgit init")
 
 
 def _git(patient: Patient) -> Iterator[Finding]:
