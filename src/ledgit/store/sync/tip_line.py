@@ -10,9 +10,10 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping, Sequence
 from typing import TYPE_CHECKING
 
+from ledgit.errors import NotFound, StorageError
 from ledgit.store.sync.line import Adopted, Line, Seen
 from ledgit.store.sync.ondemand import forget_runs
-from ledgit.store.sync.tip import fetch_tip, open_tip, tidy_tip
+from ledgit.store.sync.tip import discard_tip, fetch_tip, is_intact, open_tip, tidy_tip
 
 if TYPE_CHECKING:
     from ledgit.git import Helper, ObjectSet, Pack, PushResult, PushUpdate, Repo
@@ -40,28 +41,66 @@ class TipLine(Line):
         self.where = self._helper
         self.objects = Objects(self._helper)
 
+    def fetch(self, progress: Progress | None) -> Seen:
+        """Fetch the ledger's tip and its inboxes; see :meth:`Line.fetch`."""
+        seen = super().fetch(progress)
+        if seen.before not in (None, seen.tip) and not is_intact(self._helper):
+            # Older parts are damaged, and only those that are new came.
+            discard_tip(self.repo, self.folder)
+            self._helper.make()
+            seen = super().fetch(progress)
+        return seen
+
     def get(self, specs: Sequence[str], progress: Progress | None) -> bool:
-        """Fetch *specs* into ``tip.git``; see :meth:`Line.get`."""
-        if all("*" in spec for spec in specs) and not self._matches(specs):
-            return True
+        """Fetch *specs* into ``tip.git``; see :meth:`Line.get`.
+
+        Git asks twice where history is cut off, also when nothing is new. So what the remote has is
+        looked at first, unless this is the first time.
+        """
+        from ledgit.git import list_refs
+
+        known = list_refs(self._helper, self.remote.tracking.rpartition("/")[0] + "/")
+        if known or all("*" in spec for spec in specs):
+            found = self._look(specs)
+            if found is None:
+                return False
+            # Git fails to cut off what is not there, too.
+            if set(found.values()) <= set(known.values()) and all(map(self.objects.exists, found.values())):
+                self._set(specs, found)
+                return True
         return fetch_tip(
             self._helper, self.folder, self.remote, specs, prune=True, prompt=self.prompt, progress=progress
         )
 
-    def _matches(self, specs: Sequence[str]) -> bool:
-        """Whether the remote has a ref for *specs*: where it has none, git fails to cut history off.
-
-        Then what was fetched by them before is gone there, and goes here.
-        """
-        from ledgit.git import RefUpdate, list_refs, list_remote, update_refs
+    def _look(self, specs: Sequence[str]) -> dict[str, str] | None:
+        """Return what the refs here that *specs* fetch into would become; None if one is not on the remote."""
+        from ledgit.git import list_remote
 
         pairs = [spec.lstrip("+").split(":") for spec in specs]
-        if list_remote(self._helper, self.remote.url, [source for source, _ in pairs], prompt=self.prompt):
-            return True
-        for _, target in pairs:
-            left = list_refs(self._helper, target.removesuffix("*"))
-            update_refs(self._helper, [RefUpdate(name, None, RefUpdate.ANY) for name in left], durable=False)
-        return False
+        there = list_remote(self._helper, self.remote.url, [source for source, _ in pairs], prompt=self.prompt)
+        found = {}
+        for source, target in pairs:
+            if "*" not in source:
+                if source not in there:
+                    return None
+                found[target] = there[source]
+                continue
+            base = source.removesuffix("*")
+            for name, oid in there.items():
+                if name.startswith(base):
+                    found[target.removesuffix("*") + name[len(base) :]] = oid
+        return found
+
+    def _set(self, specs: Sequence[str], found: Mapping[str, str]) -> None:
+        """Do what a fetch of *specs* would: the refs are *found*, and no others."""
+        from ledgit.git import RefUpdate, list_refs, update_refs
+
+        left: dict[str, str] = {}
+        for spec in specs:
+            left |= list_refs(self._helper, spec.partition(":")[2].removesuffix("*"))
+        changes = [RefUpdate(name, oid, RefUpdate.ANY) for name, oid in found.items() if left.get(name) != oid]
+        changes += [RefUpdate(name, None, RefUpdate.ANY) for name in left if name not in found]
+        update_refs(self._helper, changes, durable=False)
 
     def accept(self, seen: Seen) -> None:
         """Make what was seen, and is checked now, what was last seen."""
@@ -80,6 +119,16 @@ class TipLine(Line):
         return super().push(updates, progress)
 
     def _adopt(self, tip: str | None, trees: Collection[str], give_back: Mapping[str, str]) -> Adopted:
+        try:
+            return self._unite(tip, trees, give_back)
+        except NotFound as error:
+            if is_intact(self._helper):
+                raise
+            discard_tip(self.repo, self.folder)
+            path = self._helper.git_dir
+            raise StorageError(path, f"it was damaged ({error}) and thrown away; repeat the command") from error
+
+    def _unite(self, tip: str | None, trees: Collection[str], give_back: Mapping[str, str]) -> Adopted:
         from ledgit.git import ObjectSet, identity
         from ledgit.store.journal import now_ms
         from ledgit.store.ledger import commit_ledger, local_ledger, set_local, union_trees
