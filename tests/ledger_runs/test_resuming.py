@@ -93,6 +93,26 @@ def test_sessions_of_two_clones_are_read_as_one(clone: Clone, other: Clone) -> N
     assert clone.ledger_tree() == other.ledger_tree()
 
 
+def test_lists_show_the_latest_point_of_two_sessions(clone: Clone, other: Clone) -> None:
+    """And so what the run shows doesn't change with the edit that joins the heads."""
+    run_id = clone.add_run(loss=[(0, 3.0)], acc=[(0, 0.5)])
+    other.pull(clone)
+    for here, steps in ((clone, (9, 4)), (other, (5, 8))):
+        session = here.resume(run_id)
+        session.log_metric("loss", 1.0 / steps[0], steps[0])
+        session.log_metric("acc", 1.0 / steps[1], steps[1])
+        session.finish()
+    clone.pull(other)
+    other.pull(clone)
+
+    for here in (clone, other):
+        run = here.run(run_id)
+        assert (2, {"loss": 1 / 9, "acc": 1 / 8}) == (len(run.heads), dict(run.metrics))
+        assert run.metrics == run.record().metrics
+    clone.run(run_id).set_tags({"joined": "yes"})
+    assert {"loss": 1 / 9, "acc": 1 / 8} == dict(clone.run(run_id).metrics)
+
+
 def test_a_run_with_two_heads_is_resumed_on_both(clone: Clone, other: Clone) -> None:
     run_id = two_heads(clone, other)
     heads = clone.run(run_id).heads
@@ -165,7 +185,7 @@ def test_a_finalizer_that_dies_is_repeated_to_the_same_commit(
     clone.compact()
     parents = clone.run(run_id).heads
     with pytest.raises(Died):
-        forks.run("tasks_ledger:leave_resumed", run_id, cwd=clone.path)
+        forks.run("tasks_resume:leave_resumed", run_id, cwd=clone.path)
     copied = clone.path.parent / "copy"
     shutil.copytree(clone.path, copied, symlinks=True)
     expected = forks.run("recover_here", cwd=copied)["commits"][run_id]
@@ -201,7 +221,7 @@ def test_a_repeat_after_the_commit_was_compacted_loses_and_doubles_nothing(
         run_id = clone.add_run()
         clone.compact()
         with pytest.raises(Died):
-            forks.run("tasks_ledger:leave_resumed", run_id, cwd=clone.path)
+            forks.run("tasks_resume:leave_resumed", run_id, cwd=clone.path)
     with pytest.raises(Died):
         forks.run("die_while_finalizing", "keep", "kill", run_id, cwd=clone.path)
     journal = clone.path / ".git/ledgit/active" / run_id
@@ -278,7 +298,7 @@ def test_a_journal_of_a_run_that_was_purged_meanwhile_can_be_ended(clone: Clone,
     """What it went on from is gone, so it goes on from nothing; it must not stay for ever."""
     run_id = clone.add_run()
     with pytest.raises(Died):
-        forks.run("tasks_ledger:leave_resumed", run_id, cwd=clone.path)
+        forks.run("tasks_resume:leave_resumed", run_id, cwd=clone.path)
     clone.git("update-ref", "-d", run_ref(run_id))
     clone.git("gc", "-q", "--prune=now")
 

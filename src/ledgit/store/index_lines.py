@@ -13,7 +13,7 @@ from ledgit.store.index_lean import run_of
 
 if TYPE_CHECKING:
     from ledgit.git import BatchReader
-    from ledgit.records import Entry
+    from ledgit.records import Entry, Points
 
 __all__ = ["RUN", "Joiner", "Lines", "id_of", "section_of", "split_lines"]
 
@@ -114,9 +114,40 @@ class Joiner:
             return state
         state = join(entries)
         state.problem = problems[0] if problems else ""
+        if len(state.heads) > 1:
+            self._take_latest(state, [entry for entry in entries if entry.head in state.heads])
         if state.left:
             self.complete(state)
         return state
+
+    def _take_latest(self, state: RunState, heads: list[Entry]) -> None:
+        """Show the latest value of metrics that several sessions logged on different machines.
+
+        Lines have no steps, so by the clock alone the session with the greater one would win. Where a
+        history is not in this clone, it does.
+        """
+        for key in state.metrics:
+            clocks = {entry.state.get(f"metrics.{key}") for entry in heads if key in entry.metrics} - {None}
+            if len(clocks) > 1 and len({repr(entry.metrics.get(key)) for entry in heads}) > 1:
+                points = self._points(state, key)
+                if points is not None:
+                    state.metrics[key] = points.latest()[0]
+
+    def _points(self, state: RunState, key: str) -> Points | None:
+        """Return the points of a metric in all heads; None if some are not here, or don't decode."""
+        from ledgit.records import Points, decode_history
+
+        file = history_files(state.metrics)[key]
+        points = Points()
+        for head in state.heads:
+            found = self.reader.read(f"{head}:{RUN}/history/{file}")
+            try:
+                if found is None:
+                    return None
+                points.extend(decode_history(found[2])[1])
+            except RecordError:
+                return None
+        return points if len(points) else None
 
     def complete(self, state: RunState) -> None:
         """Add what had no room in the line, from the run's own files where they are here."""
