@@ -1,0 +1,127 @@
+"""Three clones do everything in every order, through real repositories: they end with one ledger.
+
+More examples: ``ORDERS=300 pytest tests/sync/test_orders.py`` (two seconds each).
+"""
+
+from __future__ import annotations
+
+import os
+import tempfile
+from pathlib import Path
+
+from hypothesis import given, note, settings
+from hypothesis import strategies as st
+from tests.conftest import run_git
+from tests.sync.kit import LEDGER, START, Clone, lines_of, make_clone, make_host, tree_of
+
+from ledgit.records import decode_entry, join
+from ledgit.store.ledger import every_line
+
+CLONES = ("ada", "ben", "bot")
+VERBS = (
+    "log",
+    "log",
+    "tag",
+    "untag",
+    "rename",
+    "delete",
+    "restore",
+    "purge",
+    "compact",
+    "push",
+    "push",
+    "pull",
+    "rewind",
+)
+
+steps = st.lists(st.tuples(st.sampled_from(VERBS), st.integers(0, 2), st.integers(0, 1000)), min_size=6, max_size=18)
+EXAMPLES = int(os.environ.get("ORDERS", "6"))
+
+
+class World:
+    """A host, its clones, and what was done."""
+
+    def __init__(self, folder: Path) -> None:
+        self.host = make_host(folder / "hosts" / "runs.git")
+        self.clones = [make_clone(str(self.host), folder / name) for name in CLONES]
+        self.made: list[str] = []
+        self.purged: set[str] = set()
+
+    def do(self, verb: str, which: int, number: int) -> None:
+        clone = self.clones[which]
+        if verb == "log":
+            run_id = f"{len(self.made):06x}" + "0" * 25 + str(which)
+            self.made.append(clone.log(start=START + len(self.made), run_id=run_id))
+        elif verb == "compact":
+            clone.compact()
+        elif verb == "push":
+            clone.push(accept_purges=True)
+        elif verb == "pull":
+            clone.pull(accept_purges=True)
+        elif verb == "lose":
+            self.lose(number)
+        else:
+            self.edit(clone, verb, number)
+
+    def lose(self, number: int) -> None:
+        """Delete the host's ledger, or rewind it by one."""
+        line = run_git(self.host, "for-each-ref", "--format=%(parent)", LEDGER).split()
+        ledgers = [oid for oid in line[:1] if "Ledgit-Run" not in run_git(self.host, "log", "-1", "--format=%B", oid)]
+        if number % 2 and ledgers:
+            run_git(self.host, "update-ref", LEDGER, ledgers[0])
+        else:
+            run_git(self.host, "update-ref", "-d", LEDGER)
+
+    def edit(self, clone: Clone, verb: str, number: int) -> None:
+        known = sorted({*clone.listed(), *clone.loose()})
+        if not known:
+            return
+        run = known[number % len(known)]
+        if verb == "purge":
+            if run in clone.listed():
+                clone.purge(run)
+                self.purged.add(run)
+            return
+        changes = {
+            "tag": {"set_tags": {"colour": str(number)}},
+            "untag": {"set_tags": {"colour": ""}},
+            "rename": {"name": f"run-{number}"},
+            "delete": {"deleted": True},
+            "restore": {"deleted": False},
+        }[verb]
+        clone.edit(run, **changes)
+
+    def answers(self, clone: Clone) -> dict[str, object]:
+        """What each run is now, as every reader joins it."""
+        from ledgit.git import Objects
+
+        entries: dict[str, list[object]] = {}
+        for _, line in every_line(Objects(clone.repo), clone.tree):
+            if not line.purged:
+                entries.setdefault(line.id, []).append(decode_entry(line.raw))
+        return {run: join(found) for run, found in entries.items()}  # type: ignore[arg-type]
+
+
+@settings(max_examples=EXAMPLES)
+@given(steps=steps)
+def test_any_order_of_steps_ends_in_the_same_ledger_and_answers(steps: list[tuple[str, int, int]]) -> None:
+    """Equal trees, equal answers, every run that was made and not purged, every head reachable."""
+    with tempfile.TemporaryDirectory() as folder:
+        world = World(Path(folder))
+        for verb, which, number in steps:
+            note(f"{CLONES[which]} {verb} {number}")
+            world.do(verb, which, number)
+        for clone in (*world.clones, *world.clones):
+            clone.push(accept_purges=True)
+
+        first, *others = world.clones
+        assert set(world.made) - world.purged == lines_of(world.host)
+        for clone in world.clones:
+            assert clone.tree == tree_of(world.host, LEDGER)
+            assert set() == clone.loose()
+        answers = world.answers(first) if world.made else {}
+        assert all(answers == world.answers(clone) for clone in others if world.made)
+        if world.made:
+            carried = set(run_git(world.host, "rev-list", LEDGER).split())
+            assert {head for run in first.listed() for head in first.heads(run)} <= carried
+            run_git(world.host, "fsck", "--strict", "--connectivity-only")
