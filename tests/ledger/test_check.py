@@ -15,7 +15,20 @@ from ledgit.git import FILE, Objects, ObjectSet, Repo, TreeEntry, edit_tree
 from ledgit.git.trees import Change
 from ledgit.records import encode_entry, with_head
 from ledgit.records.table import encode_leaf, parse_line
-from ledgit.store.ledger import add_lines, check_heads, check_tree, every_line, union_trees
+from ledgit.store import Folder, update_experiment
+from ledgit.store.ledger import (
+    add_lines,
+    check_heads,
+    check_tree,
+    check_writable,
+    commit_ledger,
+    compact,
+    compact_if_due,
+    every_line,
+    local_ledger,
+    set_local,
+    union_trees,
+)
 
 A, B = "a" * 32, "b" * 32
 LEAF = "segments/2026-11/23.jsonl"
@@ -230,6 +243,28 @@ def test_a_newer_format_is_told_politely(ledger: Ledger) -> None:
     with pytest.raises(NewerFormat, match="upgrade Ledgit"):
         ledger.check(ledger.spoilt({"format": ledger.file(b"min_reader: 2\nmin_writer: 9\n"), "new thing!": None}))
     ledger.check(ledger.spoilt({"format": ledger.file(b"min_reader: 1\nmin_writer: 9\nmore: x\n")}))
+
+
+def test_a_ledger_that_only_newer_ones_may_write_to_is_left_alone(opened: Repo, folder: Folder) -> None:
+    """It is read all the same, and runs stay loose."""
+    objects, fresh = Objects(opened), ObjectSet()
+    empty = union_trees(objects, fresh, None, None).tree
+    data = (FILE, fresh.blob(b"min_reader: 1\nmin_writer: 2\n"))
+    tree = edit_tree(objects, fresh, empty, {"format": data})
+    tip = commit_ledger(objects, fresh, tree, None, [], who=("Ada", "a@b"), when=1)
+    check_tree(objects, tree, None, fresh)
+    set_local(opened, folder, objects, fresh, tip, None)
+    make_runs(opened, [A])
+
+    for write in (
+        lambda: compact(opened, folder),
+        lambda: update_experiment(opened, folder, "owls", {"tags.a": "1"}),
+        lambda: check_writable(objects, tree),
+    ):
+        with pytest.raises(NewerFormat, match="for writing"):
+            write()
+    assert tip == local_ledger(opened)
+    assert not compact_if_due(opened, folder, background=False)
 
 
 @pytest.mark.parametrize("data", [b"", b"1", b"min_writer: 1\n", b"min_reader: x\n", b"min_reader: true\n", b"\xff"])

@@ -371,3 +371,26 @@ def test_the_stamp_of_refs_tells_that_runs_went(opened: Repo, folder: Folder) ->
 
     assert None is not before != stamp(opened)
     assert None is read_ref(opened, RUNS + IDS[0])
+
+
+def test_a_reader_sees_every_run_at_every_moment(opened: Repo, folder: Folder) -> None:
+    """Loose runs are read before the ledger, and dropped after it moved."""
+    from ledgit.store.index_source import run_refs
+
+    made: set[str] = set()
+    objects = Objects(opened)
+    looks = 0
+    for number in range(8):
+        made.update(make_runs(opened, IDS[number * 40 : number * 40 + 40]))
+        thread = threading.Thread(target=compact, args=(opened, folder))
+        thread.start()
+        while thread.is_alive():
+            refs = run_refs(opened)
+            tip = refs.pop("refs/ledgit/ledger", None)
+            seen = {name.removeprefix(RUNS) for name in refs}
+            if tip is not None:
+                seen |= {line.id for _, line in every_line(objects, objects.commit(tip).tree)}
+            assert made == seen
+            looks += 1
+        thread.join()
+    assert looks > 8

@@ -166,7 +166,7 @@ def _update_once(
     repo: Repo, folder: Folder, label: str, values: Mapping[str, Any], when: int | None
 ) -> ExperimentRecord:
     from ledgit.git import FILE, Objects, ObjectSet, edit_tree, identity
-    from ledgit.store.ledger import LedgerLock, commit_ledger, move_ledger, union_trees
+    from ledgit.store.ledger import LedgerLock, check_writable, commit_ledger, move_ledger, union_trees
 
     now = now_ms() if when is None else when
     path = f"{FOLDER}/{safe_file(label)}.yaml"
@@ -182,6 +182,7 @@ def _update_once(
             return record
         fresh = ObjectSet()
         base = objects.commit(tip).tree if tip else union_trees(objects, fresh, None, None).tree
+        check_writable(objects, base, fresh)
         tree = edit_tree(objects, fresh, base, {path: (FILE, fresh.blob(encode_experiment(record)))})
         name, email = identity(repo)
         commit = commit_ledger(

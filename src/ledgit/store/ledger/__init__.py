@@ -4,7 +4,7 @@ from __future__ import annotations
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from ledgit.store.ledger.check import check_heads, check_tree
+    from ledgit.store.ledger.check import check_heads, check_tree, check_writable
     from ledgit.store.ledger.commits import MOST_PARENTS, commit_ledger, owed, root_of
     from ledgit.store.ledger.compaction import Compacted, compact
     from ledgit.store.ledger.due import DUE, compact_if_due
@@ -16,7 +16,7 @@ LEDGER_REF = "refs/ledgit/ledger"
 """The clone's own ledger; on the remote, unless ``ledgit.ledgerRef`` names another, the remote's."""
 
 _WHERE = {
-    "check": "check_heads check_tree",
+    "check": "check_heads check_tree check_writable",
     "commits": "MOST_PARENTS commit_ledger owed root_of",
     "compaction": "Compacted compact",
     "due": "DUE compact_if_due",
@@ -37,6 +37,7 @@ __all__ = [
     "add_lines",
     "check_heads",
     "check_tree",
+    "check_writable",
     "commit_ledger",
     "compact",
     "compact_if_due",

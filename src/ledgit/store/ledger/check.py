@@ -10,14 +10,14 @@ from ledgit.records.documents import load_document
 from ledgit.records.entry import with_head
 from ledgit.records.table import LEAF_RUNS, Line, decode_leaf, encode_leaf, union_lines
 from ledgit.store.chain import RUN_FOLDER
-from ledgit.store.ledger.files import CLOCKED, FORMAT, READER
+from ledgit.store.ledger.files import CLOCKED, FORMAT, READER, WRITER
 from ledgit.store.ledger.reader import SEGMENTS, SUFFIX, Reader
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from ledgit.git import Objects, ObjectSet, TreeEntry
 
-__all__ = ["MAX_LINE", "check_heads", "check_tree"]
+__all__ = ["MAX_LINE", "check_heads", "check_tree", "check_writable"]
 
 MAX_LINE = 65_536
 """Bytes of a line; Ledgit writes at most 4,096."""
@@ -52,6 +52,18 @@ def check_tree(objects: Objects, tree: str, known: str | None = None, fresh: Obj
     """
     check = _Check(Reader(objects, fresh))
     check.top(tree, known)
+
+
+def check_writable(objects: Objects, tree: str | None, fresh: ObjectSet | None = None) -> None:
+    """Refuse to add to a ledger that asks for a newer Ledgit to write to it; it can be read all the same.
+
+    Raises:
+        NewerFormat: It does.
+        RecordError: It is no ledger.
+    """
+    if tree is not None:
+        check = _Check(Reader(objects, fresh))
+        check.format(check.reader.folder(tree).get(FORMAT), writing=True)
 
 
 class _Check:
@@ -92,15 +104,18 @@ class _Check:
                 self.other(entry, name, 0, old)
         _check_names(entries, "")
 
-    def format(self, entry: TreeEntry | None) -> None:
+    def format(self, entry: TreeEntry | None, writing: bool = False) -> None:
         if entry is None:
             raise RecordError(_at(FORMAT), "is missing, so this is no ledger")
         document = load_document(self.blob(entry.oid, FORMAT, MAX_FILE), _at(FORMAT)) if entry.mode == FILE else None
-        version = document.get("min_reader") if isinstance(document, dict) else None
-        if type(version) is not int or version < 1:
+        wanted = document if isinstance(document, dict) else {}
+        reader, writer = wanted.get("min_reader"), wanted.get("min_writer", 1)
+        if type(reader) is not int or type(writer) is not int or min(reader, writer) < 1:
             raise RecordError(_at(FORMAT), "does not say which format the ledger has")
-        if version > READER:
-            raise NewerFormat(_at(), version, READER)
+        if reader > READER:
+            raise NewerFormat(_at(), reader, READER)
+        if writing and writer > WRITER:
+            raise NewerFormat(f"{_at()} (for writing)", writer, WRITER)
 
     def blob(self, oid: str, path: str, most: int) -> bytes:
         data = self.reader.read(oid, "blob")

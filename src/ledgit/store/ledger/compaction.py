@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 
 from ledgit.errors import RefMoved
 from ledgit.store.ledger import local
+from ledgit.store.ledger.check import check_writable
 from ledgit.store.ledger.commits import commit_ledger
 from ledgit.store.ledger.local import local_ledger, move_ledger
 from ledgit.store.ledger.lock import LedgerLock
@@ -64,6 +65,7 @@ def compact(
 
     Raises:
         Conflict: Another process is working on the ledger.
+        NewerFormat: The ledger asks for a newer Ledgit to write to it.
         StorageError: The disk is full or failing; every run is where it was.
         ReadOnlyRepository: The repository can't be written.
     """
@@ -103,6 +105,7 @@ def _compact(
             loose.append(run)
     fresh = ObjectSet()
     base = objects.commit(tip).tree if tip is not None else None
+    check_writable(objects, base)
     union = add_lines(objects, fresh, base, [run.line for run in loose if run.line is not None])
     added = {line.head for line in union.added}
     new = [run for run in loose if run.head in added]

@@ -59,7 +59,7 @@ def move_ledger(repo: Repo, folder: Folder, fresh: ObjectSet, new: str, old: str
         if new != old:
             update_refs(repo, [RefUpdate(LEDGER_REF, new, old)])
         checkpoint("ledger")
-        if pack.is_torn():  # by a `git gc` that looked between its two files
+        if pack and pack.is_torn():  # by a `git gc` that looked between its two files
             pack = fresh.write(repo, keep=True)
     finally:
         pack.release()
