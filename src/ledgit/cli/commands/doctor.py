@@ -67,10 +67,12 @@ def run(args: argparse.Namespace) -> int:
 
 
 def _examine(repository: Repository, remote: str | None) -> list[Finding]:
+    from ledgit.cli.progress import Progress
     from ledgit.store.doctor import ask_remote, examine, in_order
 
     where = (repository.repo, repository.folder, repository.index)
-    findings = examine(*where)
+    with Progress() as progress:
+        findings = examine(*where, progress)
     return findings if remote is None else in_order([*findings, *ask_remote(*where, remote or None)])
 
 

@@ -19,13 +19,14 @@ if TYPE_CHECKING:
 __all__ = ["GROUPS", "HINT", "PROBLEM", "Finding", "ask_remote", "examine", "in_order", "mend"]
 
 Check = Callable[[Patient], Iterator[Finding]]
+Progress = Callable[[str, int, int | None], None]
 
 
-def examine(repo: Repo, folder: Folder, index: Index) -> list[Finding]:
+def examine(repo: Repo, folder: Folder, index: Index, progress: Progress | None = None) -> list[Finding]:
     """Return what is wrong with the repository: problems first, then by group.
 
     Changes nothing but the index's cache, and asks no network. What can't be checked, because
-    something before it is broken, is a finding too.
+    something before it is broken, is a finding too. *progress* is told (what, done, total).
     """
     from ledgit.store.doctor.code import check_code, check_tags
     from ledgit.store.doctor.indexed import check_index
@@ -49,7 +50,9 @@ def examine(repo: Repo, folder: Folder, index: Index) -> list[Finding]:
         ("registry", check_tags),
     )
     found: dict[Finding, None] = {}
-    for group, check in checks:
+    for number, (group, check) in enumerate(checks):
+        if progress is not None:
+            progress(f"Checking {check.__name__.removeprefix('check_')}", number, len(checks))
         try:
             found.update(dict.fromkeys(check(patient)))
         except LedgitError as error:

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 
 __all__ = ["check_index"]
 
+_SMALL_CACHE = "PRAGMA cache_size = -32000"  # KiB: there are two
 _FIXED = "r.id, r.name, r.experiment, r.status, r.user, r.parent_run, r.run_commit, r.head, r.code_commit, r.tree,"
 _ROWS = (
     f"SELECT {_FIXED} r.branch, r.started, r.ended, r.deleted, r.dirty, d.body"  # noqa: S608 - no value in it
@@ -56,6 +57,7 @@ def _compare(patient: Patient) -> tuple[list[str], list[tuple[str, str]]]:
     path = os.path.join(patient.folder.scratch, f"doctor-{os.urandom(4).hex()}.sqlite3")
     # In a file: two indexes of 100,000 runs are more than fits into the memory of one command.
     fresh = Database.open(path)
+    fresh.db.execute(_SMALL_CACHE)
     try:
         for _ in range(3):
             refs = run_refs(patient.repo)
@@ -65,6 +67,7 @@ def _compare(patient: Patient) -> tuple[list[str], list[tuple[str, str]]]:
             if run_refs(patient.repo) == refs:
                 break
         kept = Database.open(patient.index.path)
+        kept.db.execute(_SMALL_CACHE)
         try:
             return _differing(kept, fresh), _unread(fresh)
         finally:

@@ -10,6 +10,7 @@ from ledgit.store.doctor.finding import HINT, PROBLEM, Finding, shown
 from ledgit.store.ledger import LEDGER_REF, check_heads, check_tree, every_line, owed
 
 if TYPE_CHECKING:
+    from ledgit.records.table import Line
     from ledgit.store.doctor.finding import Patient
 
 __all__ = ["check_ledger", "unlinked"]
@@ -41,17 +42,27 @@ def _own(patient: Patient, tip: str) -> Iterator[Finding]:
     except RecordError as error:
         yield Finding(PROBLEM, "ledger", "tree", str(error), _restore(patient))
         return
-    unread = sum(line.opaque for _, line in every_line(objects, tree))
+    heads: list[str] = []
+    unread = 0
+
+    def lines() -> Iterator[Line]:
+        nonlocal unread
+        for _, line in every_line(objects, tree):
+            unread += line.opaque
+            if line.head and not line.purged:
+                heads.append(line.head)
+            if patient.is_whole:  # else their commits are elsewhere
+                yield line
+
+    try:
+        check_heads(objects, lines())
+    except RecordError as error:
+        yield Finding(PROBLEM, "ledger", "forged", str(error), _restore(patient))
+        return
     if unread:
         what = f"{unread} lines of the ledger can't be read; they are kept as they are"
         yield Finding(HINT, "ledger", "lines", what, "upgrade Ledgit, if a newer one wrote them")
-    if not patient.is_whole:
-        return  # heads are elsewhere
-    try:
-        check_heads(objects, (line for _, line in every_line(objects, tree)))
-    except RecordError as error:
-        yield Finding(PROBLEM, "ledger", "forged", str(error), _restore(patient))
-    missing, loose = _strays(patient, tree)
+    missing, loose = _strays(patient, heads) if patient.is_whole else ([], [])
     if missing:
         what = f"the commits of {len(missing)} heads that the ledger lists are not here: {shown(missing)}"
         yield Finding(PROBLEM, "ledger", "missing", what, "ledgit pull; or fetch them from a clone that has them")
@@ -70,14 +81,16 @@ def _restore(patient: Patient) -> str:
 def unlinked(patient: Patient) -> list[str]:
     """Return the heads that the ledger lists and no ref reaches."""
     tip = patient.refs.get(LEDGER_REF)
-    return [] if tip is None else _strays(patient, patient.objects.commit(tip).tree)[1]
+    if tip is None:
+        return []
+    lines = every_line(patient.objects, patient.objects.commit(tip).tree)
+    return _strays(patient, [line.head for _, line in lines if line.head and not line.purged])[1]
 
 
-def _strays(patient: Patient, tree: str) -> tuple[list[str], list[str]]:
-    """Return the heads of the table *tree* that are not here, and those that no ref reaches."""
+def _strays(patient: Patient, heads: list[str]) -> tuple[list[str], list[str]]:
+    """Return those of *heads* that are not here, and those that no ref reaches."""
     from ledgit.git import run_git
 
-    heads = [line.head for _, line in every_line(patient.objects, tree) if line.head and not line.purged]
     if not heads:
         return [], []
     asked = _lines(f"{head}^{{commit}}" for head in heads)
