@@ -283,3 +283,14 @@ def test_a_host_that_is_cut_off_in_the_middle_leaves_nothing_broken(
         assert is_intact(Helper(other.repo))
         assert Objects(other.repo).files(heads[0])
         check_clone(other.path)
+
+
+def test_runs_are_pulled_by_name(clone: Clone, cli, host: Path) -> None:  # type: ignore[no-untyped-def]
+    """To be read without a network later; a second time there is nothing to do."""
+    said = cli("pull", "--run", "first", "second")
+
+    assert 0 == said.code, said.err
+    assert "fetched 2 runs" in said.out
+    assert "here already" in cli("pull", "--run", "first").out
+    os.rename(host, host.with_name("away"))
+    assert "notes.txt" in cli("show", "second").out

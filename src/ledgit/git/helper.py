@@ -13,7 +13,7 @@ from __future__ import annotations
 import os
 
 from ledgit.errors import StorageError
-from ledgit.git.repo import Repo
+from ledgit.git.repo import Repo, read_simple_config
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -43,6 +43,17 @@ _CONFIG = """\
 _COPIED = "ledgit-shallow"
 # What says how to reach a remote. A clone's own settings, such as the access token that a CI
 # service leaves there, count for what is fetched on the clone's behalf.
+_SECTIONS = (
+    "http.",
+    "credential.",
+    "url.",
+    "ssh.",
+    "protocol.",
+    "include",
+    "core.sshcommand",
+    "core.gitproxy",
+    "core.askpass",
+)
 _TRANSPORT = r"^(http|credential|url|ssh|protocol)\.|^core\.(sshcommand|gitproxy|askpass)$"
 
 
@@ -156,6 +167,8 @@ class Helper(Repo):
 def _transport_settings(clone: Repo) -> dict[str, str]:
     from ledgit.git.command import try_git
 
+    if not any(name.startswith(_SECTIONS) for name in read_simple_config(os.path.join(clone.common_dir, "config"))):
+        return {}  # as in most clones; saves a process
     code, out, _ = try_git(clone, "config", "--local", "--includes", "-z", "--get-regexp", _TRANSPORT)
     if code != 0:
         return {}

@@ -285,11 +285,11 @@ def _walk_up(start: str) -> tuple[str, str, str | None, str] | None:
 
 def _sets_work_tree(common_dir: str, git_dir: str) -> bool:
     """Whether the configuration may move the work tree or do without one; then Git must say."""
-    settings = _simple_config(os.path.join(common_dir, "config"))
+    settings = read_simple_config(os.path.join(common_dir, "config"))
     if "core.worktree" in settings or settings.get("core.bare", "false").lower() != "false":
         return True
     if "extensions.worktreeconfig" in settings:
-        settings = _simple_config(os.path.join(git_dir, "config.worktree"))
+        settings = read_simple_config(os.path.join(git_dir, "config.worktree"))
         return "core.worktree" in settings or "core.bare" in settings
     return False
 
@@ -348,7 +348,7 @@ def _refusal(start: str, stderr: str) -> RepositoryError:
 
 def _check_format(common_dir: str) -> bool:
     """Refuse formats that we would damage or misread; return whether the clone is partial."""
-    settings = _simple_config(os.path.join(common_dir, "config"))
+    settings = read_simple_config(os.path.join(common_dir, "config"))
     version = settings.get("core.repositoryformatversion", "0")
     where = f"the repository {common_dir}"
     if version not in ("0", "1"):
@@ -375,7 +375,7 @@ def _check_format(common_dir: str) -> bool:
     return partial
 
 
-def _simple_config(path: str) -> dict[str, str]:
+def read_simple_config(path: str) -> dict[str, str]:
     """Read one configuration file, without includes: enough for the settings that Git itself reads so early."""
     try:
         with open(path, encoding="utf-8", errors="replace") as file:

@@ -38,6 +38,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     fetched = parser.add_argument(
         "--run",
+        dest="refs",
         metavar="RUN",
         nargs="+",
         default=[],
@@ -54,9 +55,9 @@ def run(args: argparse.Namespace) -> int:
     from ledgit.store.sync import PullOptions
 
     repository = context.repository()
-    if args.run and (args.remote or args.accept_purges):
+    if args.refs and (args.remote or args.accept_purges):
         raise UsageError("--run fetches from the remote that runs are shared through, and takes no other options")
-    if args.run:
+    if args.refs:
         return _fetch(repository, args)
     with Progress() as progress:
         options = PullOptions(
@@ -85,7 +86,7 @@ def _fetch(repository: Repository, args: argparse.Namespace) -> int:
     """Get the commits of some runs."""
     from ledgit.cli.progress import Progress
 
-    runs = [repository.run(ref) for ref in args.run]
+    runs = [repository.run(ref) for ref in args.refs]
     with Progress() as progress:
         got = repository.fetch_runs(runs, progress)
     if args.format == "json":
