@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from pathlib import Path
 
 import pytest
@@ -237,6 +238,30 @@ def test_a_folder_of_endless_depth_is_refused(ledger: Ledger) -> None:
         ledger.check(ledger.spoilt({LEAF: None, "segments/2026-11/23": ("40000", tree)}))
     with pytest.raises(RecordError, match="too deep"):
         ledger.check(ledger.spoilt({"models": ("40000", tree)}))
+
+
+def test_a_small_ledger_that_looks_endless_is_refused_at_once(ledger: Ledger) -> None:
+    """One folder in a million places."""
+    fresh = ledger.fresh
+    leaf = fresh.blob(b"opaque\n")
+    month = fresh.tree([TreeEntry(f"{day:02d}.jsonl", FILE, leaf) for day in range(1, 29)])
+    segments = fresh.tree([TreeEntry(f"{year:04d}-01", "40000", month) for year in range(1, 9999)])
+    wide = fresh.tree([TreeEntry(f"f{number}", FILE, leaf) for number in range(1000)])
+    wider = fresh.tree([TreeEntry(f"d{number}", "40000", wide) for number in range(1000)])
+    split = leaf_tree = fresh.tree([TreeEntry(f"{digit}.jsonl", FILE, leaf) for digit in "0123456789abcdef"])
+    for _ in range(20):
+        split = fresh.tree([TreeEntry(digit, "40000", split) for digit in "0123456789abcdef"])
+    started = time.monotonic()
+
+    for changes in (
+        {"segments": ("40000", segments)},
+        {"models": ("40000", wider)},
+        {LEAF: None, "segments/2026-11/23": ("40000", split)},
+        {LEAF: None, "segments/2026-11/23": ("40000", leaf_tree)},
+    ):
+        with pytest.raises(RecordError):
+            ledger.check(ledger.spoilt(changes))
+    assert 5 > time.monotonic() - started
 
 
 def test_a_newer_format_is_told_politely(ledger: Ledger) -> None:

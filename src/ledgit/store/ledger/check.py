@@ -28,6 +28,7 @@ MAX_TREE = 4 << 20  # bytes of a tree object
 MAX_DEPTH = 32  # digits of an id
 MAX_MONTHS = 12 * 9999
 MAX_OTHER_DEPTH = 3
+MAX_OTHERS = 200_000  # files that are no lines, in all
 
 _DIGITS = "0123456789abcdef"
 _NAME = frozenset("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789._~-")
@@ -71,6 +72,8 @@ class _Check:
         self.reader = reader
         self.days: dict[str, str] = {}  # run id → day
         self.heads: dict[str, str] = {}  # head → run id
+        self.places: dict[str, str] = {}  # folder or file of lines → path
+        self.others = 0
 
     def folder(self, oid: str, path: str, most: int) -> dict[str, TreeEntry]:
         """Return a tree's entries, of which there may be *most*."""
@@ -135,6 +138,9 @@ class _Check:
         if depth >= MAX_OTHER_DEPTH:
             raise RecordError(_at(path), "is too deep a folder")
         entries = self.folder(entry.oid, path, 100_000)
+        self.others += len(entries)
+        if self.others > MAX_OTHERS:  # one folder can stand in many places
+            raise RecordError(_at(path), f"and its like hold more than {MAX_OTHERS} files")
         _check_names(entries, path)
         before = self.reader.folder(known.oid) if known is not None and known.mode == TREE else {}
         for name, below in entries.items():
@@ -159,7 +165,14 @@ class _Check:
                 if day != old_days.get(slot):
                     self.node(day, f"{path}/{slot}", f"{name}/{slot}", "", old_days.get(slot))
 
+    def once(self, oid: str, path: str) -> None:
+        """Refuse lines that stand in two places: a small ledger could otherwise look endless."""
+        other = self.places.setdefault(oid, path)
+        if other != path:
+            raise RecordError(_at(path), f"is the same as {other!r}, and no line has two places")
+
     def slots(self, oid: str, path: str, most: int) -> dict[str, TreeEntry]:
+        self.once(oid, path)
         entries = self.folder(oid, path, most)
         if not entries:
             raise RecordError(_at(path), "is an empty folder")
@@ -201,6 +214,7 @@ class _Check:
         return keys
 
     def leaf(self, oid: str, path: str, day: str, prefix: str) -> set[str]:
+        self.once(oid, path)
         data = self.blob(oid, path, MAX_LEAF)
         lines = decode_leaf(data)
         if not lines:

@@ -142,6 +142,8 @@ def _choose(
     runs, left = {}, {}
     found = loose_runs(repo)
     is_busy = busy(folder)
+    hold = frozenset(hold)
+    only = None if only is None else frozenset(only)
     for run_id in sorted(found):
         if only is not None and run_id not in only:
             continue
