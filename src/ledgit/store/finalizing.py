@@ -104,7 +104,10 @@ def finalize_locked(repo: Repo, folder: Folder, run_id: str, sync_journal: Calla
         checkpoint("ref")
         if pack.is_torn():
             pack = fresh.write(repo, keep=True, durable=not later)
-    finally:
+    except BaseException:
+        pack.release()
+        raise
+    if not later:  # else when it is settled: until then `git gc --auto` doesn't count it
         pack.release()
     checkpoint("keep")
     _release(repo, folder, run_id, state)

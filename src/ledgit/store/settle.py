@@ -94,9 +94,11 @@ def _settle(item: _Unsettled) -> None:
         # Repacked by Git, then the commit is whole elsewhere; or else the journal is the truth.
         run_id, session, _ = _parse(os.path.basename(item.directory))
         if not _is_whole(item.repo, item.directory, run_id, session):
+            item.pack.release()
             os.rename(item.directory, item.folder.active_dir(run_id))
             return
     item.folder.discard(item.directory)
+    item.pack.release()
     note_pack(item.repo, item.folder, os.path.basename(item.pack.path))
 
 
@@ -117,6 +119,8 @@ def settle_leftovers(repo: Repo, folder: Folder, older_than: float = _LEFT) -> l
         Ids of runs whose commit did not survive: their journals are active again, to be
         finalized once more.
     """
+    from ledgit.git import release_pack
+
     try:
         names = os.listdir(folder.settling)
     except OSError:
@@ -137,6 +141,7 @@ def settle_leftovers(repo: Repo, folder: Folder, older_than: float = _LEFT) -> l
                 synced = True
             folder.discard(directory)
             if pack:
+                release_pack(repo, f"pack-{pack}")
                 note_pack(repo, folder, f"pack-{pack}")
             continue
         with contextlib.suppress(OSError):
