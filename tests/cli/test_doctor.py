@@ -233,3 +233,17 @@ def test_the_remote_is_asked_on_request(cli: Cli, repo: Path, git: Git, tmp_path
         (item["level"], item["mend"]) for item in cli("doctor", "--remote", "--json", code=1).json["findings"]
     ]
     assert "all is well\n" == cli("doctor").out
+
+
+def test_runs_follow_a_rewrite_on_request(cli: Cli, record: Record, repo: Path, git: Git) -> None:
+    record("--name", "owl")
+    cli("init")
+    assert "filter-repo" in cli("doctor", "--rewritten", code=2).err
+    old = git(repo, "rev-parse", "HEAD")
+    git(repo, "commit", "-q", "--amend", "-m", "other words")
+    (repo / "map").write_text(f"{old} {git(repo, 'rev-parse', 'HEAD')}\n")
+
+    assert "1 runs point to the new commits" in cli("doctor", "--rewritten", "map").out
+    (run,) = cli("ls", "--json").json
+    assert run["code"]["commit"] == git(repo, "rev-parse", "HEAD")
+    assert "no run points to a commit that was rewritten" in cli("doctor", "--rewritten", "map").out

@@ -21,6 +21,7 @@ EPILOG = """
 ledgit doctor
 ledgit doctor --mend
 ledgit doctor --remote                  ask the remote what it takes: a ref is made there and deleted
+ledgit doctor --rewritten               after 'git filter-repo' or BFG
 ledgit doctor --finalize 1a2b3c4d       a lost run of another machine that is known to be dead
 """
 
@@ -39,6 +40,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--finalize", metavar="RUN", action="append", default=[], help="end a lost run, known to be dead (repeatable)"
     )
     parsing.complete(finalize, "run")
+    parser.add_argument(
+        "--rewritten",
+        metavar="MAP",
+        nargs="?",
+        const="",
+        help="history was rewritten: point runs to the new commits (default: the list git filter-repo or BFG left)",
+    )
     parsing.add_formats(parser)
 
 
@@ -52,10 +60,10 @@ def run(args: argparse.Namespace) -> int:
         done = repository.recover(force=forced)
         for run_id, why in done.failed.items():
             terminal.note(f"ledgit: run {run_id[:8]} could not be finalized: {why}")
+    mended = [] if args.rewritten is None else _follow(repository, args.rewritten)
     findings = _examine(repository, args.remote)
-    mended = []
     if args.mend and findings:
-        mended = mend(repository.repo, repository.folder, repository.index, findings)
+        mended += mend(repository.repo, repository.folder, repository.index, findings)
         findings = _examine(context.repository(), args.remote)
     if args.format == "json":
         names = ("level", "group", "key", "what", "mend")
@@ -64,6 +72,20 @@ def run(args: argparse.Namespace) -> int:
     else:
         _print(findings, mended)
     return 1 if any(finding.level == PROBLEM for finding in findings) else 0
+
+
+def _follow(repository: Repository, path: str) -> list[str]:
+    """Make runs point to rewritten commits; return what was done."""
+    from ledgit.store.doctor import follow
+
+    done = follow(repository.repo, repository.folder, repository.index, path or None)
+    if not done.runs and not done.failed:
+        return ["no run points to a commit that was rewritten"]
+    old = "the ledger's history has the old ones until 'ledgit gc --purge'"
+    lines = [f"{len(done.runs)} runs point to the new commits; {old}"]
+    lines += [f"run {run[:8]} had uncommitted changes, which are kept as they were" for run in done.changed]
+    lines += [f"run {run[:8]} still points to the old commit: {why}" for run, why in done.failed.items()]
+    return lines
 
 
 def _examine(repository: Repository, remote: str | None) -> list[Finding]:

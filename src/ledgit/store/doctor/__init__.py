@@ -10,13 +10,14 @@ from typing import TYPE_CHECKING
 
 from ledgit.errors import LedgitError
 from ledgit.store.doctor.finding import GROUPS, HINT, PROBLEM, Finding, Patient
+from ledgit.store.doctor.rewritten import Rewritten
 
 if TYPE_CHECKING:
     from ledgit.git import Repo
     from ledgit.store.folder import Folder
     from ledgit.store.index import Index
 
-__all__ = ["GROUPS", "HINT", "PROBLEM", "Finding", "ask_remote", "examine", "in_order", "mend"]
+__all__ = ["GROUPS", "HINT", "PROBLEM", "Finding", "Rewritten", "ask_remote", "examine", "follow", "in_order", "mend"]
 
 Check = Callable[[Patient], Iterator[Finding]]
 Progress = Callable[[str, int, int | None], None]
@@ -71,6 +72,23 @@ def ask_remote(repo: Repo, folder: Folder, index: Index, name: str | None = None
     from ledgit.store.doctor.remote import check_remote
 
     return in_order(list(check_remote(Patient(repo, folder, index), name)))
+
+
+def follow(repo: Repo, folder: Folder, index: Index, path: str | None = None) -> Rewritten:
+    """Make runs point to the commits that a rewrite of history made of theirs.
+
+    Args:
+        repo: The repository.
+        folder: Ledgit's folder.
+        index: Its index.
+        path: The list of old and new commits; that of the last ``git filter-repo`` or BFG by default.
+
+    Raises:
+        UsageError: There is no such list.
+    """
+    from ledgit.store.doctor.rewritten import find_map, follow_rewrite, read_map
+
+    return follow_rewrite(repo, folder, index, read_map(path or find_map(repo)))
 
 
 def in_order(findings: Iterable[Finding]) -> list[Finding]:

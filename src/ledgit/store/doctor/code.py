@@ -6,6 +6,7 @@ import os
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
+from ledgit.errors import LedgitError
 from ledgit.store.doctor.finding import HINT, PROBLEM, Finding, shown
 
 if TYPE_CHECKING:
@@ -39,7 +40,20 @@ def check_code(patient: Patient) -> Iterator[Finding]:
         count = sum(runs[commit] for commit in gone)
         what = f"the commits that {count} runs were started from are not here: {shown([c[:12] for c in gone])}"
         mend = "git fetch --all, if another clone has them; links by tree and patch-id work without"
+        if _was_rewritten(patient, gone):
+            mend = "ledgit doctor --rewritten"
         yield Finding(HINT, "runs", "code", what, mend)
+
+
+def _was_rewritten(patient: Patient, commits: list[str]) -> bool:
+    """Whether a tool that rewrites history left a list that says what became of one of *commits*."""
+    from ledgit.store.doctor.rewritten import find_map, read_map
+
+    try:
+        known = read_map(find_map(patient.repo))
+    except LedgitError:
+        return False
+    return any(commit in known for commit in commits)
 
 
 def lost_tags(patient: Patient) -> dict[str, str]:
