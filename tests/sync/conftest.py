@@ -6,6 +6,9 @@ from pathlib import Path
 
 import pytest
 from tests.sync.kit import Clone, make_clone, make_host
+from tests.sync.publish_kit import clone
+
+__all__ = ["ada", "ben", "clone", "host"]
 
 
 @pytest.fixture

@@ -6,13 +6,16 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
+import pytest
+
 from ledgit.git import Repo, list_refs
 from ledgit.repository import open_repository
 from ledgit.store import ActiveRun, Folder, RunStart
-from ledgit.store.sync.publish import Candidate, Review, review
+from ledgit.store.sync.publish import Answer, Candidate, Question, Review, review
 from ledgit.store.sync.remote import find_remote
 
 Git = Callable[..., str]
+TOKEN = "ghp_" + "aB3dE6gH9jK2mN5pQ8sT1vW4yZ7cF0iLx5y6"
 
 
 class Clone:
@@ -81,3 +84,25 @@ class Clone:
         ledger = self.git(self.path, "commit-tree", tree, *parents, "-m", "ledger")
         self.git(self.path, "push", "-q", "origin", f"{ledger}:refs/ledgit/ledger")
         self.git(self.path, "update-ref", "refs/ledgit/remotes/origin/ledger", ledger)
+
+
+class Asked:
+    """Answers the question, and remembers what it was."""
+
+    def __init__(self, answer: Answer) -> None:
+        self.answer = answer
+        self.questions: list[Question] = []
+
+    def __call__(self, question: Question) -> Answer:
+        self.questions.append(question)
+        return self.answer
+
+
+@pytest.fixture
+def clone(repo: Path, git: Git, tmp_path: Path) -> Clone:
+    """A clone whose branch is on its remote."""
+    remote = tmp_path / "remote.git"
+    git(tmp_path, "init", "-q", "--bare", str(remote))
+    git(repo, "remote", "add", "origin", str(remote))
+    git(repo, "push", "-q", "-u", "origin", "main")
+    return Clone(repo, git)

@@ -2,47 +2,21 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from tests.sync.publish_kit import Clone
+from tests.sync.publish_kit import TOKEN, Asked, Clone
 
-from ledgit.errors import ConfigError, MissingDependency
+from ledgit.errors import ConfigError
 from ledgit.store.edit import Edit, edit_run
 from ledgit.store.sync.ask import forget, remembered
-from ledgit.store.sync.held import REFUSED, SECRET, SIZE, UNPUSHED, Held, hold, read_held
-from ledgit.store.sync.publish import Answer, Candidate, Question
+from ledgit.store.sync.held import UNPUSHED, hold, read_held
+from ledgit.store.sync.publish import Answer, Candidate
 from ledgit.store.sync.remote import find_remote
+from ledgit.store.sync.tip import open_tip
 
 Git = Callable[..., str]
-TOKEN = "ghp_" + "aB3dE6gH9jK2mN5pQ8sT1vW4yZ7cF0iLx5y6"
-
-
-@pytest.fixture
-def clone(repo: Path, git: Git, tmp_path: Path) -> Clone:
-    """A clone whose branch is on its remote."""
-    remote = tmp_path / "remote.git"
-    git(tmp_path, "init", "-q", "--bare", str(remote))
-    git(repo, "remote", "add", "origin", str(remote))
-    git(repo, "push", "-q", "-u", "origin", "main")
-    return Clone(repo, git)
-
-
-class Asked:
-    """Answers the question, and remembers what it was."""
-
-    def __init__(self, answer: Answer) -> None:
-        self.answer = answer
-        self.questions: list[Question] = []
-
-    def __call__(self, question: Question) -> Answer:
-        self.questions.append(question)
-        return self.answer
-
-
-# --- code
 
 
 def test_a_run_of_pushed_code_goes_without_a_question(clone: Clone) -> None:
@@ -270,6 +244,24 @@ def test_a_shallow_clone_knows_that_its_first_commit_came_from_somewhere(
     assert list(found.held) == [unpushed]
 
 
+def test_a_clone_with_the_tip_alone_is_reviewed_by_what_is_beside_it(clone: Clone, git: Git, tmp_path: Path) -> None:
+    """Where the remote's ledger is in `tip.git`, cut off as the clone is."""
+    clone.commit("Second", a__py="1")
+    clone.git(clone.path, "push", "-q", "origin", "main")
+    git(tmp_path, "clone", "-q", "--depth", "1", f"file://{tmp_path / 'remote.git'}", "tip")
+    tip = Clone(tmp_path / "tip", git)
+    pushed = tip.run("pushed")
+    tip.commit("Made here", b__py="1")
+    unpushed = tip.run("unpushed")
+    helper = open_tip(tip.repo, tip.folder)
+    helper.copy_shallow()
+
+    found = tip.review(where=helper)
+
+    assert found.publish == [pushed]
+    assert list(found.held) == [unpushed]
+
+
 def test_a_pull_request_that_was_fetched_is_on_the_remote(clone: Clone) -> None:
     """`actions/checkout` puts its merge commit below refs/remotes/pull."""
     merge = clone.commit("Merge 1 into main", a__py="1")
@@ -339,245 +331,9 @@ def test_a_merge_brings_only_what_its_sides_had_not(clone: Clone) -> None:
     assert found.findings == []
 
 
-# --- secrets
-
-
-def test_a_secret_holds_its_run_and_no_other(clone: Clone) -> None:
-    """The reason names file, line, kind and first characters; never the secret."""
-    first = clone.run("first")
-    bad = clone.run("bad", params={"lr": 0.1, "password": "hunter2"})
-    last = clone.run("last")
-
-    found = clone.review()
-
-    assert found.publish == [first, last]
-    (finding,) = found.findings
-    assert (finding.runs, finding.path, finding.line) == ((bad,), ".ledgit/run/params.yaml", 2)
-    held = found.held[bad]
-    assert held.kind == SECRET
-    assert "params.yaml:2" in held.reason
-    assert "--allow-secret" in held.reason
-    assert "hunter2" not in repr(found)
-
-
-@pytest.mark.parametrize(
-    ("options", "path"),
-    [
-        ({"tags": {"url": "https://ada:hunter2@example.org/x"}}, ".ledgit/run/tags.yaml"),
-        ({"params": {"hf": "hf_" + "aB3dE6gH9jK2mN5pQ8sT1vW4yZ7cF0iLmN"}}, ".ledgit/run/params.yaml"),
-        ({"files": {"logs/out.txt": f"using {TOKEN}\n"}}, ".ledgit/run/artifacts/logs/out.txt"),
-    ],
-)
-def test_values_and_files_of_a_run_are_scanned(clone: Clone, options: dict[str, object], path: str) -> None:
-    """Whatever a run logs becomes public with it."""
-    run = clone.run("bad", **options)  # type: ignore[arg-type]
-
-    found = clone.review()
-
-    assert list(found.held) == [run]
-    assert [finding.path for finding in found.findings] == [path]
-
-
-def test_uncommitted_changes_are_scanned(clone: Clone) -> None:
-    """A token typed into train.py for an afternoon."""
-    clone.write(train__py=f"import x\nx.login('{TOKEN}')\n")
-    bad = clone.run("bad")
-
-    found = clone.review(policy="all")
-
-    assert (found.findings[0].runs, found.findings[0].path, found.findings[0].line) == ((bad,), "train.py", 2)
-    assert found.findings[0].kind == "a GitHub token"
-
-
-def test_what_a_later_commit_removed_is_found(clone: Clone) -> None:
-    """In code as well as in the tags of a run: history is pushed too."""
-    clone.commit("Oops", leak__py=f"token = '{TOKEN}'\n")
-    clone.git(clone.path, "rm", "-q", "leak.py")
-    clone.git(clone.path, "commit", "-q", "-m", "Remove it")
-    code = clone.run("code")
-    clone.git(clone.path, "push", "-q", "origin", "main~2:refs/heads/old")
-    tagged = clone.run("tagged", tags={"password": "hunter2"})
-    edit_run(clone.repo, clone.folder, tagged, Edit(delete_tags=("password",)))
-
-    found = clone.review(policy="all")
-
-    assert set(found.held) == {code, tagged}
-    by_path = {finding.path: finding.runs for finding in found.findings}
-    assert by_path["leak.py"] == (code, tagged)
-    assert by_path[".ledgit/run/tags.yaml"] == (tagged,)
-
-
-def test_commit_messages_are_scanned(clone: Clone) -> None:
-    """They are pushed with the code."""
-    clone.commit(f"Log in with {TOKEN}")
-    run = clone.run("told")
-
-    found = clone.review(policy="all")
-
-    assert list(found.held) == [run]
-    assert found.findings[0].path == "commit message"
-
-
-def test_what_is_public_already_is_not_held_against_a_run(clone: Clone) -> None:
-    """A public file that is moved, or was there before."""
-    clone.commit("Test data", sample__py=f"token = '{TOKEN}'\n")
-    clone.git(clone.path, "push", "-q", "origin", "main")
-    same = clone.run("same")
-    (clone.path / "sample.py").rename(clone.path / "moved.py")
-    moved = clone.run("moved")
-
-    found = clone.review(policy="all")
-
-    assert found.publish == [same, moved]
-    assert found.findings == []
-
-
-def test_a_finding_can_be_let_through(clone: Clone) -> None:
-    """For a run by the call, for a line by a remark, for paths and texts by the committed configuration."""
-    clone.write(train__py=f"token = '{TOKEN}'\n")
-    run = clone.run("bad")
-    assert clone.review(policy="all").publish == []
-
-    allowed = clone.review(policy="all", allow_secrets=[run])
-    assert allowed.publish == [run]
-    assert allowed.findings[0].allowed
-
-    assert clone.review(policy="all", scan=False).publish == [run]
-    for pattern in ("train.py", "re:ghp_.*"):
-        (clone.path / ".ledgit").mkdir(exist_ok=True)
-        (clone.path / ".ledgit" / "config.yaml").write_text(f"secrets:\n  allow: ['{pattern}']\n")
-        assert clone.review(policy="all").publish == [run]
-    (clone.path / ".ledgit" / "config.yaml").write_text("secrets: yes\n")
-    with pytest.raises(ConfigError, match="secrets"):
-        clone.review(policy="all")
-
-    clone.git(clone.path, "config", "ledgit.secretScan", "false")
-    assert clone.review(policy="all").publish == [run]
-
-
-def test_the_scan_says_how_far_it_is(clone: Clone) -> None:
-    """For a bar, where there is much to scan."""
-    clone.run("one")
-    told: list[tuple[str, int, int | None]] = []
-
-    clone.review(progress=lambda *step: told.append(step))
-
-    assert told
-    assert all(done <= (total or 0) for _, done, total in told)
-
-
-def test_a_large_text_is_named_not_scanned(clone: Clone) -> None:
-    """And the run goes."""
-    clone.commit("Data", big__csv="1,2\n" * 1_400_000)
-    clone.git(clone.path, "config", "ledgit.publish", "all")
-    run = clone.run("big")
-
-    found = clone.review()
-
-    assert found.publish == [run]
-    assert any("big.csv" in note and "not scanned" in note for note in found.notes)
-
-
-# --- sizes
-
-
-def test_a_file_larger_than_the_host_takes_holds_its_run(clone: Clone) -> None:
-    """The reason names the file and its size; other runs go."""
-    fine = clone.run("fine")
-    clone.git(clone.path, "config", "ledgit.maxObjectSize", "1m")
-    clone.commit("Weights", weights__bin="x" * (2 << 20))
-    large = clone.run("large")
-
-    found = clone.review(policy="all")
-
-    assert found.publish == [fine]
-    assert found.held[large].kind == SIZE
-    assert "weights.bin is 2 MB" in found.held[large].reason
-
-    clone.git(clone.path, "config", "ledgit.maxObjectSize", "0")
-    assert clone.review(policy="all").publish == [fine, large]
-
-
-def test_a_large_file_on_a_known_host_is_remarked_upon(clone: Clone) -> None:
-    """GitHub refuses 100 MB and advises against 50."""
-    clone.git(clone.path, "remote", "set-url", "origin", "https://github.com/owner/repo.git")
-    size = 52 << 20
-    with (clone.path / "w.bin").open("wb") as file:
-        file.truncate(size)
-    clone.git(clone.path, "config", "ledgit.snapshotMaxFile", "60m")
-    run = clone.run("large")
-
-    found = clone.review(policy="all")
-
-    assert found.publish == [run]
-    assert [note for note in found.notes if "w.bin is 52 MB" in note and "GitHub" in note]
-
-
-# --- runs that depend on others
-
-
-def test_a_run_started_from_a_held_run_stays_with_it(clone: Clone) -> None:
-    """Its commit would bring the other one's along."""
-    bad = clone.run("bad", params={"password": "hunter2"})
-    head = next(run for run in clone.candidates() if run.id == bad).heads[0]
-    clone.git(clone.path, "checkout", "-q", "--detach", head)
-    child = clone.run("child")
-    clone.git(clone.path, "checkout", "-q", "main")
-    fine = clone.run("fine")
-
-    found = clone.review()
-
-    assert found.publish == [fine]
-    assert found.held[child].kind == SECRET
-    assert found.carried == {child: {bad}}
-
-
-def test_a_run_that_the_host_refused_stays_until_it_changes(clone: Clone) -> None:
-    """The host would refuse it again; what was started from it stays as well."""
-    refused = clone.run("refused")
-    head = next(run for run in clone.candidates() if run.id == refused).heads
-    clone.git(clone.path, "checkout", "-q", "--detach", head[0])
-    child = clone.run("child")
-    clone.git(clone.path, "checkout", "-q", "main")
-    note = Held(head, "the host said no", REFUSED, 1, "origin")
-    hold(clone.folder, {refused: note})
-
-    found = clone.review()
-    assert found.publish == []
-    assert found.held[refused] == note
-    assert "started from the code of run refused" in found.held[child].reason
-
-    edit_run(clone.repo, clone.folder, refused, Edit(set_tags={"a": "b"}))
-    assert set(clone.review().publish) == {refused, child}
-
-
 def test_no_candidates_make_no_review(clone: Clone) -> None:
     """A push with nothing new asks nothing and starts nothing."""
     assert clone.review(candidates=[]).publish == []
-
-
-def test_only_the_new_run_is_scanned(clone: Clone, monkeypatch: pytest.MonkeyPatch) -> None:
-    """With other runs on the remote, a push of one reads that run's files alone."""
-    import ledgit.store.sync.secrets as secrets
-
-    for number in range(5):
-        clone.run(f"old {number}", params={"number": number})
-    clone.publish()
-    run = clone.run("new", params={"number": 99})
-    scanned: list[str] = []
-    scan = secrets.scan_blob
-
-    def watched(path: str, data: bytes) -> list[secrets.Hit]:
-        scanned.append(path)
-        return scan(path, data)
-
-    monkeypatch.setattr(secrets, "scan_blob", watched)
-
-    found = clone.review(candidates=[new for new in clone.candidates() if new.id == run])
-
-    assert found.publish == [run]
-    assert len(scanned) == len(set(scanned))
-    assert sum(path.endswith("params.yaml") for path in scanned) == 1
 
 
 def test_a_review_of_a_head_that_is_public_lets_it_go(clone: Clone) -> None:
@@ -591,40 +347,3 @@ def test_a_review_of_a_head_that_is_public_lets_it_go(clone: Clone) -> None:
 def test_candidates_are_values() -> None:
     """Two that say the same are the same."""
     assert Candidate("1" * 32, "calm-owl", ("a" * 40,)) == Candidate("1" * 32, "calm-owl", ("a" * 40,), 0)
-
-
-def test_a_thorough_scan_knows_more_kinds(clone: Clone) -> None:
-    """By a library's rules, on top of ours, and with the same excuses."""
-    token = "rubygems_" + "0123456789abcdef" * 3
-    clone.write(train__py=f"key = '{token}'\n")
-    run = clone.run("odd")
-    assert clone.review(policy="all").publish == [run]
-
-    clone.git(clone.path, "config", "ledgit.secretScan", "thorough")
-    found = clone.review(policy="all")
-
-    assert list(found.held) == [run]
-    assert found.findings[0].line == 1
-    assert "Kingfisher" in found.held[run].reason
-    assert token not in repr(found)
-
-
-def test_a_thorough_scan_without_its_library_says_what_to_install(
-    clone: Clone, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """Rather than scan less than was asked for."""
-    clone.run("any")
-    clone.git(clone.path, "config", "ledgit.secretScan", "thorough")
-    monkeypatch.setitem(sys.modules, "kingfisher_sdk", None)
-
-    with pytest.raises(MissingDependency, match=r"ledgit\[secrets\]"):
-        clone.review()
-
-
-def test_an_impossible_setting_of_the_scan_is_said(clone: Clone) -> None:
-    """A typing error must not switch the scan off."""
-    clone.run("any")
-    clone.git(clone.path, "config", "ledgit.secretScan", "thorogh")
-
-    with pytest.raises(ConfigError, match=r"(?i)ledgit\.secretScan"):
-        clone.review()
