@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 from tests.conftest import run_git
+from tests.faults.kit import fingerprint
 from tests.sync.kit import LEDGER, Clone, inboxes, lines_of, make_clone, make_host, tree_of
 
 
@@ -264,3 +265,29 @@ def test_a_branch_can_carry_the_ledger(ada: Clone, ben: Clone, host: Path) -> No
     assert (left.inbox or "").startswith("refs/heads/ledgit-inbox/")
     assert runs == lines_of(host, "refs/heads/ledgit")
     assert {"refs/heads/main", "refs/heads/ledgit"} == set(run_git(host, "for-each-ref", "--format=%(refname)").split())
+
+
+def test_nothing_of_the_users_is_touched(ada: Clone, ben: Clone, tmp_path: Path) -> None:
+    """Work tree, index, HEAD, branches, configuration, FETCH_HEAD, reflogs, shallow: all as they were."""
+    hooks = tmp_path / "hooks"
+    hooks.mkdir()
+    for name in ("pre-push", "reference-transaction", "post-checkout", "pre-auto-gc"):
+        (hooks / name).write_text(f"#!/bin/sh\ntouch {tmp_path}/ran\nexit 1\n")
+        (hooks / name).chmod(0o755)
+    for clone in (ada, ben):
+        clone.git("fetch", "-q")  # writes FETCH_HEAD
+        clone.git("tag", "-a", "-m", "mine", "v1")
+        (clone.path / "train.py").write_text("print('changed')\n")
+        clone.git("config", "core.hooksPath", str(hooks))
+        clone.git("config", "push.followTags", "true")
+        clone.git("config", "core.logAllRefUpdates", "always")
+    ada.log()
+    before = [fingerprint(clone.path) for clone in (ada, ben)]
+
+    ada.push()
+    ben.pull()
+
+    assert before == [fingerprint(clone.path) for clone in (ada, ben)]
+    assert 1 == len(ben.listed())
+    assert not (tmp_path / "ran").exists()
+    assert "" == ada.git("ls-remote", "--tags", "origin")

@@ -112,7 +112,7 @@ def take_in(
         seen = line.fetch(progress)
         found = Incoming(seen)
         if seen.tip is not None and seen.tip != seen.before:
-            _check_ledger(line, seen.tip, seen.before)
+            _check_ledger(line, seen.tip, seen.before, progress)
         for name, commit in list(seen.inboxes.items()):
             try:
                 found.trees.append(_check_inbox(line, commit))
@@ -146,7 +146,7 @@ def check_writable(line: Line, tip: str | None) -> None:
         raise NewerFormat(f"the ledger of {line.remote.shown}", version, WRITER)
 
 
-def _check_ledger(line: Line, tip: str, before: str | None) -> None:
+def _check_ledger(line: Line, tip: str, before: str | None, progress: Progress | None) -> None:
     """Check a ledger that was not seen before; only what is new in it is looked at.
 
     Raises:
@@ -161,7 +161,7 @@ def _check_ledger(line: Line, tip: str, before: str | None) -> None:
         check_tree(objects, tree, known)
         if line.has_runs:
             continued = before is not None and follows(objects, tip, before)
-            _check_runs(line, tip, new_lines(objects, known if continued else None, tree))
+            _check_runs(line, tip, new_lines(objects, known if continued else None, tree), progress)
     except NewerFormat as error:
         raise NewerFormat(f"the ledger of {line.remote.shown}", error.version, error.known) from None
     except (RecordError, NotFound) as error:
@@ -174,7 +174,7 @@ def _check_inbox(line: Line, commit: str) -> str:
     tree = _tree(line.objects, commit)
     check_tree(line.objects, tree)
     if line.has_runs:
-        _check_runs(line, commit, new_lines(line.objects, None, tree))
+        _check_runs(line, commit, new_lines(line.objects, None, tree), None)
     return tree
 
 
@@ -185,7 +185,7 @@ def _tree(objects: Objects, commit: str) -> str:
     return objects.commit(commit).tree
 
 
-def _check_runs(line: Line, tip: str, lines: Iterator[TableLine]) -> None:
+def _check_runs(line: Line, tip: str, lines: Iterator[TableLine], progress: Progress | None) -> None:
     """Check that lines say what their commits do, and that *tip* carries these commits.
 
     A ledger that lists what it doesn't carry would let runs be lost: a clone drops its own copy of
@@ -194,24 +194,24 @@ def _check_runs(line: Line, tip: str, lines: Iterator[TableLine]) -> None:
     from ledgit.git import try_git
     from ledgit.store.ledger import check_heads
 
-    batch: list[TableLine] = []
+    heads: list[str] = []
 
-    def check() -> None:
-        check_heads(line.objects, batch)
-        heads = [item.head for item in batch if item.head and not item.purged]
-        if heads:
-            asked = "\n".join([*heads, f"^{tip}", ""]).encode("ascii")
-            code, out, err = try_git(line.where, "rev-list", "--max-count=1", "--stdin", stdin=asked)
-            if code != 0 or out.strip():
-                detail = out.decode("ascii", "replace")[:12] if out else (err.strip().splitlines() or ["?"])[0]
-                raise RecordError("the ledger", f"lists runs whose commits it does not carry ({detail})")
-        batch.clear()
+    def noted() -> Iterator[TableLine]:
+        for number, item in enumerate(lines, 1):
+            if item.head and not item.purged:
+                heads.append(item.head)
+            if progress is not None and number % 500 == 0:
+                progress("Checking runs", number, None)
+            yield item
 
-    for item in lines:
-        batch.append(item)
-        if len(batch) >= 20_000:
-            check()
-    check()
+    check_heads(line.objects, noted())
+    if not heads:
+        return
+    asked = "\n".join([*heads, f"^{tip}", ""]).encode("ascii")
+    code, out, err = try_git(line.where, "rev-list", "--max-count=1", "--stdin", stdin=asked)
+    if code != 0 or out.strip():
+        detail = out.decode("ascii", "replace")[:12] if out else (err.strip().splitlines() or ["?"])[0]
+        raise RecordError("the ledger", f"lists runs whose commits it does not carry ({detail})")
 
 
 def follows(objects: Objects, tip: str, before: str) -> bool:
@@ -253,7 +253,10 @@ def _ask(line: Line, found: Incoming, confirm: Callable[[Purge], bool] | None) -
     from ledgit.store.ledger.loose import loose_runs
 
     runs: dict[str, bool] = {}
-    before = line.tree_of(local_ledger(line.repo))
+    ledger = local_ledger(line.repo)
+    if not found.trees and found.seen.tip in (None, ledger):
+        return
+    before = line.tree_of(ledger)
     loose = loose_runs(line.repo)
     for tree in (line.tree_of(found.seen.tip), *found.trees):
         if tree is not None and tree != before and (loose or before is not None):

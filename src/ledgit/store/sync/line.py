@@ -49,8 +49,8 @@ class Adopted:
 
     Attributes:
         commit: The clone's ledger now; None if there is none.
-        before: Tree of what it was; None if there was none.
-        tree: Its tree now.
+        before: Tree of what it was; None if there was none, or if nothing has changed.
+        tree: Its tree now; the same.
         dropped: Ids of loose runs that the ledger holds now.
         purged: Ids of loose runs that went because they were purged.
     """
@@ -207,9 +207,8 @@ class Line:
         objects, fresh = self.objects, ObjectSet()
         old = local_ledger(self.repo)
         if (tip is None or old == tip) and not trees and not give_back:
-            before = self.tree_of(old)
             landed = drop_covered(self.repo, self.folder, objects, old)
-            return Adopted(old, before, before, landed.dropped, landed.purged)
+            return Adopted(old, None, None, landed.dropped, landed.purged)  # nothing has changed
         before, theirs = self.tree_of(old), self.tree_of(tip)
         tree = theirs
         for other in trees:

@@ -165,6 +165,8 @@ class _Push:
                 accept_purges=self.options.accept_purges,
                 progress=self.progress,
             )
+            if attempts == 0 and self.has_nothing(found):
+                return self.done if self.options.dry_run else self.finish(found)
             check_writable(self.line, found.seen.tip)
             self.last = found.seen.before if attempts == 0 else self.last
             attempts += 1
@@ -187,6 +189,14 @@ class _Push:
 
     # ------------------------------------------------------------------ what to push
 
+    def has_nothing(self, found: Incoming) -> bool:
+        """Whether the clone's ledger is the remote's, and nothing is beside it: seen without reading either."""
+        from ledgit.store.ledger import local_ledger
+        from ledgit.store.ledger.loose import loose_runs
+
+        repo = self.line.repo
+        return not found.seen.inboxes and found.seen.tip == local_ledger(repo) and not loose_runs(repo)
+
     def plan(self, found: Incoming) -> _Plan:
         """Find out what to push onto what was seen."""
         from ledgit.git import ObjectSet
@@ -199,9 +209,7 @@ class _Push:
         base = united(objects, fresh, line.tree_of(tip), line.tree_of(previous))
         loose = loose_lines(line.repo, line.folder)
         mine = find_mine(objects, fresh, [base, *found.trees], line.tree_of(ledger), loose)
-        mine.absent |= {
-            item.id for item in mine.lines if item.head and not item.purged and not line.holds(item.head)
-        }
+        mine.absent |= {item.id for item in mine.lines if item.head and not item.purged and not line.holds(item.head)}
         self.done.left |= mine.unreadable
         self.decide(mine)
         stay = {*self.done.held, *self.refusals.held, *self.refusals.untried, *mine.absent}

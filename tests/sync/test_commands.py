@@ -1,0 +1,193 @@
+"""``ledgit push`` and ``ledgit pull`` as they are typed."""
+
+from __future__ import annotations
+
+import json
+import os
+import pty
+import select
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from tests.sync.kit import Clone, lines_of
+from tests.sync.test_refused import refuse
+
+from ledgit.cli.progress import Progress, picture
+
+
+def ledgit(clone: Clone, *words: str, code: int = 0, **env: str) -> str:
+    """Run a command where nobody can be asked and return what it printed."""
+    done = subprocess.run(
+        [sys.executable, "-m", "ledgit", *words],
+        cwd=clone.path,
+        env={**os.environ, **env},
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert code == done.returncode, done.stderr
+    return done.stdout + done.stderr
+
+
+def test_both_say_in_a_line_what_happened(ada: Clone, ben: Clone) -> None:
+    assert "origin has no runs yet\n" == ledgit(ada, "pull")
+    run = ada.log("calm-owl")
+    ada.log("brave-fox")
+
+    assert "pushed 2 new runs to origin\n" == ledgit(ada, "push", "--all")
+    assert "origin has all runs\n" == ledgit(ada, "push")
+    assert "pulled 2 new runs from origin\n" == ledgit(ben, "pull")
+    assert "nothing new on origin\n" == ledgit(ben, "pull")
+    ledgit(ben, "tag", "calm-owl", "good=yes")
+    ben.log()
+    assert "pushed 1 new run, 1 edited to origin\n" == ledgit(ben, "push", "--all")
+    ada.log()
+    said = ledgit(ada, "push", "--all").splitlines()
+
+    assert ["pushed 1 new run to origin", "received 1 new run, 1 edited"] == said
+    assert {run} < ada.listed()
+
+
+def test_json_has_the_ids(ada: Clone, ben: Clone) -> None:
+    run = ada.log()
+
+    dry = json.loads(ledgit(ada, "push", "--dry-run", "--json"))
+    pushed = json.loads(ledgit(ada, "push", "--all", "--json"))
+    pulled = json.loads(ledgit(ben, "pull", "--json"))
+
+    assert (True, [run]) == (dry["dry_run"], dry["new"])
+    assert (False, [run], 1) == (pushed["dry_run"], pushed["new"], pushed["attempts"])
+    assert [run] == pulled["new"]
+
+
+def test_what_is_held_back_is_named_with_its_reason(ada: Clone, host: Path) -> None:
+    """Exit code 4 only if nothing could go."""
+    bad = ada.log("sad-cat")
+    refuse(host, bad)
+
+    alone = ledgit(ada, "push", "--all", code=4)
+    ada.log()
+    said = ledgit(ada, "push", "--all")
+
+    assert f"held back 1 run:\n  sad-cat ({bad[:8]}): origin refused it" in alone
+    assert "a key was found in your commits" in alone
+    assert said.startswith("pushed 1 new run to origin\nheld back 1 run:\n")
+
+
+def test_runs_can_be_chosen(ada: Clone, host: Path) -> None:
+    one = ada.log("calm-owl")
+    other = ada.log("brave-fox")
+
+    ledgit(ada, "push", "--all", "--runs", "calm-owl")
+    chosen = lines_of(host)
+    ledgit(ada, "push", "--all")
+
+    assert {one} == chosen
+    assert {one, other} == lines_of(host)
+
+
+@pytest.mark.parametrize(
+    ("words", "code", "said"),
+    [
+        (("push", "nowhere"), 9, "there is no remote 'nowhere'"),
+        (("pull", "/no/such/repository"), 9, "there is no such repository"),
+        (("pull", "http://127.0.0.1:1/x.git"), 9, "can't be reached"),
+        (("push", "--runs", "no-such-run"), 3, "no run matches"),
+        (("push", "--publish", "some"), 2, "invalid choice"),
+    ],
+)
+def test_errors_are_one_sentence_with_their_code(ada: Clone, words: tuple[str, ...], code: int, said: str) -> None:
+    err = ledgit(ada, *words, code=code)
+
+    assert said in err
+    assert err.startswith("ledgit: ")
+    assert 1 == err.count("\n")
+
+
+def test_without_a_remote_it_says_how_to_add_one(ada: Clone) -> None:
+    ada.git("remote", "remove", "origin")
+
+    assert "git remote add origin URL" in ledgit(ada, "push", code=9)
+    ada.git("remote", "add", "one", "https://example.org/1.git")
+    ada.git("remote", "add", "two", "https://example.org/2.git")
+    assert "git config ledgit.remote NAME" in ledgit(ada, "pull", code=9)
+    ada.git("config", "ledgit.ledgerRef", "nonsense")
+    assert "ledgit.ledgerRef is 'nonsense'" in ledgit(ada, "pull", "one", code=2)
+
+
+def test_purges_are_asked_about_at_a_terminal(ada: Clone, ben: Clone) -> None:
+    """No is the answer that changes nothing; yes lets them go."""
+    run = ada.log()
+    ada.push()
+    ben.pull()
+    ben.purge(run)
+    ben.push()
+
+    refused = at_terminal(ada, "pull", answer="n\n")
+    kept = ada.listed()
+    agreed = at_terminal(ada, "pull", answer="y\n")
+
+    assert "takes away 1 run for good, 1 of them made in this clone" in refused
+    assert {run} == kept
+    assert "pulled 1 purged run from origin" in agreed
+    assert set() == ada.listed()
+
+
+def at_terminal(clone: Clone, *words: str, answer: str) -> str:
+    """Run a command at a terminal, answer its question, and return all that was on the screen."""
+    here, there = pty.openpty()
+    process = subprocess.Popen(
+        [sys.executable, "-m", "ledgit", *words], cwd=clone.path, stdin=there, stdout=there, stderr=there
+    )
+    os.close(there)
+    screen = b""
+    answered = False
+    while True:
+        assert select.select([here], [], [], 60)[0], screen
+        try:
+            data = os.read(here, 4096)
+        except OSError:  # Linux' way of saying that the other end is closed
+            break
+        if not data:
+            break
+        screen += data
+        if b"? [y/N] " in screen and not answered:
+            os.write(here, answer.encode())
+            answered = True
+    process.wait()
+    os.close(here)
+    return screen.decode()
+
+
+def test_progress_is_a_line_as_wide_as_the_terminal(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("COLUMNS", "80")
+
+    assert "Receiving objects      [############............]  50%  1,500/3,000" == picture(
+        "Receiving objects", 1500, 3000
+    )
+    assert "Checking runs 12,000" == picture("Checking runs", 12000, None)
+    monkeypatch.setenv("COLUMNS", "30")
+    assert len(picture("Receiving objects", 1500, 3000)) < 30
+
+
+def test_progress_shows_nothing_for_a_second_and_leaves_nothing(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    now = [100.0]
+    monkeypatch.setattr("ledgit.cli.progress.time.monotonic", lambda: now[0])
+    monkeypatch.setattr("sys.stderr.isatty", lambda: True, raising=False)
+    with Progress() as progress:
+        progress("Writing objects", 1, 4)
+        early = capsys.readouterr().err
+        now[0] += 1.5
+        progress("Writing objects", 2, 4)
+        shown = capsys.readouterr().err
+        progress("Writing objects", 3, 4)
+        too_soon = capsys.readouterr().err
+
+    assert ("", "") == (early, too_soon)
+    assert "2/4" in shown
+    assert "\r\x1b[K" == capsys.readouterr().err
