@@ -90,23 +90,6 @@ class Outgoing:
                 todo.extend(parent for parent in commit.parents if parent in self.commits)
         return seen
 
-    def above(self, oids: Iterable[str]) -> dict[str, set[str]]:
-        """Return for each new commit that reaches some of *oids* which of them it does."""
-        children: dict[str, list[str]] = {}
-        for commit in self.commits.values():
-            for parent in commit.parents:
-                children.setdefault(parent, []).append(commit.oid)
-        found: dict[str, set[str]] = {}
-        for origin in oids:
-            todo = [origin]
-            while todo:
-                oid = todo.pop()
-                reached = found.setdefault(oid, set())
-                if origin not in reached:
-                    reached.add(origin)
-                    todo.extend(children.get(oid, ()))
-        return found
-
 
 def find_outgoing(repo: Repo, where: Repo, remote: Remote, heads: Sequence[str], runs: Collection[str]) -> Outgoing:
     """Return the commits below *heads* that *remote* is not known to have.

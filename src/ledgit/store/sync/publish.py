@@ -264,10 +264,17 @@ class _Work:
 
     def _runs_of(self, commits: Iterable[str]) -> dict[str, list[str]]:
         """Return for each of *commits* the runs that bring it, in the order given."""
-        above = self.outgoing.above(set(commits))
+        wanted = set(commits)
+        below: dict[str, set[str]] = {}  # most runs stand on the same few code commits
         found: dict[str, list[str]] = {}
         for run_id, run in self.given.items():
-            for oid in {oid for head in run.heads for oid in above.get(head, ())}:
+            reached = self.outgoing.reach(run.heads, within=self.given)
+            brought = reached & wanted
+            for oid in reached & self.edge.get(run_id, set()):
+                if oid not in below:
+                    below[oid] = self.outgoing.reach([oid]) & wanted
+                brought |= below[oid]
+            for oid in brought:
                 found.setdefault(oid, []).append(run_id)
         return found
 
