@@ -43,7 +43,10 @@ def python_path() -> dict[str, str]:
 
 
 def test_importing_the_package_imports_none_of_its_modules() -> None:
-    code = "import sys, ledgit.records; print(*(name for name in sys.modules if name.startswith('ledgit.records.')))"
+    code = (
+        "import sys, ledgit; before = set(sys.modules); import ledgit.records; "
+        "print(*(name for name in set(sys.modules) - before if name.startswith('ledgit.records.')))"
+    )
 
     loaded = subprocess.run([sys.executable, "-c", code], capture_output=True, check=True, text=True)
 

@@ -11,7 +11,7 @@ from tests.faults.kit import Forks, check_objects
 from ledgit.errors import InvalidName, RecordError
 from ledgit.git import Repo
 from ledgit.store import ExperimentRecord, Folder, experiment_id, read_experiments, update_experiment
-from ledgit.store.experiments import LEDGER_REF, decode_experiment, encode_experiment
+from ledgit.store.experiments import CACHE, LEDGER_REF, decode_experiment, encode_experiment
 
 LABELS = ("Default", "owls", "Größe 🦉", "a/b", "con", "x" * 500, "two words", "Owls")
 
@@ -87,3 +87,30 @@ def test_a_record_survives_encoding() -> None:
     record = ExperimentRecord("owls", {"name": "Eulen", "deleted": False}, {"name": (3, "c"), "deleted": (1, "d")})
 
     assert record == decode_experiment(encode_experiment(record))
+
+
+def test_records_are_kept_until_the_ledger_moves(opened: Repo, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The second look starts no process, so that the start of a run doesn't."""
+    folder = Folder.of(opened)
+    update_experiment(opened, folder, "owls", {"tags.a": "1", "deleted": True})
+    first = read_experiments(opened)
+    with monkeypatch.context() as patch:
+        patch.setenv("PATH", "")  # no git can be started
+
+        assert first == read_experiments(opened)
+
+    update_experiment(opened, folder, "owls", {"tags.a": "2"})
+
+    assert {"a": "2"} == read_experiments(opened)["owls"].tags
+
+
+@pytest.mark.parametrize("damage", [b"", b"[[", b'[["owls", {}, {"a": 5}]]', b"{}", b"\xff"])
+def test_a_damaged_copy_is_read_anew(opened: Repo, damage: bytes) -> None:
+    folder = Folder.of(opened)
+    update_experiment(opened, folder, "owls", {"tags.a": "1"})
+    whole = read_experiments(opened)
+    copy = Path(folder.path) / CACHE
+    tip = copy.read_bytes().split(b"\n")[0]
+    copy.write_bytes(tip + b"\n" + damage)
+
+    assert whole == read_experiments(opened)

@@ -8,6 +8,9 @@ deletion) is written down: ``experiments/<safe name>.yaml`` in the tree of
 
 from __future__ import annotations
 
+import os
+from zlib import crc32
+
 from ledgit.errors import InvalidName, RecordError, RefMoved
 from ledgit.git import read_ref
 from ledgit.records.names import safe_file
@@ -37,6 +40,7 @@ __all__ = [
 ]
 
 FOLDER = "experiments"
+CACHE = "experiments.json"
 _ATTEMPTS = 8
 
 
@@ -120,14 +124,29 @@ def decode_experiment(data: bytes, where: str = "experiment") -> ExperimentRecor
 
 
 def read_experiments(repo: Repo) -> dict[str, ExperimentRecord]:
-    """Return every experiment record in the ledger by label; undecodable ones are left out."""
-    if read_ref(repo, LEDGER_REF) is None:
+    """Return every experiment record in the ledger by label; undecodable ones are left out.
+
+    What was read is kept beside the index for as long as the ledger does not move: the start of a
+    run asks, and a git process would take longer than the whole start.
+    """
+    ledger = read_ref(repo, LEDGER_REF)
+    if ledger is None:
         return {}
+    path = os.path.join(repo.common_dir, "ledgit", CACHE)
+    kept = _kept(path, ledger)
+    if kept is not None:
+        return kept
+    found = _read_ledger(repo, ledger)
+    _keep(path, ledger, found)
+    return found
+
+
+def _read_ledger(repo: Repo, ledger: str) -> dict[str, ExperimentRecord]:
     from ledgit.git import BatchReader, parse_tree
 
     found: dict[str, ExperimentRecord] = {}
     with BatchReader(repo) as reader:
-        top = reader.read(f"{LEDGER_REF}:{FOLDER}")
+        top = reader.read(f"{ledger}:{FOLDER}")
         entries = parse_tree(top[2], FOLDER) if top is not None and top[1] == "tree" else []
         for entry, blob in zip(entries, reader.read_many(entry.oid for entry in entries), strict=True):
             if blob is None:
@@ -138,6 +157,50 @@ def read_experiments(repo: Repo) -> dict[str, ExperimentRecord]:
                 continue
             found[record.label] = record
     return found
+
+
+def _kept(path: str, ledger: str) -> dict[str, ExperimentRecord] | None:
+    """Return the records of *ledger* as they were read before; None if they have to be read."""
+    try:
+        with open(path, "rb") as file:
+            first, _, rest = file.read().partition(b"\n")
+    except OSError:
+        return None
+    if first != _mark(ledger, rest):
+        return None  # of another ledger, or cut short by a full disk or a power cut
+    if not rest:  # the common case: nothing was said about any
+        return {}
+    from orjson import loads
+
+    try:
+        return {
+            label: ExperimentRecord(label, values, {key: (counter, clone) for key, (counter, clone) in clocks.items()})
+            for label, values, clocks in loads(rest)
+        }
+    except (ValueError, TypeError, AttributeError):
+        return None
+
+
+def _mark(ledger: str, data: bytes) -> bytes:
+    return b"%b %08x" % (ledger.encode("ascii"), crc32(data))
+
+
+def _keep(path: str, ledger: str, records: dict[str, ExperimentRecord]) -> None:
+    data = b""
+    if records:
+        from orjson import JSONEncodeError, dumps
+
+        try:
+            data = dumps([(one.label, one.values, one.clocks) for one in records.values()])
+        except JSONEncodeError:
+            return  # a value that JSON has no form for
+    scratch = f"{path}.{os.getpid()}"
+    try:
+        with open(scratch, "wb") as file:
+            file.write(_mark(ledger, data) + b"\n" + data)
+        os.replace(scratch, path)
+    except OSError:
+        pass  # read-only, or no folder yet: it is read again next time
 
 
 def update_experiment(

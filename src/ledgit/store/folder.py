@@ -7,6 +7,7 @@
         active/<run id>/     journals of runs being written
         cache/               large artifacts, in DVC's layout
         columns/             metric histories as binary columns (disposable)
+        experiments.json     experiment records as last read (disposable)
         index.sqlite3        the index (disposable)
         scratch/             copies of the index file while a snapshot is taken
         settling/            journals of finished runs whose commits are being synced to disk
