@@ -11,25 +11,30 @@ shown, and stored whole if they are few.
 
 from __future__ import annotations
 
+from contextlib import closing
 from math import isnan
 from typing import TYPE_CHECKING, Any
 
 from ledgit.errors import RecordError
+from ledgit.records import dump_flat
+from ledgit.store.index_ahead import blobs_ahead
 from ledgit.store.index_codec import encode_state
 from ledgit.store.index_lines import RUN, SECTIONS, values_of
 from ledgit.store.index_rows import PARTS
+from ledgit.store.index_table import MAX_COLUMNS
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
-    from ledgit.git import BatchReader
+    from ledgit.git import BatchReader, Repo
     from ledgit.records import RunState
     from ledgit.store.index_database import Database
     from ledgit.store.index_source import Progress
 
 __all__ = ["complete_columns", "complete_states", "lacking"]
 
-_CHUNK = 500
+_CHUNK = 250
+_MOST_LINES = 50_000
 _STORED = 500
 """States completed for a page that are stored whole; of more, that would make the index too large."""
 
@@ -70,7 +75,7 @@ def _remember(database: Database, kind: str, key: str) -> None:
 
 
 def complete_columns(
-    database: Database, reader: BatchReader, kinds: Iterable[str], progress: Progress | None = None
+    repo: Repo, database: Database, reader: BatchReader, kinds: Iterable[str], progress: Progress | None = None
 ) -> None:
     """Fill the columns of *kinds* for all runs whose line had no room for them; within a transaction.
 
@@ -82,24 +87,64 @@ def complete_columns(
     rows = execute(
         f"SELECT n, head, partial FROM {runs.run} WHERE partial > 0 AND partial & {bits} ORDER BY n"
     ).fetchall()
-    for start in range(0, len(rows), _CHUNK):
-        if progress is not None:
-            progress("reading runs", start, len(rows))
-        some = rows[start : start + _CHUNK]
-        asked = [(n, head, kind) for n, head, partial in some for kind in wanted if partial & PARTS[kind]]
-        blobs = reader.read_many(f"{head}:{RUN}/{kind}.yaml" for _, head, kind in asked)
-        found: dict[int, dict[str, dict[str, Any]]] = {}
-        for (n, _, kind), blob in zip(asked, blobs, strict=True):
-            if blob is not None:
-                try:
-                    found.setdefault(n, {})[kind] = values_of(blob[2], kind)
-                except RecordError:
-                    continue
-        _fill(database, found)
-        marks = ", ".join("?" * len(some))
-        execute(f"UPDATE {runs.run} SET partial = partial & {~bits & 7} WHERE n IN ({marks})", [row[0] for row in some])
+    batches = [rows[start : start + _CHUNK] for start in range(0, len(rows), _CHUNK)]
+    asked = [
+        [(n, head, kind) for n, head, partial in some for kind in wanted if partial & PARTS[kind]] for some in batches
+    ]
+    specs = [[f"{head}:{RUN}/{kind}.yaml" for _, head, kind in some] for some in asked]
+    parse = Parser()
+    with closing(blobs_ahead(repo, reader, specs)) as ahead:
+        for number, (some, which, blobs) in enumerate(zip(batches, asked, ahead, strict=True)):
+            if progress is not None:
+                progress("reading runs", number * _CHUNK, len(rows))
+            found: dict[int, dict[str, dict[str, Any]]] = {}
+            for (n, _, kind), blob in zip(which, blobs, strict=True):
+                if blob is not None:
+                    try:
+                        found.setdefault(n, {})[kind] = parse(blob, kind)
+                    except RecordError:
+                        continue
+            _fill(database, found)
+            marks = ", ".join("?" * len(some))
+            done = f"UPDATE {runs.run} SET partial = partial & {~bits & 7} WHERE n IN ({marks})"
+            execute(done, [row[0] for row in some])
     if progress is not None:
         progress("reading runs", len(rows), len(rows))
+
+
+class Parser:
+    """Parses the files of many runs, which mostly have the same params: a line is parsed once."""
+
+    def __init__(self) -> None:
+        self._known: dict[bytes, tuple[str, Any]] = {}
+
+    def __call__(self, data: bytes, kind: str) -> dict[str, Any]:
+        """Return what the file of a section holds, as :func:`values_of` does.
+
+        Raises:
+            RecordError: It does not decode.
+        """
+        if kind != "params":  # hardly two metrics are alike, and all tags are text
+            return values_of(data, kind)
+        lines = data.split(b"\n")
+        if lines[-1] == b"":
+            lines.pop()
+        known = self._known
+        try:
+            found = dict([known[line] for line in lines])
+        except KeyError:
+            found = values_of(data, kind)
+            if len(found) == len(lines):
+                if len(known) > _MOST_LINES:
+                    known.clear()
+                # Only what we write ourselves means the same in every file.
+                known.update(
+                    (line, item)
+                    for line, item in zip(lines, found.items(), strict=True)
+                    if line not in known and dump_flat(dict([item])) == line + b"\n"
+                )
+            return found
+        return found if len(found) == len(lines) else values_of(data, kind)
 
 
 def _fill(database: Database, found: dict[int, dict[str, dict[str, Any]]]) -> None:
@@ -107,16 +152,14 @@ def _fill(database: Database, found: dict[int, dict[str, dict[str, Any]]]) -> No
     narrow: list[tuple[int, int, Any]] = []
     wide: dict[tuple[str, ...], list[list[Any]]] = {}
     for n, sections in found.items():
-        names: list[str] = []
-        values: list[Any] = []
-        for kind, section in sections.items():
-            for name, value in _cells(database, kind, section):
-                if name[0] == "#":
-                    narrow.append((int(name[1:]), n, value))
-                else:
-                    names.append(name)
-                    values.append(value)
-        wide.setdefault(tuple(names), []).append([*values, n])
+        names, values = _cells(database, sections)
+        is_narrow = len(runs.columns) >= MAX_COLUMNS and any(name[0] == "#" for name in names)
+        if is_narrow:
+            cells = [(name, value) for name, value in zip(names, values, strict=True) if value is not None]
+            narrow += [(int(name[1:]), n, value) for name, value in cells if name[0] == "#"]
+            names = tuple(name for name, _ in cells if name[0] != "#")
+            values = [value for name, value in cells if name[0] != "#"]
+        wide.setdefault(names, []).append([*values, n])
     for columns, lines in wide.items():
         if columns:
             places = ", ".join(f"{name} = ?" for name in columns)
@@ -124,22 +167,25 @@ def _fill(database: Database, found: dict[int, dict[str, dict[str, Any]]]) -> No
     database.db.executemany(f"INSERT OR REPLACE INTO {runs.more} VALUES (?, ?, ?)", narrow)
 
 
-def _cells(database: Database, kind: str, section: dict[str, Any]) -> list[tuple[str, Any]]:
-    column = database.runs.column
-    if kind == "metrics":
-        return [
-            (column((kind, key, "nan")), 1) if isnan(value) else (column((kind, key, "last")), value)
-            for key, value in section.items()
-        ]
-    cells: list[tuple[str, Any]] = [(column((kind, key, "text")), str(value)) for key, value in section.items()]
-    if kind == "params":
-        numbers = database.runs.rows.numbers_of(section)
-        cells += [
-            (column((kind, key, "number")), number)
-            for key, number in zip(section, numbers, strict=True)
-            if number is not None
-        ]
-    return cells
+def _cells(database: Database, sections: dict[str, dict[str, Any]]) -> tuple[tuple[str, ...], list[Any]]:
+    """Return columns and values. Runs with the same keys get the same columns, so that a statement serves many."""
+    runs = database.runs
+    metrics, params, tags = (sections.get(kind, {}) for kind in ("metrics", "params", "tags"))
+    if not any(map(isnan, metrics.values())):
+        cells = runs.rows.cells(metrics, params, tags)
+        if cells is not None:
+            return cells
+    found: dict[str, Any] = {}
+    for key, value in metrics.items():
+        nan = isnan(value)
+        found[runs.column(("metrics", key, "nan" if nan else "last"))] = 1 if nan else value
+    for (key, value), number in zip(params.items(), runs.rows.numbers_of(params), strict=True):
+        found[runs.column(("params", key, "text"))] = str(value)
+        if number is not None:
+            found[runs.column(("params", key, "number"))] = number
+    for key, value in tags.items():
+        found[runs.column(("tags", key, "text"))] = value
+    return tuple(found), list(found.values())
 
 
 def complete_states(database: Database, reader: BatchReader, runs: Sequence[tuple[int, RunState, bytes]]) -> None:

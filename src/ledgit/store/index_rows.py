@@ -157,6 +157,18 @@ class Rows:
         self, values: list[Any], metrics: dict[str, Any], params: dict[str, Any], tags: dict[str, Any]
     ) -> Row | None:
         """Complete *values* by the columns that a run with the same keys had; None if it isn't so simple."""
+        cells = self.cells(metrics, params, tags)
+        if cells is None:
+            return None
+        names, more = cells
+        values += more
+        return (*_FIXED, *names), values
+
+    def cells(self, metrics: dict[str, Any], params: dict[str, Any], tags: dict[str, Any]) -> Row | None:
+        """Return the columns and values of these keys, from what a run with the same keys had.
+
+        None if it isn't so simple: a column is missing, too many are there, or some hold extremes.
+        """
         signature = (tuple(metrics), tuple(params), tuple(tags))
         if signature not in self._shapes:
             self._shapes[signature] = self._shape(*signature)
@@ -168,11 +180,12 @@ class Rows:
         for place in without:
             if numbers[place] is not None:
                 return None
-        values += metrics.values()
-        values += map(str, params.values())
-        values += [numbers[place] for place in with_number]
-        values += tags.values()
-        return names, values
+        return names, [
+            *metrics.values(),
+            *map(str, params.values()),
+            *[numbers[place] for place in with_number],
+            *tags.values(),
+        ]
 
     def numbers_of(self, params: Mapping[str, Any]) -> list[int | float | None]:
         """Return the number of each param, None where it has none. The same texts come again and again."""
@@ -207,7 +220,7 @@ class Rows:
             return None
         with_number = [place for place, name in enumerate(numbers) if name is not None]
         without = [place for place, name in enumerate(numbers) if name is None]
-        return (*_FIXED, *(name for name in names if name)), with_number, without
+        return tuple(name for name in names if name), with_number, without
 
     def _row_of_any_shape(self, number: int, state: RunState, values: list[Any]) -> Row:
         names = list(_FIXED)
