@@ -243,7 +243,7 @@ def test_runs_follow_a_rewrite_on_request(cli: Cli, record: Record, repo: Path, 
     git(repo, "commit", "-q", "--amend", "-m", "other words")
     (repo / "map").write_text(f"{old} {git(repo, 'rev-parse', 'HEAD')}\n")
 
-    assert "1 runs point to the new commits" in cli("doctor", "--rewritten", "map").out
+    assert "runs that point to the new commits now: 1" in cli("doctor", "--rewritten", "map").out
     (run,) = cli("ls", "--json").json
     assert run["code"]["commit"] == git(repo, "rev-parse", "HEAD")
     assert "no run points to a commit that was rewritten" in cli("doctor", "--rewritten", "map").out

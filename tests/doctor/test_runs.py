@@ -20,7 +20,7 @@ def test_a_loose_run_that_the_ledger_has_is_dropped(clinic: Clinic) -> None:
     clinic.git("update-ref", f"refs/ledgit/runs/{run}", head)
 
     assert [("hint", "covered")] == clinic.found()
-    assert ["dropped the refs of 1 runs that the ledger has"] == clinic.mend()
+    assert ["dropped 1 ref of runs that the ledger has"] == clinic.mend()
     assert [] == clinic.findings()
     assert "" == clinic.git("for-each-ref", "refs/ledgit/runs")
 

@@ -82,7 +82,7 @@ def _follow(repository: Repository, path: str) -> list[str]:
     if not done.runs and not done.failed:
         return ["no run points to a commit that was rewritten"]
     old = "the ledger's history has the old ones until 'ledgit gc --purge'"
-    lines = [f"{len(done.runs)} runs point to the new commits; {old}"]
+    lines = [f"runs that point to the new commits now: {len(done.runs)}; {old}"]
     lines += [f"run {run[:8]} had uncommitted changes, which are kept as they were" for run in done.changed]
     lines += [f"run {run[:8]} still points to the old commit: {why}" for run, why in done.failed.items()]
     return lines

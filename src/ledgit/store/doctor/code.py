@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 from ledgit.errors import LedgitError
-from ledgit.store.doctor.finding import HINT, PROBLEM, Finding, shown
+from ledgit.store.doctor.finding import HINT, PROBLEM, Finding, many, shown
 
 if TYPE_CHECKING:
     from ledgit.store.doctor.finding import Patient
@@ -38,7 +38,7 @@ def check_code(patient: Patient) -> Iterator[Finding]:
     gone = [c for c, answer in zip(runs, said.splitlines(), strict=True) if answer.endswith("missing")]
     if gone:
         count = sum(runs[commit] for commit in gone)
-        what = f"the commits that {count} runs were started from are not here: {shown([c[:12] for c in gone])}"
+        what = f"not here: the commits that {many(count, 'run')} started from: {shown([c[:12] for c in gone])}"
         mend = "git fetch --all, if another clone has them; links by tree and patch-id work without"
         if _was_rewritten(patient, gone):
             mend = "ledgit doctor --rewritten"
@@ -72,5 +72,5 @@ def check_tags(patient: Patient) -> Iterator[Finding]:
     lost = [name.removeprefix("refs/tags/") for name in lost_tags(patient)]
     if lost:
         why = "fetch.pruneTags deletes tags that the remote lacks"
-        what = f"{len(lost)} registry tags were deleted before they were pushed: {shown(lost)}; {why}"
+        what = f"{many(len(lost), 'registry tag')} deleted before the push: {shown(lost)}; {why}"
         yield Finding(PROBLEM, "registry", "tags", what, "ledgit doctor --mend")

@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from ledgit.store.folder import Folder
     from ledgit.store.index import Index
 
-__all__ = ["GROUPS", "HINT", "PROBLEM", "Finding", "Patient", "shown"]
+__all__ = ["GROUPS", "HINT", "PROBLEM", "Finding", "Patient", "many", "shown"]
 
 PROBLEM = "problem"  #: something does not work, or may be lost
 HINT = "hint"  #: good to know, or leftovers that do no harm
@@ -97,6 +97,11 @@ class Patient:
             return not (self.repo.shallow or self.repo.partial or wanted(self.repo))
         except ConfigError:
             return False  # a finding of its own
+
+
+def many(count: int, what: str) -> str:
+    """Return ``1 run`` or ``5 runs``."""
+    return f"{count} {what}" if count == 1 else f"{count:,} {what}s"
 
 
 def shown(items: list[str]) -> str:

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 from ledgit.errors import LedgitError
-from ledgit.store.doctor.finding import HINT, PROBLEM, Finding, shown
+from ledgit.store.doctor.finding import HINT, PROBLEM, Finding, many, shown
 
 if TYPE_CHECKING:
     from ledgit.store.doctor.finding import Patient
@@ -40,7 +40,7 @@ def check_index(patient: Patient) -> Iterator[Finding]:
         yield Finding(HINT, "index", "index", f"the index could not be checked: {error}", "ledgit doctor --mend")
         return
     if wrong:
-        what = f"the index is wrong about {len(wrong)} runs, such as {shown([run[:8] for run in wrong])}"
+        what = f"the index is wrong about {many(len(wrong), 'run')}: {shown([run[:8] for run in wrong])}"
         yield Finding(PROBLEM, "index", "index", what, "ledgit doctor --mend")
     for run, problem in unread:
         what = f"run {run[:8]} can't be read whole: {problem}"

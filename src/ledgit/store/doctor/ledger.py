@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator
 from typing import TYPE_CHECKING
 
 from ledgit.errors import LedgitError, NewerFormat, NotFound, RecordError
-from ledgit.store.doctor.finding import HINT, PROBLEM, Finding, shown
+from ledgit.store.doctor.finding import HINT, PROBLEM, Finding, many, shown
 from ledgit.store.ledger import LEDGER_REF, check_heads, check_tree, every_line, owed
 
 if TYPE_CHECKING:
@@ -60,14 +60,14 @@ def _own(patient: Patient, tip: str) -> Iterator[Finding]:
         yield Finding(PROBLEM, "ledger", "forged", str(error), _restore(patient))
         return
     if unread:
-        what = f"{unread} lines of the ledger can't be read; they are kept as they are"
+        what = f"the ledger has {many(unread, 'line')} that can't be read, kept as found"
         yield Finding(HINT, "ledger", "lines", what, "upgrade Ledgit, if a newer one wrote them")
     missing, loose = _strays(patient, heads) if patient.is_whole else ([], [])
     if missing:
-        what = f"the commits of {len(missing)} heads that the ledger lists are not here: {shown(missing)}"
+        what = f"not here: the commits of {many(len(missing), 'head')} that the ledger lists: {shown(missing)}"
         yield Finding(PROBLEM, "ledger", "missing", what, "ledgit pull; or fetch them from a clone that has them")
     if loose:
-        what = f"no ref keeps {len(loose)} heads that the ledger lists, so a gc would take them: {shown(loose)}"
+        what = f"a gc would take {many(len(loose), 'head')} that the ledger lists, because no ref keeps any: {shown(loose)}"
         yield Finding(PROBLEM, "ledger", "unlinked", what, "ledgit doctor --mend")
 
 
@@ -115,5 +115,5 @@ def _owed(patient: Patient, name: str, tip: str) -> Iterator[Finding]:
         return  # the root is not here: a clone of the tip alone can't know
     if runs:
         where = "this clone" if name == LEDGER_REF else name.removeprefix(_REMOTES).removesuffix("/ledger")
-        what = f"{len(runs)} purged runs are still in the history of the ledger of {where}: "
+        what = f"the history of the ledger of {where} still has {many(len(runs), 'purged run')}: "
         yield Finding(PROBLEM, "ledger", "owed", what + shown([run[:8] for run in runs]), "ledgit gc --purge")

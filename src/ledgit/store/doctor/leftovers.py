@@ -25,11 +25,11 @@ def check_leftovers(patient: Patient) -> Iterator[Finding]:
     """Check Ledgit's folder, Git's packs and the locks on refs."""
     found = [*_in_folder(patient), *_packs(patient)]
     if found:
-        what = f"killed processes left {len(found)} files or folders: {shown(found)}"
+        what = f"left by killed processes: {shown(found)}"
         yield Finding(HINT, "runs", "leftovers", what, "ledgit doctor --mend")
     locks = left_locks(patient)
     if locks:
-        what = f"{len(locks)} refs can't be written, because a killed process left their locks: {shown(locks)}"
+        what = f"a killed process left locks, so that these refs can't be written: {shown(locks)}"
         mend = "if no git runs: rm " + " ".join(os.path.join(patient.repo.common_dir, name) for name in locks[:5])
         yield Finding(PROBLEM, "git", "locks", what, mend)
     if _settling(patient):

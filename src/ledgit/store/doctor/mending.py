@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from ledgit.errors import LedgitError
 from ledgit.store.doctor.code import lost_tags
-from ledgit.store.doctor.finding import Finding, Patient
+from ledgit.store.doctor.finding import Finding, Patient, many
 from ledgit.store.doctor.ledger import unlinked
 from ledgit.store.doctor.leftovers import left_scratch
 from ledgit.store.doctor.runs import ACTIVE, left_snapshots, stale_holds
@@ -79,7 +79,7 @@ def _snapshots(patient: Patient) -> list[str]:
             kept = f"{name} keeps the code of a run that is not here"
             keep.append(f"{kept}; if nobody needs it: git update-ref -d {name}")
     update_refs(patient.repo, drop)
-    return [f"dropped the snapshots of {len(drop)} runs that are commits by now"] * bool(drop) + keep
+    return [f"dropped {many(len(drop), 'snapshot')} of runs that are commits by now"] * bool(drop) + keep
 
 
 def _covered(patient: Patient) -> list[str]:
@@ -87,7 +87,7 @@ def _covered(patient: Patient) -> list[str]:
 
     with LedgerLock(patient.folder):
         landed = drop_covered(patient.repo, patient.folder, patient.objects, local_ledger(patient.repo))
-    return [f"dropped the refs of {len(landed.dropped) + len(landed.purged)} runs that the ledger has"]
+    return [f"dropped {many(len(landed.dropped) + len(landed.purged), 'ref')} of runs that the ledger has"]
 
 
 def _compact(patient: Patient) -> list[str]:
@@ -95,7 +95,7 @@ def _compact(patient: Patient) -> list[str]:
     from ledgit.store.sync.held import read_held
 
     result = compact(patient.repo, patient.folder, hold=tuple(read_held(patient.folder)))
-    return [f"took {len(result.runs)} runs into the ledger"]
+    return [f"took {many(len(result.runs), 'run')} into the ledger"]
 
 
 def _link(patient: Patient) -> list[str]:
@@ -119,10 +119,10 @@ def _link(patient: Patient) -> list[str]:
             heads,
             who=identity(patient.repo),
             when=int(time.time()),
-            subject=f"Keep {len(heads)} runs",
+            subject=f"Keep {many(len(heads), 'run')}",
         )
         move_ledger(patient.repo, patient.folder, fresh, new, tip)
-    return [f"made the ledger keep {len(heads)} heads that nothing kept"]
+    return [f"made the ledger keep {many(len(heads), 'head')} that nothing kept"]
 
 
 def _held(patient: Patient) -> list[str]:
@@ -130,7 +130,7 @@ def _held(patient: Patient) -> list[str]:
 
     stale = stale_holds(patient)
     release(patient.folder, stale)
-    return [f"forgot that {len(stale)} runs were held back"]
+    return [f"forgot {many(len(stale), 'run')} that had been held back"]
 
 
 def _tags(patient: Patient) -> list[str]:

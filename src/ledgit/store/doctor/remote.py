@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING, NamedTuple
 
 from ledgit.errors import LedgitError, RemoteError
-from ledgit.store.doctor.finding import HINT, PROBLEM, Finding
+from ledgit.store.doctor.finding import HINT, PROBLEM, Finding, many
 
 if TYPE_CHECKING:
     from ledgit.git import Repo
@@ -69,7 +69,7 @@ def check_remote(patient: Patient, name: str | None = None) -> Iterator[Finding]
         yield Finding(PROBLEM, "remote", "lost-ledger", what, "ledgit push")
     left = sorted(ref for ref in there if ref != remote.ledger_ref)
     if left:
-        what = f"{remote.shown} still has {len(left)} refs of earlier checks"
+        what = f"{remote.shown} still has {many(len(left), 'ref')} of earlier checks"
         yield Finding(HINT, "remote", "probe", what, f"git push {remote.shown} --delete {' '.join(left[:5])}")
     custom = _probe(patient.repo, remote, _CUSTOM)
     branch = custom if custom.taken and not is_branch else _probe(patient.repo, remote, _BRANCH)

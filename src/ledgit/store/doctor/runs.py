@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
-from ledgit.store.doctor.finding import HINT, PROBLEM, Finding, shown
+from ledgit.store.doctor.finding import HINT, PROBLEM, Finding, many, shown
 from ledgit.store.ledger.loose import RUNS, busy, cover, read_loose
 from ledgit.store.live import active_ids, live_runs
 
@@ -36,7 +36,7 @@ def _journals(patient: Patient) -> Iterator[Finding]:
             yield Finding(PROBLEM, "runs", "lost", what, mend)
     dead = [state.name for state in runs if state.status != "RUNNING"]
     if dead:
-        what = f"{len(dead)} ended without becoming a commit (their data is safe): {shown(dead)}"
+        what = f"{many(len(dead), 'run')} that ended without becoming a commit; nothing is lost: {shown(dead)}"
         yield Finding(PROBLEM, "runs", "waiting", what, "ledgit doctor --mend")
     for name in sorted(set(active_ids(patient.folder)) - {state.id for state in runs}):
         path = patient.folder.active_dir(name)
@@ -59,13 +59,15 @@ def _loose(patient: Patient) -> Iterator[Finding]:
             yield Finding(PROBLEM, "runs", "run", f"run {run.id[:8]} can't be read: {run.problem}", mend)
     passed, purged = covered_runs(patient, loose)
     if purged:
-        what = f"{len(purged)} runs that were purged still have a ref here: {shown([run.id[:8] for run in purged])}"
+        what = f"{many(len(purged), 'purged run')} with a ref here: {shown([run.id[:8] for run in purged])}"
         yield Finding(PROBLEM, "runs", "covered", what, "ledgit doctor --mend")
     if passed:
-        what = f"{len(passed)} runs have a ref of their own though the ledger has them"
+        what = f"{many(len(passed), 'ref')} of runs that the ledger has"
         yield Finding(HINT, "runs", "covered", what, "ledgit doctor --mend")
     if len(loose) > _MANY_LOOSE:
-        what = f"{len(loose)} runs are not in the ledger yet, which makes Git slower; compaction seems not to get done"
+        what = (
+            f"{many(len(loose), 'run')} not in the ledger yet, which makes Git slower; compaction seems not to get done"
+        )
         yield Finding(HINT, "runs", "loose", what, "ledgit doctor --mend")
 
 
@@ -90,7 +92,7 @@ def left_snapshots(patient: Patient) -> dict[str, str]:
 def _snapshots(patient: Patient) -> Iterator[Finding]:
     left = [name.removeprefix(ACTIVE)[:8] for name in left_snapshots(patient)]
     if left:
-        what = f"the code of {len(left)} runs that are no longer being written is kept for them: {shown(left)}"
+        what = f"{many(len(left), 'snapshot')} of the code of runs that nobody writes: {shown(left)}"
         yield Finding(HINT, "runs", "snapshot", what, "ledgit doctor --mend")
 
 
@@ -111,8 +113,8 @@ def _held(patient: Patient) -> Iterator[Finding]:
             by_reason.setdefault((held.remote, held.reason), []).append(run[:8])
     for (remote, reason), runs in by_reason.items():
         there = f" from {remote}" if remote else ""
-        what = f"{len(runs)} runs are held back{there}: {shown(runs)}: {reason}"
+        what = f"{many(len(runs), 'run')} held back{there} ({shown(runs)}): {reason}"
         yield Finding(HINT, "runs", "held", what, "ledgit push --retry, when that has changed")
     if stale:
-        what = f"{len(stale)} runs are noted as held back that have been shared, or are gone"
+        what = f"{many(len(stale), 'run')} noted as held back and shared since, or gone"
         yield Finding(HINT, "runs", "held-stale", what, "ledgit doctor --mend")
