@@ -291,3 +291,42 @@ def test_nothing_of_the_users_is_touched(ada: Clone, ben: Clone, tmp_path: Path)
     assert 1 == len(ben.listed())
     assert not (tmp_path / "ran").exists()
     assert "" == ada.git("ls-remote", "--tags", "origin")
+
+
+def test_a_new_root_is_followed_and_leaves_nothing_of_what_was_purged(ada: Clone, ben: Clone, host: Path) -> None:
+    """By a clone that held the old ledger, has runs of its own, and pushes afterwards."""
+    kept, leaked = ada.log("kept"), ada.log("leaked")
+    ada.push()
+    ben.pull()
+    secret = ada.heads(leaked)[0]
+    ada.purge(leaked)
+    ada.push()
+    root = root_of_everything(ada)
+    run_git(ada.path, "push", "-q", "--force", str(host), f"{root}:{LEDGER}")
+    mine = ben.log("mine")
+    ben.compact()
+
+    ben.push(accept_purges=True)
+    ada.pull()
+
+    for path in (host, ben.path, ada.path):
+        run_git(path, "reflog", "expire", "--expire=now", "--all")
+        run_git(path, "gc", "-q", "--prune=now")
+        run_git(path, "fsck", "--strict")
+        assert "missing" in run_git(path, "cat-file", "--batch-check", stdin=secret.encode())
+    assert {kept, mine} == lines_of(host) == ada.listed() == ben.listed()
+    assert root == run_git(host, "rev-parse", f"{LEDGER}^1")
+
+
+def root_of_everything(clone: Clone) -> str:
+    """A ledger without a previous one, as `gc --purge` makes it."""
+    from ledgit.git import Objects, ObjectSet
+    from ledgit.store.ledger import commit_ledger, every_line
+
+    objects, fresh = Objects(clone.repo), ObjectSet()
+    heads = [line.head for _, line in every_line(objects, clone.tree) if line.head]
+    root = commit_ledger(
+        objects, fresh, clone.tree or "", None, heads, who=("Ada", "a@example.org"), when=1_795_000_000
+    )
+    fresh.write(clone.repo).release()
+    return root
