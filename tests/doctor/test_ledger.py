@@ -123,7 +123,7 @@ def test_a_purge_that_is_owed_is_a_problem(clinic: Clinic) -> None:
     (finding,) = clinic.findings()
     assert ("problem", "owed", "ledgit gc --purge") == (finding.level, finding.key, finding.mend)
     clinic.git("update-ref", "refs/ledgit/remotes/origin/ledger", "refs/ledgit/ledger")
-    assert ["this clone", "origin"] == [one.what.split("ledger of ")[1].split(":")[0] for one in clinic.findings()]
+    assert ["this clone", "origin"] == [one.what.split("ledger of ")[1].split(" still")[0] for one in clinic.findings()]
 
 
 CORRUPTIONS = {

@@ -67,7 +67,7 @@ def _own(patient: Patient, tip: str) -> Iterator[Finding]:
         what = f"not here: the commits of {many(len(missing), 'head')} that the ledger lists: {shown(missing)}"
         yield Finding(PROBLEM, "ledger", "missing", what, "ledgit pull; or fetch them from a clone that has them")
     if loose:
-        what = f"a gc would take {many(len(loose), 'head')} that the ledger lists, because no ref keeps any: {shown(loose)}"
+        what = f"a gc would take {many(len(loose), 'head')} that the ledger lists, as no ref keeps any: {shown(loose)}"
         yield Finding(PROBLEM, "ledger", "unlinked", what, "ledgit doctor --mend")
 
 
