@@ -127,8 +127,10 @@ def test_kills_at_random_moments_lose_no_run_that_was_acknowledged(repo: Path, f
             compactor.result()
     recover_all(repo)
     time.sleep(1.0)
-    compact(opened, Folder.of(opened))
+    done = compact(opened, Folder.of(opened))
 
+    assert {} == done.left
+    assert [] == [left for left in leftovers(repo) if left.endswith(".lock") and not left.endswith("ledger.lock")]
     assert acknowledged == set(table(repo))
     assert {} == run_refs(repo)
     objects = Objects(opened)

@@ -139,3 +139,25 @@ def test_a_ref_goes_exactly_if_it_is_what_was_said(
 
     assert expected == list_refs(opened, RUNS)
     assert {name for name in expected if name in asked} == set(stay)
+
+
+def test_a_lock_says_whose_it_is_from_the_first_moment(
+    repo: Path, opened: Repo, commits: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Killed right after it came into being, it does not stand in the way of the user's git."""
+    from ledgit.git import reflock
+
+    packed = str(repo / ".git/packed-refs")
+    seen: list[bytes] = []
+    real = os.link
+    monkeypatch.setattr(os, "link", lambda *args, **words: real(*args, **words) or seen.append(read(packed)))
+    os.close(reflock.lock_ref(opened, packed, reflock.OURS))
+
+    assert [reflock.OURS] == seen
+    update_refs(opened, [RefUpdate(name, commits[0]) for name in names(3)])
+    assert [] == drop_refs(opened, dict.fromkeys(names(3), commits[0]))
+    assert [] == locks(repo)
+
+
+def read(packed: str) -> bytes:
+    return Path(packed + ".lock").read_bytes()

@@ -86,10 +86,9 @@ def _by_files(repo: Repo, refs: Mapping[str, str], packed: str) -> list[str]:
                 stay.append(name)
         # Held to the end: a `git pack-refs` could otherwise put a ref into it after we looked.
         try:
-            packed_lock = lock_ref(repo, packed)
+            packed_lock = lock_ref(repo, packed, OURS)
         except Conflict:  # a `git pack-refs` that takes long
             return list(refs)
-        write_all(packed_lock, OURS)
         unlink(os.path.join(repo.common_dir, _NEW))
         known = _read_packed(repo, "refs/ledgit/")
         going = []

@@ -73,8 +73,8 @@ def remove_if_stale(repo: Repo, lock: str) -> bool:
     return os.path.exists(lock) and _remove_stale(repo, lock)
 
 
-def lock_ref(repo: Repo, path: str) -> int:
-    """Create ``<path>.lock`` and return it open for writing.
+def lock_ref(repo: Repo, path: str, content: bytes = b"") -> int:
+    """Create ``<path>.lock``, with *content* in it, and return it open for writing.
 
     Keep it open as long as it is held: our own processes see by its flock that somebody lives.
     """
@@ -83,7 +83,7 @@ def lock_ref(repo: Repo, path: str) -> int:
     deadline = 0.0
     while True:
         try:
-            fd = os.open(path + ".lock", os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o666)
+            fd = _create(path + ".lock", content)
             share(fd, os.path.dirname(path))
             try:
                 fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -104,6 +104,38 @@ def lock_ref(repo: Repo, path: str) -> int:
                 ) from None
             if not _remove_stale(repo, path + ".lock"):
                 time.sleep(0.001 + int.from_bytes(os.urandom(2), "big") / 65536 * 0.02)
+
+
+def _create(lock: str, content: bytes) -> int:
+    """Create a lock file, on Linux with its content from the first moment.
+
+    A process that is killed before it wrote what says whose the lock is would leave one that looks
+    like Git's, and stands in the user's way for a minute.
+    """
+    if content and hasattr(os, "O_TMPFILE"):
+        try:
+            fd = os.open(os.path.dirname(lock), os.O_TMPFILE | os.O_WRONLY | os.O_CLOEXEC, 0o666)
+        except OSError:
+            pass  # not on this file system
+        else:
+            try:
+                write_all(fd, content)
+                # Any descriptor will do: without one Python would link the link in /proc.
+                os.link(f"/proc/self/fd/{fd}", lock, src_dir_fd=fd, follow_symlinks=True)
+                return fd
+            except FileExistsError:
+                os.close(fd)
+                raise
+            except OSError:
+                os.close(fd)
+    fd = os.open(lock, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o666)
+    try:
+        write_all(fd, content)
+    except OSError:
+        os.close(fd)
+        unlink(lock)
+        raise
+    return fd
 
 
 def _remove_stale(repo: Repo, lock: str) -> bool:

@@ -285,11 +285,10 @@ def _delete(repo: Repo, update: RefUpdate, path: str) -> bool:
     just after we looked.
     """
     packed = os.path.join(repo.common_dir, "packed-refs")
-    fd = lock_ref(repo, packed)
+    # This file is never renamed into place, so it can say whose it is: one left by a killed
+    # process would stand in the way of the user's own git.
+    fd = lock_ref(repo, packed, OURS)
     try:
-        # This file is never renamed into place, so it can say whose it is: one left by a killed
-        # process would stand in the way of the user's own git.
-        write_all(fd, OURS)
         rest = update.name in _read_packed(repo, update.name)
         if not rest or _read_loose(path) is None:
             unlink(path)
