@@ -6,8 +6,12 @@ from ledgit.store import Folder
 
 TYPE_CHECKING = False  # set_experiment opens one before a training's first step: each import counts
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from ledgit.git import Objects, Repo
     from ledgit.store import ExperimentRecord, Index
+
+    Progress = Callable[[str, int, int | None], None]
 
 __all__ = ["Opened"]
 
@@ -22,9 +26,11 @@ class Opened:
             says fetches the run's commit. Off by default: then it raises NotHere, because only what
             was asked for uses the network. :meth:`~ledgit.run_reading.RunReading.fetch_runs` gets many
             at once.
+        progress: Called as ``(what, done, total)`` while the index is made anew or reads much.
     """
 
     fetch_missing = False
+    progress: Progress | None = None
 
     def __init__(self, repo: Repo) -> None:
         self.repo = repo
@@ -47,6 +53,7 @@ class Opened:
             from ledgit.store import Index  # with SQLite: what only logs does without
 
             self._index = Index(self.repo, self.folder)
+            self._index.progress = self.progress
         return self._index
 
     @property

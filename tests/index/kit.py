@@ -5,7 +5,20 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 
-from ledgit.git import FILE, ObjectSet, RefUpdate, Repo, TreeEntry, build, list_refs, read_ref, update_refs
+from ledgit.git import (
+    FILE,
+    BatchReader,
+    Objects,
+    ObjectSet,
+    RefUpdate,
+    Repo,
+    TreeEntry,
+    build,
+    edit_tree,
+    list_refs,
+    read_ref,
+    update_refs,
+)
 from ledgit.records import Entry, RunState, encode_entry, with_head
 from ledgit.store.experiments import ExperimentRecord, encode_experiment
 from ledgit.store.folder import Folder
@@ -57,9 +70,30 @@ class Runs:
         ref = f"refs/ledgit/runs/{run_id}"
         update_refs(self.repo, [RefUpdate(ref, None, read_ref(self.repo, ref))], durable=False)
 
-    def line(self, entry: Entry) -> bytes:
+    def line(self, entry: Entry, files: Mapping[str, bytes] = {}) -> bytes:
         """The entry's line in a segment, with a head that is a commit here."""
-        return with_head(encode_entry(entry), self.commit(encode_entry(entry)))
+        return self.line_of(entry, self.commit(encode_entry(entry), files))
+
+    def line_of(self, entry: Entry, head: str) -> bytes:
+        """The line in a segment of an entry whose commit is there already."""
+        return with_head(encode_entry(entry), head)
+
+    def read(self, path: str) -> bytes:
+        """A file of the ledger; nothing if it is not there."""
+        with BatchReader(self.repo) as reader:
+            found = reader.read(f"{LEDGER}:{path}")
+        return b"" if found is None else found[2]
+
+    def change(self, files: Mapping[str, bytes]) -> str:
+        """Give files of the ledger, by their whole path, another content."""
+        tip = read_ref(self.repo, LEDGER)
+        objects, fresh = Objects(self.repo), ObjectSet()
+        tree = objects.commit(tip).tree if tip else None
+        top = edit_tree(objects, fresh, tree, {path: (FILE, fresh.blob(data)) for path, data in files.items()})
+        oid = fresh.commit(top, [tip] if tip else [], WHO, WHO, "ledger")
+        fresh.write(self.repo, durable=False).release()
+        update_refs(self.repo, [RefUpdate(LEDGER, oid, tip)], durable=False)
+        return oid
 
     def ledger(self, segments: Mapping[str, bytes], experiments: Iterable[ExperimentRecord] = ()) -> str:
         """Make the ledger hold exactly these segments (path below ``segments/`` → lines)."""

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from ledgit.errors import UsageError
 
 if TYPE_CHECKING:
+    from ledgit.cli.progress import Progress
     from ledgit.repository import Repository
 
 
@@ -28,9 +29,24 @@ def repository(*, writing: bool = False) -> Repository:
 
         named = path_of(named)
     found = open_repository(named or None)
+    found.progress = _show
     if writing:
         recover(found)
     return found
+
+
+_bars: list[Progress] = []
+
+
+def _show(what: str, done: int, total: int | None) -> None:
+    """Draw how far the index is; what reads no more than usual never comes here."""
+    from ledgit.cli.progress import Progress
+
+    if not _bars:
+        _bars.append(Progress())
+    _bars[0](what, done, total)
+    if done == total:
+        _bars.pop().clear()
 
 
 def recover(found: Repository) -> list[str]:

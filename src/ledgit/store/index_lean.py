@@ -62,7 +62,7 @@ def lean(line: bytes, run: str) -> dict[str, Any] | None:
 def _is_plain(line: bytes, data: dict[str, Any], run: str) -> bool:
     get = data.get
     version, end, parent = get("v", VERSION), get("end"), get("parent_run")
-    clock, left = get("clock"), get("left", _NOTHING)
+    left = get("left", _NOTHING)
     return (
         get("id") == run
         and "purged" not in data
@@ -79,7 +79,7 @@ def _is_plain(line: bytes, data: dict[str, Any], run: str) -> bool:
         and (parent is None or is_run_id(parent))
         and type(get("deleted", False)) is bool
         and ("past" not in data or _is_past(data["past"]))
-        and (clock is None or _is_clock(clock))
+        and ("clock" not in data or _is_clock(data["clock"]))
         and _DICTS.issuperset([type(data[name]) for name in _OPTIONAL if name in data])
         and _is_code(get("code", _NOTHING))
         and _SCALARS.issuperset(map(type, get("params", _NOTHING).values()))
