@@ -31,7 +31,7 @@ VERBS = (
     "push",
     "push",
     "pull",
-    "rewind",
+    "lose",
 )
 
 steps = st.lists(st.tuples(st.sampled_from(VERBS), st.integers(0, 2), st.integers(0, 1000)), min_size=6, max_size=18)
