@@ -31,10 +31,17 @@ def confirm_purge(progress: Progress) -> Callable[[Purge], bool] | None:
     return ask
 
 
-def ask_to_publish(progress: Progress) -> Callable[[Question], Answer] | None:
-    """Return what asks before code becomes public; None where nobody can be asked."""
+def ask_to_publish(progress: Progress, *, dry: bool = False) -> Callable[[Question], Answer] | None:
+    """Return what asks before code becomes public; None where nobody can be asked.
+
+    A dry run shows what would become public, so there the answer is yes without a question.
+    """
     if not terminal.interactive():
         return None
+    if dry:
+        from ledgit.store.sync.ask import ONCE
+
+        return lambda _question: ONCE
 
     def ask(question: Question) -> Answer:
         progress.clear()
@@ -44,7 +51,7 @@ def ask_to_publish(progress: Progress) -> Callable[[Question], Answer] | None:
             terminal.note(f"  {key}  {clean(text)}")
         answers = {key: answer for answer, key, _ in question.choices}
         while True:
-            found = answers.get(_answer(f"[{'/'.join(answers)}] ").lower()[:1])
+            found = answers.get(_answer(f"[{'/'.join(answers)}] ").lower()[:1])  # 'yes' is as good as 'y'
             if found is not None:
                 return found
 

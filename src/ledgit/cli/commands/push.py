@@ -75,7 +75,7 @@ def run(args: argparse.Namespace) -> int:
             losses=1 if _in_ci() else 3,
             retry=args.retry,
             policy=args.publish,
-            ask=sharing.ask_to_publish(progress),
+            ask=sharing.ask_to_publish(progress, dry=args.dry_run),
             allow_secrets=[repository.run(ref).id for ref in args.allow_secret],
             accept_purges=args.accept_purges,
             confirm=sharing.confirm_purge(progress),
@@ -102,9 +102,7 @@ def _lines(repository: Repository, done: Pushed) -> list[str]:
     lines = []
     sent = sharing.counted(done.sent)
     if done.dry_run:
-        lines.append(f"would push {sent} to {done.remote}" if sent else f"{done.remote} has all that may go")
-        commits = done.review.commits if done.review is not None else ()
-        lines += [f"would publish {commit.oid[:8]} {clean(commit.subject)}" for commit in commits]
+        lines += _planned(done, sent)
     elif done.inbox is not None:
         lines.append(f"pushed {sent} into an inbox of {done.remote}, whose ledger is busy; the next push takes them in")
     elif sent:
@@ -114,13 +112,28 @@ def _lines(repository: Repository, done: Pushed) -> list[str]:
     if done.received:
         lines.append(f"received {sharing.counted(done.received)}")
     if done.held:
-        lines.append(f"held back {sharing.runs(len(done.held))}:")
+        lines.append(f"{'would hold' if done.dry_run else 'held'} back {sharing.runs(len(done.held))}:")
         lines += sharing.reasons(repository, {run_id: held.reason for run_id, held in done.held.items()})
     if done.left:
         lines.append(f"left out {sharing.runs(len(done.left))}:")
         lines += sharing.reasons(repository, done.left)
     if done.purged:
         lines.append(f"dropped {sharing.runs(len(done.purged))} here that had been purged elsewhere")
+    return lines
+
+
+def _planned(done: Pushed, sent: str) -> list[str]:
+    """Say what a push would send, and the code that would become public with it."""
+    if not sent:
+        return [f"{done.remote} has all runs"] if not done.held else [f"nothing would go to {done.remote}"]
+    lines = [f"would push {sent} to {done.remote}"]
+    review = done.review
+    if review is None or not (review.commits or review.uncommitted):
+        return lines
+    lines.append("and publish code that is not there yet, after asking unless that was agreed to before:")
+    lines += [f"  {commit.oid[:8]} {clean(commit.subject)}" for commit in review.commits]
+    if review.uncommitted:
+        lines.append(f"  uncommitted changes in {sharing.runs(len(review.uncommitted))}")
     return lines
 
 

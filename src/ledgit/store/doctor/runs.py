@@ -104,17 +104,19 @@ def stale_holds(patient: Patient) -> list[str]:
 
 
 def _held(patient: Patient) -> Iterator[Finding]:
-    from ledgit.store.sync.held import read_held
+    from ledgit.store.sync.held import REFUSED, read_held
 
     stale = set(stale_holds(patient))
-    by_reason: dict[tuple[str, str], list[str]] = {}
+    by_reason: dict[tuple[str, str, str], list[str]] = {}
     for run, held in read_held(patient.folder).items():
         if run not in stale:
-            by_reason.setdefault((held.remote, held.reason), []).append(run[:8])
-    for (remote, reason), runs in by_reason.items():
+            # What the host refused is the one thing that a push doesn't try again by itself.
+            again = "ledgit push --retry" if held.kind == REFUSED else "ledgit push"
+            by_reason.setdefault((held.remote, held.reason, again), []).append(run[:8])
+    for (remote, reason, again), runs in by_reason.items():
         there = f" from {remote}" if remote else ""
         what = f"{many(len(runs), 'run')} held back{there} ({shown(runs)}): {reason}"
-        yield Finding(HINT, "runs", "held", what, "ledgit push --retry, when that has changed")
+        yield Finding(HINT, "runs", "held", what, f"{again}, when that has changed")
     if stale:
         what = f"{many(len(stale), 'run')} noted as held back and shared since, or gone"
         yield Finding(HINT, "runs", "held-stale", what, "ledgit doctor --mend")

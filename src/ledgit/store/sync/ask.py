@@ -80,8 +80,8 @@ class Question:
 
     def lines(self) -> list[str]:
         """Return the question as text, without the choices."""
-        told = [f"A run carries the code it ran, and {self.concerned} of {self.runs} runs have code that is not on"]
-        told[0] += f" {self.remote} ({self.url}) yet:"
+        which = f"{self.concerned:,} of {self.runs:,} runs have" if self.runs > 1 else "this one has"
+        told = [f"A run carries the code it ran, and {which} code that is not on {self.remote} ({self.url}) yet:"]
         if self.commits:
             told.append(f"  {len(self.commits)} commit{'s' * (len(self.commits) > 1)}")
             for commit in self.commits[:_MOST_SHOWN]:
@@ -101,11 +101,11 @@ class Question:
         rest = self.runs - self.concerned
         return (
             (ONCE, "y", "yes, this time"),
-            (ALWAYS, "a", f"yes, always to {self.remote}"),
+            (ALWAYS, "a", f"yes, and always to {self.remote}"),
             (
                 ONLY_PUSHED,
                 "p",
-                f"no, only the {rest} whose code is there already, and always so" if rest else "no, never",
+                f"only runs whose code is there already ({f'{rest:,} now' if rest else 'none yet'}), and always so",
             ),
             (NO, "n", "no, push nothing now"),
         )

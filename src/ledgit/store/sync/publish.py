@@ -229,7 +229,7 @@ class _Work:
             count = len(self.outgoing.reach(self.edge.get(run.id, ())))
             parts = [f"{count} commit{'s' * (count > 1)}"] if count else []
             parts += ["uncommitted changes"] if run.id in self.dirty else []
-            do = _DO if count else _DO_DIRTY
+            do = _DO_DIRTY if run.id in self.dirty else _DO  # what was never committed can't be pushed
             self.hold(run.id, UNPUSHED, sentence.format(remote=self.remote.shown, what=" and ".join(parts), do=do))
 
     def question(self) -> Question:
