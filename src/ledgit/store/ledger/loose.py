@@ -14,7 +14,7 @@ from ledgit.store.ledger.tree import lines_of
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from ledgit.git import Objects, Repo
+    from ledgit.git import Objects, ObjectSet, Repo
     from ledgit.store.folder import Folder
 
 __all__ = ["RUNS", "Loose", "busy", "cover", "drop", "loose_runs", "read_loose"]
@@ -109,13 +109,13 @@ class Cover:
         self.purged: list[Loose] = []
 
 
-def cover(objects: Objects, tree: str | None, loose: Iterable[Loose]) -> Cover:
-    """Look *loose* runs up in a table; those it lacks are in no list."""
+def cover(objects: Objects, tree: str | None, loose: Iterable[Loose], fresh: ObjectSet | None = None) -> Cover:
+    """Look *loose* runs up in a table, which may be in *fresh*; those it lacks are in no list."""
     found = Cover()
     for run in loose:
         if run.line is None or run.line.day is None:
             continue
-        lines = lines_of(objects, tree, run.id, run.line.day)
+        lines = lines_of(objects, tree, run.id, run.line.day, fresh)
         if any(line.purged for line in lines):
             found.purged.append(run)
         elif any(line.head == run.head for line in lines):

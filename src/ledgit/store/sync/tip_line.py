@@ -149,7 +149,7 @@ class TipLine(Line):
             tree = without_runs(objects, fresh, tree, shared, give_back)
         if tree is None:
             return Adopted(None, None, None)
-        heads = self._covered(tree, old)
+        heads = self._covered(tree, old, fresh)
         if tree == before and not heads:
             landed = drop_covered(self.repo, self.folder, objects, old)
             return Adopted(old, before, before, landed.dropped, landed.purged)
@@ -170,7 +170,7 @@ class TipLine(Line):
         tidy_tip(self._helper, self.folder)
         return Adopted(new, before, tree, landed.dropped, landed.purged)
 
-    def _covered(self, tree: str, ledger: str | None) -> list[str]:
+    def _covered(self, tree: str, ledger: str | None, fresh: ObjectSet) -> list[str]:
         """Return the heads of loose runs that *tree* has and that *ledger* does not reach: it must, to replace them."""
         from ledgit.store.ledger.loose import busy, cover, loose_runs, reachable, read_loose
 
@@ -179,7 +179,7 @@ class TipLine(Line):
             return []
         is_busy = busy(self.folder)
         loose = read_loose(self.repo, {run_id: head for run_id, head in runs.items() if not is_busy(run_id)})
-        found = cover(self.objects, tree, loose)
+        found = cover(self.objects, tree, loose, fresh)
         heads = [run.head for run in (*found.listed, *found.passed)]
         carried = reachable(self.repo, self.objects, ledger, heads)
         return [head for head in heads if head not in carried]
