@@ -106,6 +106,14 @@ class RunSet:
     def __iter__(self) -> Iterator[Run]:
         return iter(self._load())
 
+    def each(self) -> Iterator[Run]:
+        """Yield the runs without keeping them: 100,000 of them take a gigabyte at once."""
+        from ledgit.run import Run
+
+        self._repository.index.refresh()
+        for state in self._repository.index.each(self._query):
+            yield Run(self._repository, state)
+
     def __len__(self) -> int:
         return len(self._load())
 

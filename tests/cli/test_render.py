@@ -5,7 +5,9 @@ from __future__ import annotations
 import csv
 import io
 import json
+import math
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -104,3 +106,11 @@ def test_no_text_becomes_markup(value: str) -> None:
     assert not set("<>@") & set(shown)
     bare = shown.replace("\\\\", "")
     assert all(bare[place - 1] == "\\" for place, char in enumerate(bare) if char in "|`*_[]")
+
+
+@pytest.mark.parametrize(
+    "values", [[], [{}], [{"a": [1, 2], "b": {"c": "x\ny"}}, {"a": math.nan}, 2**70, "text\u202e"]]
+)
+def test_a_list_written_item_by_item_is_the_same_text(values: list[object]) -> None:
+    """100,000 runs as JSON need not be in memory at once."""
+    assert render.json_text(values) == "".join(render.json_pieces(iter(values)))

@@ -15,6 +15,7 @@ from tests.index.kit import Runs, run_id
 from ledgit.errors import FilterError, InvalidValue
 from ledgit.query import Query
 from ledgit.records import CodeRef, Entry, RunState
+from ledgit.store import index as index_module
 from ledgit.store import index_cover, index_table
 
 NOW = 1_700_000_000_000
@@ -390,3 +391,31 @@ def test_a_large_table_gets_an_index_for_each_kind_of_question_and_no_more_than_
     db.close()
     assert (index_cover.MOST,) == rows
     assert ["SEARCH r USING COVERING INDEX run_recent (deleted=?)"] == [detail for *_, detail in plan]
+
+
+def test_runs_can_be_had_a_few_at_a_time(runs: Runs, make: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    """In the order of the query, live ones among them; one that goes meanwhile is left out."""
+    monkeypatch.setattr(index_module, "_CHUNK", 2)
+    for number in range(7):
+        runs.add(make(number, metrics={"a": float(-number)}))
+    runs.live = [RunState(run_id(9), name="live", start=1, metrics={"a": -2.5})]
+    one = runs.index()
+    query = Query(order_by=("metrics.a",), limit=6)
+
+    assert [state.id for state in one.search(query).runs] == [state.id for state in one.each(query)]
+    found = one.each(query)
+    first = next(found).name
+    runs.remove(run_id(3))
+    one.refresh()
+    assert ["run-6", "run-5", "run-4", "live", "run-2"] == [first, *(state.name for state in found)]
+
+
+def test_a_key_is_known_if_some_run_has_it(runs: Runs, make: Any) -> None:
+    """Whatever kind it is asked for, NaN counts."""
+    runs.add(make(1, metrics={"a": math.nan}, params={"p": None}, tags={"t": ""}))
+    runs.live = [RunState(run_id(9), metrics={"b": 1.0})]
+    one = runs.index()
+
+    known = [("metrics", "a"), ("metrics", "b"), ("params", "p"), ("tags", "t")]
+    assert [True] * 4 == [one.has(*key) for key in known]
+    assert [False] * 3 == [one.has(*key) for key in (("params", "a"), ("metrics", "p"), ("tags", "x"))]

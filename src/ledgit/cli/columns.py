@@ -38,13 +38,15 @@ class Chosen:
         self.names, self.hidden = names, list(hidden)
 
 
-def choose(runs: Sequence[Run], wanted: str | None = None) -> Chosen:
+def choose(runs: Sequence[Run], wanted: str | None = None, available: list[str] | None = None) -> Chosen:
     """Choose columns: those *wanted*, else those that tell the runs apart.
 
     Args:
         runs: What is listed.
         wanted: Comma-separated names; ``metrics.*`` and other shell patterns; a leading ``+``
             adds to the usual ones; ``all``. A bare name is an attribute, else a metric or a param.
+        available: What :func:`everything` gave for more runs than are at hand; then *runs* are looked at
+            for the usual ones alone.
 
     Raises:
         UsageError: No run has such a column.
@@ -60,10 +62,11 @@ def choose(runs: Sequence[Run], wanted: str | None = None) -> Chosen:
     if words[0].startswith("+"):
         names += _informative(runs).names
         words[0] = words[0][1:]
-    available = everything(runs)
+    if available is None:
+        available = everything(runs)
     for word in words:
         found = _matching(word, available)
-        if not found and runs:
+        if not found and (runs or len(available) > len(ATTRIBUTES)):
             from difflib import get_close_matches
 
             bare = {name.partition(".")[2] or name: name for name in reversed(available)}
@@ -76,11 +79,11 @@ def choose(runs: Sequence[Run], wanted: str | None = None) -> Chosen:
 
 def everything(runs: Iterable[Run]) -> list[str]:
     """Return every column these runs have, attributes first."""
-    runs = list(runs)
-    names = list(ATTRIBUTES)
-    for kind in KINDS:
-        names += [f"{kind}.{key}" for key in sorted({key for run in runs for key in getattr(run, kind)})]
-    return names
+    keys: dict[str, set[str]] = {kind: set() for kind in KINDS}
+    for run in runs:
+        for kind, known in keys.items():
+            known.update(getattr(run, kind))
+    return [*ATTRIBUTES, *(f"{kind}.{key}" for kind, known in keys.items() for key in sorted(known))]
 
 
 def _matching(word: str, available: list[str]) -> list[str]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 
 from ledgit.cli import text
 
@@ -138,6 +138,15 @@ def json_text(value: object) -> str:
     return shown + "\n"
 
 
+def json_pieces(values: Iterable[object]) -> Iterator[str]:
+    """Yield the text that :func:`json_text` gives of a list, an item at a time."""
+    begun = False
+    for value in values:
+        yield ("," if begun else "[") + "\n  " + json_text(value).rstrip("\n").replace("\n", "\n  ")
+        begun = True
+    yield "\n]\n" if begun else "[]\n"
+
+
 def _json_escape(char: str) -> str:
     digits = char.encode("utf-16-be", "surrogatepass").hex()
     return "".join("\\u" + digits[place : place + 4] for place in range(0, len(digits), 4))
@@ -165,15 +174,26 @@ def csv_text(titles: Sequence[str], rows: Iterable[Sequence[object]]) -> str:
 
     Line breaks and controls in values are spelled out; JSON has them as they are.
     """
+    return "".join(csv_pieces(titles, rows))
+
+
+def csv_pieces(titles: Sequence[str], rows: Iterable[Sequence[object]]) -> Iterator[str]:
+    """Yield the text that :func:`csv_text` gives, a row at a time."""
     import csv
     import io
 
     out = io.StringIO()
     writer = csv.writer(out, lineterminator="\n")
-    writer.writerow([text.clean(title) for title in titles])
-    for row in rows:
+    for row in _with_first(titles, rows):
         writer.writerow(["" if cell is None else text.clean(str(cell)) for cell in row])
-    return out.getvalue()
+        yield out.getvalue()
+        out.seek(0)
+        out.truncate()
+
+
+def _with_first(first: Sequence[object], rows: Iterable[Sequence[object]]) -> Iterator[Sequence[object]]:
+    yield first
+    yield from rows
 
 
 def markdown_table(titles: Sequence[str], rows: Iterable[Sequence[str]], right: Sequence[bool] = ()) -> str:

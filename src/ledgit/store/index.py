@@ -10,13 +10,14 @@ written the whole index lives in memory.
 
 from __future__ import annotations
 
+from functools import partial
 from typing import TYPE_CHECKING, NamedTuple
 
 from ledgit.query import Query
 from ledgit.store.index_upkeep import Upkeep
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Iterator, Sequence
 
     from ledgit.git import Link
     from ledgit.records import RunState
@@ -26,6 +27,7 @@ if TYPE_CHECKING:
 __all__ = ["ExperimentCount", "Index", "Page"]
 
 _HEX = frozenset("0123456789abcdef")
+_CHUNK = 250
 
 
 class Page(NamedTuple):
@@ -106,6 +108,34 @@ class Index(Upkeep):
 
         return self._do(run)
 
+    def each(self, query: Query) -> Iterator[RunState]:
+        """Yield the runs that *query* asks for, with no more than a few hundred of them in memory.
+
+        Which runs and in what order is of the moment of the call; each run is as it is when its turn
+        comes, and one that is gone by then is left out.
+
+        Raises:
+            FilterError: The filter or an order doesn't parse.
+        """
+
+        def find(database: Database) -> list[str]:
+            plan = self._plan(database, query)
+            with database.reading():
+                return [row.values[-1] for row in plan.rows(plan.statement(query.limit, None))]
+
+        ids = self._do(find)
+        for start in range(0, len(ids), _CHUNK):
+            some = ids[start : start + _CHUNK]
+            found = self._do(partial(self._states, ids=some))
+            yield from (found[run] for run in some if run in found)
+
+    def _states(self, database: Database, ids: Sequence[str]) -> dict[str, RunState]:
+        live = self._live.runs
+        with database.reading():
+            numbers = database.runs.numbers([run for run in ids if run not in live])
+            found = dict(zip(numbers, database.runs.states(list(numbers.values())), strict=True))
+        return found | {run: live[run] for run in ids if run in live}
+
     def count(self, query: Query) -> int:
         """Return how many runs match *query*, whatever its limit, offset and page."""
 
@@ -183,6 +213,21 @@ class Index(Upkeep):
                 for key in getattr(state, kind):
                     counts[key] = counts.get(key, 0) + 1
             return sorted(counts, key=lambda key: (-counts[key], key))
+
+        return self._do(run)
+
+    def has(self, kind: str, key: str) -> bool:
+        """Say whether some run has *key* among its *kind* (``params``, ``metrics`` or ``tags``)."""
+
+        def run(database: Database) -> bool:
+            if any(key in getattr(state, kind) for state in self._live.runs.values()):
+                return True
+            if database.runs.has(kind, key):
+                return True
+            if not database.has_partial(kind):
+                return False
+            self._complete_columns(database, {kind})
+            return database.runs.has(kind, key)
 
         return self._do(run)
 

@@ -188,6 +188,19 @@ class Table:
         for number, body in self.db.execute(f"SELECT n, body FROM {self.doc}"):
             yield number, decode_state(body)
 
+    def has(self, kind: str, key: str) -> bool:
+        """Say whether some run here has *key* among its *kind*."""
+        facets = ("last", "nan") if kind == "metrics" else ("text",)
+        names = [name for facet in facets if (name := self.columns.get((kind, key, facet)))]
+        return any(
+            self.db.execute(
+                f"SELECT 1 FROM {self.more} WHERE c = {int(name[1:])} LIMIT 1"
+                if name[0] == "#"
+                else f"SELECT 1 FROM {self.run} WHERE {name} IS NOT NULL LIMIT 1"
+            ).fetchone()
+            for name in names
+        )
+
     def counts(self, kind: str) -> dict[str, int]:
         """Return how many runs have each key of *kind*."""
         facets = ("last", "nan") if kind == "metrics" else ("text",)

@@ -11,7 +11,7 @@ from ledgit.cli.times import parse_since
 from ledgit.errors import ExperimentNotFound, FilterError, UsageError
 
 if TYPE_CHECKING:
-    from ledgit.repository import Run, RunSet
+    from ledgit.repository import Repository, Run, RunSet
 
 HELP = """\
 List runs, newest first, of every branch: committed code and uncommitted, this machine's and others'.
@@ -82,13 +82,19 @@ def run(args: argparse.Namespace) -> int:
     if args.filter:
         _check_filter(args.filter)
     if args.format == "json":
-        terminal.write(render.json_text(listed.to_dicts()))
+        for piece in render.json_pieces(run.to_dict() for run in listed.each()):
+            terminal.write(piece)
+        return 0
+    if args.format == "csv":
+        # Twice over the runs: first for their columns. There may be more of them than fit in memory.
+        names = columns.everything(listed.each())
+        if args.columns:
+            usual = list(listed) if args.columns.lstrip().startswith("+") else []
+            names = columns.choose(usual, args.columns, names).names
+        for piece in render.csv_pieces(names, ([columns.value(run, name) for name in names] for run in listed.each())):
+            terminal.write(piece)
         return 0
     runs = list(listed)
-    if args.format == "csv":
-        names = columns.choose(runs, args.columns).names if args.columns else columns.everything(runs)
-        terminal.write(render.csv_text(names, ([columns.value(run, name) for name in names] for run in runs)))
-        return 0
     more = bool(limit) and args.format == "text" and len(runs) > (limit or 0)
     _print(args, runs[:limit] if more else runs)
     if more and args.limit is None:
@@ -97,7 +103,8 @@ def run(args: argparse.Namespace) -> int:
 
 
 def _select(args: argparse.Namespace) -> RunSet:
-    runs = context.repository().runs.view(args.view)
+    repository = context.repository()
+    runs = repository.runs.view(args.view)
     if args.filter:
         runs = runs.filter(args.filter)
     if args.branch:
@@ -108,7 +115,7 @@ def _select(args: argparse.Namespace) -> RunSet:
         runs = runs.since(parse_since(args.since))
     if args.mine:
         runs = runs.mine()
-    return runs.sort(*(_sort_key(runs, key) for key in args.sort)) if args.sort else runs
+    return runs.sort(*(_sort_key(repository, key) for key in args.sort)) if args.sort else runs
 
 
 def _check_filter(filter_text: str) -> None:
@@ -125,8 +132,8 @@ def _check_filter(filter_text: str) -> None:
         raise
 
 
-def _sort_key(runs: RunSet, text: str) -> str:
-    """Return a sort key with its kind: ``-accuracy`` is ``-metrics.accuracy`` where a run has that metric."""
+def _sort_key(repository: Repository, text: str) -> str:
+    """Return a sort key with its kind: ``-accuracy`` is ``-metrics.accuracy`` where some run has that metric."""
     from ledgit.query import ATTRIBUTES
 
     name, _, direction = text.strip().partition(" ")
@@ -134,8 +141,9 @@ def _sort_key(runs: RunSet, text: str) -> str:
     name = name.removeprefix(sign)
     if not name or "." in name or "(" in name or '"' in name or "," in text or name.lower() in ATTRIBUTES:
         return text
+    repository.index.refresh()
     for kind in columns.KINDS:
-        if any(name in getattr(run, kind) for run in runs):
+        if repository.index.has(kind, name):
             quoted = name if name.isidentifier() else f"`{name}`"
             return f"{sign}{kind}.{quoted} {direction}".strip()
     return text
