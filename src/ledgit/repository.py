@@ -14,7 +14,7 @@ from __future__ import annotations
 import os
 from typing import TYPE_CHECKING
 
-from ledgit.errors import Ambiguous, GitFailed, RunNotFound
+from ledgit.errors import Ambiguous, GitFailed, NotHere, RunNotFound
 from ledgit.experiment import Experiment, Experiments
 from ledgit.git import Repo
 from ledgit.query import Query
@@ -22,10 +22,14 @@ from ledgit.run import LogEntry, Run
 from ledgit.run_editing import RunEditing
 from ledgit.run_reading import RunReading
 from ledgit.runset import RunSet
+from ledgit.sharing import Sharing
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from ledgit.records.state import RunState
-    from ledgit.store import ActiveRun, Recovered, RunStart
+    from ledgit.store import ActiveRun, Bulk, Recovered, RunStart
+    from ledgit.store.export import Exported, Imported
 
 __all__ = ["Experiment", "LogEntry", "Repository", "Run", "RunSet", "open_repository"]
 
@@ -43,7 +47,7 @@ def open_repository(path: str | os.PathLike[str] | None = None) -> Repository:
 open = open_repository  # noqa: A001 - the public face says ledgit.open()
 
 
-class Repository(RunReading, RunEditing, Experiments):
+class Repository(RunReading, RunEditing, Experiments, Sharing):
     """A Git repository with runs in it. Opening reads nothing; every question refreshes the index."""
 
     # ------------------------------------------------------------------ runs
@@ -98,6 +102,68 @@ class Repository(RunReading, RunEditing, Experiments):
                 return [state] if state is not None else []
         quoted = f"attributes.commit = '{oid}'"
         return list(self.index.search(Query(filter=quoted)).runs)
+
+    # ------------------------------------------------------------------ runs as files
+
+    def export_runs(self, runs: Iterable[Run], target: str) -> Exported:
+        """Write runs as plain files.
+
+        Args:
+            runs: The runs; each must have ended.
+            target: A folder (made if need be), or a file whose name ends in ``.tar``, ``.tar.gz`` or ``.tgz``.
+
+        Raises:
+            RunStateError: A run is active.
+            NotHere: A run's commit is not in this clone, and was not to be fetched (:attr:`fetch_missing`).
+            UsageError: The tar file is there already.
+            StorageError: The target can't be written.
+        """
+        from ledgit.store.export import export_runs
+
+        runs = list(runs)
+        self.fetch_wanted(runs)
+        for run in runs:
+            if self._missing(run.heads):
+                raise NotHere(f"the commit of run {run.name}", run.id[:8])
+        return export_runs(self.repo, self.folder, {run.id: run.heads for run in runs}, target)
+
+    def import_runs(self, source: str, *, new_ids: bool = False) -> Imported:
+        """Read runs from files that :meth:`export_runs` wrote; those that are here already stay as they are.
+
+        Args:
+            source: A folder or tar file, or one run's folder in it.
+            new_ids: Give runs that were purged here new ids; else they are refused.
+
+        Raises:
+            UsageError: It holds no run.
+            RecordError, UnsafePath: A file is not what it must be; nothing of that run is stored.
+            RunPurged: Runs were purged here.
+        """
+        from ledgit.store.export import import_runs
+
+        self._refresh()
+        index = self.index
+        return import_runs(
+            self.repo,
+            self.folder,
+            source,
+            lambda run_id: index.get(run_id) is not None,
+            index.is_purged,
+            new_ids=new_ids,
+        )
+
+    def bulk(self) -> Bulk:
+        """Store many finished runs at once: packs of a thousand, straight into the clone's ledger.
+
+        ::
+
+            with repository.bulk() as bulk:
+                for record in records:
+                    bulk.add(record)
+        """
+        from ledgit.store import Bulk
+
+        return Bulk(self.repo, self.folder)
 
     # ------------------------------------------------------------------ writing runs
 
