@@ -18,8 +18,7 @@ class Progress:
     """
 
     def __init__(self) -> None:
-        self._begun = time.monotonic()
-        self._next = self._begun + _PATIENCE
+        self._next = time.monotonic() + _PATIENCE
         self._shown = False
         self._tty = bool(getattr(sys.stderr, "isatty", lambda: False)())
 
@@ -42,7 +41,8 @@ class Progress:
         self._shown = True
 
     def clear(self) -> None:
-        """Take the bar away: something else is about to be printed."""
+        """Take the bar away: something else is about to be printed, or the user has answered at last."""
+        self._next = time.monotonic() + _PATIENCE
         if self._shown:
             sys.stderr.write("\r\x1b[K")
             sys.stderr.flush()

@@ -26,7 +26,9 @@ def confirm_purge(progress: Progress) -> Callable[[Purge], bool] | None:
 
     def ask(purge: Purge) -> bool:
         progress.clear()
-        return _answer(f"{clean(str(purge))}. Let them go? [y/N] ").lower() in ("y", "yes")
+        agreed = _answer(f"{clean(str(purge))}. Let them go? [y/N] ").lower() in ("y", "yes")
+        progress.clear()
+        return agreed
 
     return ask
 
@@ -53,6 +55,7 @@ def ask_to_publish(progress: Progress, *, dry: bool = False) -> Callable[[Questi
         while True:
             found = answers.get(_answer(f"[{'/'.join(answers)}] ").lower()[:1])  # 'yes' is as good as 'y'
             if found is not None:
+                progress.clear()
                 return found
 
     return ask

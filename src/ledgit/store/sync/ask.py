@@ -81,7 +81,8 @@ class Question:
     def lines(self) -> list[str]:
         """Return the question as text, without the choices."""
         which = f"{self.concerned:,} of {self.runs:,} runs have" if self.runs > 1 else "this one has"
-        told = [f"A run carries the code it ran, and {which} code that is not on {self.remote} ({self.url}) yet:"]
+        where = self.remote if self.remote == self.url else f"{self.remote} ({self.url})"
+        told = [f"A run carries the code it ran, and {which} code that is not on {where} yet:"]
         if self.commits:
             told.append(f"  {len(self.commits)} commit{'s' * (len(self.commits) > 1)}")
             for commit in self.commits[:_MOST_SHOWN]:

@@ -119,6 +119,8 @@ def take_in(
             except (RecordError, NotFound) as error:
                 del seen.inboxes[name]
                 found.notes.append(f"{name} on {line.remote.shown} was passed over: {error}")
+        if seen.tip is None and seen.before is None and not found.trees:
+            found.notes += _elsewhere(line)
         if not accept_purges:
             _ask(line, found, confirm)
     except BaseException:
@@ -126,6 +128,19 @@ def take_in(
         raise
     line.accept(seen)
     return found
+
+
+def _elsewhere(line: Line) -> list[str]:
+    """Say so if the remote's ledger seems to be the branch that is proposed to hosts which take only branches."""
+    from ledgit.git import read_ref
+    from ledgit.store.ledger.files import FORMAT
+
+    remote, objects = line.remote, line.objects
+    tip = read_ref(line.repo, f"refs/remotes/{remote.name}/ledgit")
+    if tip is None or remote.ledger_ref.startswith("refs/heads/") or objects.find(tip, FORMAT) is None:
+        return []
+    what = f"the branch ledgit of {remote.shown} looks like a ledger"
+    return [f"{what}: 'git config ledgit.ledgerRef refs/heads/ledgit' uses it"]
 
 
 def check_writable(line: Line, tip: str | None) -> None:

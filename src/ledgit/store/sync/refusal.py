@@ -92,7 +92,9 @@ class Refusals:
             middle = len(group) // 2
             self._groups[:0] = [group[:middle], group[middle:]]
         elif self._accepts:
-            self.held[group[0]] = f"{self.remote.shown} refused it: {reason}"
+            run_id = group[0]
+            do = f"'ledgit push --retry' when that was mended, or 'ledgit gc --purge {run_id[:8]}' to drop the run"
+            self.held[run_id] = f"{self.remote.shown} refused it: {reason}; {do}"
         else:
             self._groups[:0] = [[], group]  # is it this run, or does it refuse everything?
 
@@ -100,7 +102,5 @@ class Refusals:
         ref = self.remote.ledger_ref
         hint = ""
         if not ref.startswith("refs/heads/"):
-            hint = (
-                "; if it takes branches only, 'git config ledgit.ledgerRef refs/heads/ledgit' uses one"
-            )
+            hint = "; if it takes branches only, 'git config ledgit.ledgerRef refs/heads/ledgit' uses one"
         return PushRefused(self.remote.url.shown, f"every push to {ref} is refused ({reason}){hint}")
