@@ -394,3 +394,65 @@ def test_a_reader_sees_every_run_at_every_moment(opened: Repo, folder: Folder) -
             looks += 1
         thread.join()
     assert looks > 8
+
+
+def test_runs_keep_their_refs_while_a_gc_may_have_read_the_ledger_too_early(opened: Repo, folder: Folder) -> None:
+    """Git reads refs one by one: the ledger's before it took the runs over, the runs' own when they are gone."""
+    mark = Path(opened.common_dir) / "gc.pid"
+    made = make_runs(opened, IDS[:3])
+    mark.write_text(f"{os.getpid()} {os.uname().nodename}")
+    done = compact(opened, folder)
+    assert done.runs == ()
+    assert set(done.left) == set(made)
+    assert set(listed(opened)) == set(made)
+    assert set(loose(opened)) == set(made)
+    mark.unlink()
+    assert set(compact(opened, folder).runs) == set(made)
+    assert loose(opened) == {}
+
+
+def test_what_a_killed_gc_left_behind_stops_nothing(opened: Repo, folder: Folder) -> None:
+    """As for Git itself, a dead process's gc.pid counts for nothing."""
+    child = subprocess.Popen(["true"])
+    child.wait()
+    (Path(opened.common_dir) / "gc.pid").write_text(f"{child.pid} {os.uname().nodename}")
+    made = make_runs(opened, IDS[:3])
+    assert set(compact(opened, folder).runs) == set(made)
+    assert loose(opened) == {}
+
+
+def test_a_real_gc_in_the_middle_of_reading_refs_loses_no_run(
+    opened: Repo, folder: Folder, repo: Path, tmp_path: Path
+) -> None:
+    """A named pipe among the refs stops `git gc` between the ledger's ref and the runs' own."""
+    make_runs(opened, IDS[:2])
+    compact(opened, folder)
+    made = make_runs(opened, IDS[2:8])
+    pipe = repo / ".git" / "refs" / "ledgit" / "aaa" / "pipe"
+    pipe.parent.mkdir()
+    os.mkfifo(pipe)
+    head = run_git(repo, "rev-parse", "HEAD").strip()
+    trace = tmp_path / "trace"
+    gc = subprocess.Popen(
+        ["git", "-c", "gc.packRefs=false", "gc", "-q", "--prune=now"],
+        cwd=repo,
+        env={**os.environ, "GIT_TRACE": str(trace)},
+    )
+    compacted = False
+    while gc.poll() is None:
+        try:
+            writer = os.open(pipe, os.O_WRONLY | os.O_NONBLOCK)  # fails while nobody reads
+        except OSError:
+            time.sleep(0.005)
+            continue
+        if not compacted and "git pack-objects" in trace.read_text():
+            compact(opened, folder)
+            compacted = True
+        os.write(writer, head.encode() + b"\n")
+        os.close(writer)
+        time.sleep(0.02)  # until the reader has closed it
+    pipe.unlink()
+    assert compacted
+    assert gc.returncode == 0
+    check_objects(repo)
+    assert set(made) <= set(listed(opened))

@@ -30,6 +30,7 @@ __all__ = ["Compacted", "compact"]
 _ATTEMPTS = 5
 BUSY = "is being written"
 HELD = "is held back"
+STAYS = "is in the ledger too: it was edited just now, or a `git gc` is at work"
 NOT_CARRIED = "the ledger has newer heads of it, whose commits are not here"
 
 
@@ -125,7 +126,9 @@ def _compact(
         commit = commit_ledger(objects, fresh, union.tree, tip, heads, who=who, when=now_ms() // 1000)
         move_ledger(repo, folder, fresh, commit, tip)
     purged = {run.id for run in found.purged}
-    dropped = drop(repo, [*new, *gone, *found.purged])
+    wanted = [*new, *gone, *found.purged]
+    dropped = drop(repo, wanted)
+    left.update(dict.fromkeys({run.id for run in wanted} - {run.id for run in dropped}, STAYS))
     local.checkpoint("loose")
     return Compacted(
         commit,
