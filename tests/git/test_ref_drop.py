@@ -161,3 +161,25 @@ def test_a_lock_says_whose_it_is_from_the_first_moment(
 
 def read(packed: str) -> bytes:
     return Path(packed + ".lock").read_bytes()
+
+
+def test_the_lock_of_who_makes_a_ref_again_stays(
+    repo: Path, opened: Repo, commits: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A ref's lock is free as soon as the ref is gone; an edit may take it while the other refs still go."""
+    from ledgit.git import refdrop
+    from ledgit.git.reflock import lock_ref, unlink
+
+    update_refs(opened, [RefUpdate(name, commits[0]) for name in names(3)])
+    first = repo / ".git" / names(3)[0]
+    taken: list[int] = []
+
+    def watched(path: str) -> None:
+        unlink(path)
+        if path.endswith("packed-refs.lock"):
+            taken.append(lock_ref(opened, str(first)))
+
+    monkeypatch.setattr(refdrop, "unlink", watched)
+    assert [] == drop_refs(opened, dict.fromkeys(names(3), commits[0]))
+    assert [f"{first.name}.lock"] == [path.name for path in first.parent.iterdir()]
+    os.close(taken[0])

@@ -76,6 +76,7 @@ def sweep_locks(repo: Repo, prefix: str) -> None:
 def _by_files(repo: Repo, refs: Mapping[str, str], packed: str) -> list[str]:
     locks: list[tuple[str, str, int]] = []  # name, path, the lock file open for its flock
     stay: list[str] = []
+    freed: set[str] = set()
     packed_lock = -1
     try:
         for name in refs:
@@ -102,6 +103,7 @@ def _by_files(repo: Repo, refs: Mapping[str, str], packed: str) -> list[str]:
         for _, path in going:
             unlink(path)
             unlink(path + ".lock")  # one of a ref that is gone would stand in nobody's way, and stay
+            freed.add(path)  # from now on a lock of this name is somebody else's
     except OSError as err:
         raise _write_error(repo, err) from err
     finally:
@@ -109,7 +111,8 @@ def _by_files(repo: Repo, refs: Mapping[str, str], packed: str) -> list[str]:
             unlink(packed + ".lock")
             os.close(packed_lock)
         for _, path, fd in locks:
-            unlink(path + ".lock")
+            if path not in freed:
+                unlink(path + ".lock")
             os.close(fd)
     return stay
 
