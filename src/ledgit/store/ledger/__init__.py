@@ -5,11 +5,13 @@ from __future__ import annotations
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from ledgit.store.ledger.check import check_heads, check_tree, check_writable
-    from ledgit.store.ledger.commits import MOST_PARENTS, commit_ledger, owed, root_of
+    from ledgit.store.ledger.commits import MOST_PARENTS, commit_ledger, owed, root_of, tombstones_beyond
     from ledgit.store.ledger.compaction import Compacted, compact
     from ledgit.store.ledger.due import DUE, compact_if_due
     from ledgit.store.ledger.local import Landed, drop_covered, local_ledger, move_ledger, set_local
     from ledgit.store.ledger.lock import LedgerLock
+    from ledgit.store.ledger.purging import PurgedHere, forget, purge
+    from ledgit.store.ledger.rerooting import forget_owed, note_owed, noted, owing, reroot, reroot_local
     from ledgit.store.ledger.tree import Union, add_lines, differing, every_line, lines_of, union_trees
 
 LEDGER_REF = "refs/ledgit/ledger"
@@ -17,11 +19,13 @@ LEDGER_REF = "refs/ledgit/ledger"
 
 _WHERE = {
     "check": "check_heads check_tree check_writable",
-    "commits": "MOST_PARENTS commit_ledger owed root_of",
+    "commits": "MOST_PARENTS commit_ledger owed root_of tombstones_beyond",
     "compaction": "Compacted compact",
     "due": "DUE compact_if_due",
     "local": "Landed drop_covered local_ledger move_ledger set_local",
     "lock": "LedgerLock",
+    "purging": "PurgedHere forget purge",
+    "rerooting": "forget_owed note_owed noted owing reroot reroot_local",
     "tree": "Union add_lines differing every_line lines_of union_trees",
 }
 _HOME = {name: module for module, names in _WHERE.items() for name in names.split()}
@@ -33,6 +37,7 @@ __all__ = [
     "Compacted",
     "Landed",
     "LedgerLock",
+    "PurgedHere",
     "Union",
     "add_lines",
     "check_heads",
@@ -44,12 +49,21 @@ __all__ = [
     "differing",
     "drop_covered",
     "every_line",
+    "forget",
+    "forget_owed",
     "lines_of",
     "local_ledger",
     "move_ledger",
+    "note_owed",
+    "noted",
     "owed",
+    "owing",
+    "purge",
+    "reroot",
+    "reroot_local",
     "root_of",
     "set_local",
+    "tombstones_beyond",
     "union_trees",
 ]
 

@@ -18,7 +18,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from ledgit.git import Objects, ObjectSet, Signature
 
-__all__ = ["MOST_PARENTS", "commit_ledger", "owed", "root_of"]
+__all__ = ["MOST_PARENTS", "commit_ledger", "owed", "root_of", "tombstones_beyond"]
 
 MOST_PARENTS = 100
 """Heads that one commit has as parents: `git log --graph` is as wide as a commit has parents."""
@@ -117,10 +117,20 @@ def owed(objects: Objects, tip: str) -> set[str]:
         before = objects.commit(root).tree
     except RecordError as error:
         raise RecordError(f"ledger {tip[:12]}", f"names {root[:12]} as its root, which {error.reason}") from None
+    return tombstones_beyond(objects, before, objects.commit(tip).tree)
+
+
+def tombstones_beyond(
+    objects: Objects, old_tree: str | None, new_tree: str | None, fresh: ObjectSet | None = None
+) -> set[str]:
+    """Return the runs that have a tombstone in the table *new_tree* and none in *old_tree*.
+
+    Only files that differ are read, and of those only what may have a tombstone is parsed.
+    """
     found: set[str] = set()
     known: set[str] = set()
-    reader = Reader(objects)
-    for _, old, new in differing(objects, before, objects.commit(tip).tree):
+    reader = Reader(objects, fresh)
+    for _, old, new in differing(objects, old_tree, new_tree, fresh):
         for oid, into in ((old, known), (new, found)):
             data = reader.read(oid, "blob") if oid is not None else b""
             if b"urged" in data or b"\\u" in data:

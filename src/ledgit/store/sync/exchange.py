@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
@@ -17,8 +17,9 @@ if TYPE_CHECKING:
     from ledgit.store.folder import Folder
     from ledgit.store.sync.line import Line, Progress, Seen
     from ledgit.store.sync.remote import Remote
+    from ledgit.store.sync.table import Changes
 
-__all__ = ["Incoming", "Purge", "SyncLock", "check_writable", "follows", "open_line", "take_in"]
+__all__ = ["Incoming", "Purge", "SyncLock", "check_writable", "follows", "forget_gone", "open_line", "take_in"]
 
 #: Runs that a pull may take away for good without asking, if none was made in this clone.
 FEW_PURGES = 10
@@ -159,6 +160,13 @@ def check_writable(line: Line, tip: str | None) -> None:
     version = document.get("min_writer") if isinstance(document, dict) else None
     if type(version) is int and version > WRITER:
         raise NewerFormat(f"the ledger of {line.remote.shown}", version, WRITER)
+
+
+def forget_gone(line: Line, changes: Changes, loose: Collection[str]) -> None:
+    """Remove what caches and notes have of runs that others purged: those here before, and *loose* ones."""
+    from ledgit.store.ledger import forget
+
+    forget(line.repo, line.folder, {*loose, *(run_id for run_id, lines in changes.purged.items() if lines)})
 
 
 def _check_ledger(line: Line, tip: str, before: str | None, progress: Progress | None) -> None:

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from ledgit.store.sync.exchange import Purge, SyncLock, open_line, take_in
+from ledgit.store.sync.exchange import Purge, SyncLock, forget_gone, open_line, take_in
 from ledgit.store.sync.table import Changes, table_changes
 
 if TYPE_CHECKING:
@@ -79,6 +79,7 @@ def pull(
         done = line.adopt(found.seen.tip, found.trees)
         changes = table_changes(line.objects, done.before, done.tree) if done.before != done.tree else Changes()
         line.objects.rest()
+        forget_gone(line, changes, done.purged)
     return Pulled(
         remote.shown,
         changes,

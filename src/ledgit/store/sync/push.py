@@ -10,7 +10,16 @@ from typing import TYPE_CHECKING
 from ledgit.errors import Conflict, RecordError
 from ledgit.store.journal import now_ms
 from ledgit.store.packs import note_pack
-from ledgit.store.sync.exchange import Incoming, Purge, SyncLock, check_writable, follows, open_line, take_in
+from ledgit.store.sync.exchange import (
+    Incoming,
+    Purge,
+    SyncLock,
+    check_writable,
+    follows,
+    forget_gone,
+    open_line,
+    take_in,
+)
 from ledgit.store.sync.held import REFUSED, Held, hold, release
 from ledgit.store.sync.refusal import Refusals
 from ledgit.store.sync.table import Changes, table_changes
@@ -363,6 +372,10 @@ class _Push:
         after = line.adopt(found.seen.tip, found.trees, self.to_loosen())
         done.purged = after.purged
         changes = table_changes(line.objects, after.before, after.tree) if after.before != after.tree else Changes()
+        forget_gone(line, changes, after.purged)
+        if done.sent.purged:
+            left = f"the history of {done.remote} still has them; 'ledgit gc --purge' lets it begin anew"
+            done.notes.append(f"purged runs: {len(done.sent.purged)}; {left}")
         sent = {*done.sent.new, *done.sent.edited, *done.sent.purged}
         done.received = Changes(
             [run_id for run_id in changes.new if run_id not in sent],
