@@ -137,3 +137,9 @@ def test_a_pattern_matches_names_without_their_kind() -> None:
     runs = [run(metrics={"acc_train": 1.0, "acc_test": 2.0, "loss": 3.0})]
 
     assert ["metrics.acc_test", "metrics.acc_train"] == columns.choose(runs, "acc*").names
+
+
+def test_a_param_and_a_metric_of_one_name_are_told_apart() -> None:
+    titles = [column.title for column in columns.text_columns(["name", "metrics.lr", "params.lr", "metrics.loss"])]
+
+    assert ["name", "metrics.lr", "params.lr", "loss"] == titles

@@ -126,9 +126,9 @@ def test_purges_are_asked_about_at_a_terminal(ada: Clone, ben: Clone) -> None:
     ben.purge(run)
     ben.push()
 
-    refused = at_terminal(ada, "pull", answer="n\n")
+    refused = at_terminal(ada, "pull", question="? [y/N] ", answer="n\n")
     kept = ada.listed()
-    agreed = at_terminal(ada, "pull", answer="y\n")
+    agreed = at_terminal(ada, "pull", question="? [y/N] ", answer="y\n")
 
     assert "takes away 1 run for good, 1 of them made in this clone" in refused
     assert {run} == kept
@@ -136,8 +136,38 @@ def test_purges_are_asked_about_at_a_terminal(ada: Clone, ben: Clone) -> None:
     assert set() == ada.listed()
 
 
-def at_terminal(clone: Clone, *words: str, answer: str) -> str:
-    """Run a command at a terminal, answer its question, and return all that was on the screen."""
+def test_a_newcomer_is_not_told_of_runs_that_were_purged_before(ada: Clone, ben: Clone) -> None:
+    """They are no news to somebody who never had them."""
+    gone, _kept = ada.log(), ada.log("calm-owl")
+    ada.push()
+    ada.purge(gone)
+    ada.push()
+
+    assert "pulled 1 new run from origin\n" == ledgit(ben, "pull")
+    assert "nothing new on origin\n" == ledgit(ben, "pull")
+
+
+def test_code_is_asked_about_at_a_terminal_and_a_dry_run_shows_it_instead(ada: Clone, host: Path) -> None:
+    """The dry run says what would become public, asks nothing, and remembers nothing."""
+    (ada.path / "train.py").write_text("print('not committed')\n")
+    ledgit(ada, "record", "--name", "calm-owl")
+
+    dry = at_terminal(ada, "push", "--dry-run")
+    kept = at_terminal(ada, "push", question="[y/a/p/n] ", answer="n\n")
+    nothing = lines_of(host)
+    gone = at_terminal(ada, "push", question="[y/a/p/n] ", answer="y\n")
+
+    assert dry.startswith("would push 1 new run to origin\r\nand publish code that is not there yet")
+    assert "[y/a/p/n]" not in dry
+    assert "this one has code that is not on origin" in kept
+    assert "only runs whose code is there already (none yet), and always so" in kept
+    assert kept.endswith("nothing was pushed\r\n")
+    assert set() == nothing
+    assert gone.endswith("pushed 1 new run to origin\r\n")
+
+
+def at_terminal(clone: Clone, *words: str, question: str = "", answer: str = "") -> str:
+    """Run a command at a terminal, answer its *question* if it has one, and return all that was on the screen."""
     here, there = pty.openpty()
     process = subprocess.Popen(
         [sys.executable, "-m", "ledgit", *words], cwd=clone.path, stdin=there, stdout=there, stderr=there
@@ -154,7 +184,7 @@ def at_terminal(clone: Clone, *words: str, answer: str) -> str:
         if not data:
             break
         screen += data
-        if b"? [y/N] " in screen and not answered:
+        if question and question.encode() in screen and not answered:
             os.write(here, answer.encode())
             answered = True
     process.wait()

@@ -40,6 +40,26 @@ def test_a_refused_run_stays_and_the_others_arrive(ada: Clone, ben: Clone, host:
     assert good == set(ben.pull().changes.new)
 
 
+def test_a_refused_run_says_how_to_go_on(ada: Clone, host: Path) -> None:
+    bad = ada.log()
+    ada.log()
+    refuse(host, bad)
+
+    (held,) = ada.push().held.values()
+
+    assert f"'ledgit push --retry' when that was mended, or 'ledgit gc --purge {bad[:8]}'" in held.reason
+
+
+def test_a_host_without_room_is_not_taken_for_one_that_wants_branches(ada: Clone, host: Path) -> None:
+    ada.log()
+    run_git(host, "config", "receive.maxInputSize", "100")
+
+    with pytest.raises(PushRefused, match="unpacker error") as caught:
+        ada.push()
+
+    assert "ledgerRef" not in str(caught.value)
+
+
 def test_a_refused_run_is_tried_again_when_asked(ada: Clone, host: Path) -> None:
     """Not by every push: the host said no."""
     bad, good = ada.log(), ada.log()

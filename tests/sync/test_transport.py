@@ -16,6 +16,7 @@ from tests.sync.servers import Cable, cable, git_daemon, http_backend
 
 from ledgit.errors import AccessDenied, NoRemote, RemoteError, Unreachable
 from ledgit.git import Address, PushUpdate, Repo, address, fetch, list_refs, list_remote, push
+from ledgit.git.transport_errors import remote_failure
 
 LEDGER = "refs/ledgit/ledger"
 SPEC = f"+{LEDGER}:refs/ledgit/incoming/ledger"
@@ -334,3 +335,19 @@ def hook(git_dir: Path, name: str, script: str) -> None:
     path.parent.mkdir(exist_ok=True)
     path.write_text(f"#!/bin/sh\n{script}\n")
     path.chmod(0o755)
+
+
+@pytest.mark.parametrize(
+    "said",
+    [
+        "ERROR: Permission to team/runs.git denied to ada.\nfatal: Could not read from remote repository.",
+        "ERROR: The key you are authenticating with has been marked as read only.",
+        "remote: You are not allowed to push code to this project.\nfatal: Could not read from remote repository.",
+        "fatal: remote error: access denied or repository not exported: /runs.git",
+    ],
+)
+def test_not_being_allowed_to_push_is_neither_a_broken_connection_nor_a_missing_repository(said: str) -> None:
+    error = remote_failure("host:team/runs.git", "push", said)
+
+    assert AccessDenied is type(error)
+    assert "check that 'git push' works there" in str(error)

@@ -168,14 +168,14 @@ def title(name: str) -> str:
 
 def text_columns(names: Sequence[str], runs: Sequence[Run] = ()) -> list[render.Column]:
     """Return how the named columns of *runs* are laid out: numbers to the right, and never cut."""
+    titles = [title(name) for name in names]
     columns = []
-    for name in names:
+    for name, short in zip(names, titles, strict=True):
         kind, _, key = name.partition(".")
+        head = short if titles.count(short) == 1 else text.clean(name)  # a param and a metric of one name
         right = kind in _RIGHT or (kind == "params" and _numeric(runs, key))
         least = 0 if name == "id" else 20 if name == "name" else 10 if kind in ("tags", "params") and not right else 6
-        columns.append(
-            render.Column(title(name), right=right, least=least, whole=right or kind in ("start", "end", "status"))
-        )
+        columns.append(render.Column(head, right=right, least=least, whole=right or kind in ("start", "end", "status")))
     return columns
 
 

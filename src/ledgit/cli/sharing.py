@@ -77,9 +77,13 @@ def runs(count: int) -> str:
 
 
 def counted(changes: Changes) -> str:
-    """Say how many runs are new, edited and gone: ``3 new runs, 1 edited``; "" if none."""
+    """Say how many runs are new, edited and gone: ``3 new runs, 1 edited``; "" if none.
+
+    A run that was purged before it was ever seen is none of the reader's.
+    """
     parts: list[str] = []
-    for number, word in ((len(changes.new), "new"), (len(changes.edited), "edited"), (len(changes.purged), "purged")):
+    gone = sum(bool(lines) for lines in changes.purged.values())
+    for number, word in ((len(changes.new), "new"), (len(changes.edited), "edited"), (gone, "purged")):
         if number:
             parts.append(f"{number:,} {word}" if parts else f"{number:,} {word} {'run' if number == 1 else 'runs'}")
     return ", ".join(parts)

@@ -23,6 +23,12 @@ _DENIED = (
     "could not read password",
     "terminal prompts disabled",
     "permission denied (",
+    "permission denied for",  # Gitea, Forgejo
+    "denied to ",  # GitHub: "Permission to owner/name.git denied to somebody."
+    "marked as read only",  # GitHub's deploy keys
+    "write access to",
+    "not allowed to push",  # GitLab
+    "unauthorized",
     "host key verification failed",
     "invalid username or",
     "invalid credentials",
@@ -103,7 +109,8 @@ def remote_failure(shown: str, verb: str, said: str) -> LedgitError:
     detail = _first(lines)
     if "unknown option" in low or "usage: git" in low:
         return RepositoryError(f"this Git is too old to {verb} runs ({detail}); Git 2.29 or newer is needed")
-    if any(text in low for text in _DENIED):
+    # git daemon has the same words for both; whoever pushes has fetched from there before.
+    if any(text in low for text in _DENIED) or (verb == "push" and "access denied or repository not exported" in low):
         return AccessDenied(shown, f"access was denied; check that 'git {verb}' works there ({detail})")
     if any(text in low for text in _UNREACHED):
         return Unreachable(shown, f"can't be reached; nothing is lost, repeat the command later ({detail})")

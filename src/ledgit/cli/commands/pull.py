@@ -73,10 +73,9 @@ def run(args: argparse.Namespace) -> int:
         return 0
     if done.empty:
         terminal.write(f"{done.remote} has no runs yet\n")
-    elif not done.changes:
-        terminal.write(f"nothing new on {done.remote}\n")
     else:
-        terminal.write(f"pulled {sharing.counted(done.changes)} from {done.remote}\n")
+        what = sharing.counted(done.changes)
+        terminal.write(f"pulled {what} from {done.remote}\n" if what else f"nothing new on {done.remote}\n")
     if done.purged:
         terminal.write(f"dropped {sharing.runs(len(done.purged))} here that had been purged elsewhere\n")
     return 0

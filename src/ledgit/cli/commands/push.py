@@ -109,8 +109,9 @@ def _lines(repository: Repository, done: Pushed) -> list[str]:
         lines.append(f"pushed {sent} to {done.remote}")
     elif not done.held:
         lines.append(f"{done.remote} has all runs")
-    if done.received:
-        lines.append(f"received {sharing.counted(done.received)}")
+    received = sharing.counted(done.received)
+    if received:
+        lines.append(f"received {received}")
     if done.held:
         lines.append(f"{'would hold' if done.dry_run else 'held'} back {sharing.runs(len(done.held))}:")
         lines += sharing.reasons(repository, {run_id: held.reason for run_id, held in done.held.items()})

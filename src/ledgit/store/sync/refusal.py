@@ -101,6 +101,6 @@ class Refusals:
     def _error(self, reason: str) -> PushRefused:
         ref = self.remote.ledger_ref
         hint = ""
-        if not ref.startswith("refs/heads/"):
+        if not ref.startswith("refs/heads/") and "unpack" not in reason:  # a full disk, a quota: no matter which ref
             hint = "; if it takes branches only, 'git config ledgit.ledgerRef refs/heads/ledgit' uses one"
         return PushRefused(self.remote.url.shown, f"every push to {ref} is refused ({reason}){hint}")
