@@ -4,6 +4,7 @@
 #   make test     every test
 #   make check    lint, format and types
 #   make bench    the benchmarks, beside MLflow in a virtual environment of its own
+#   make bench-large   those with 100,000 runs: a quarter of an hour, 5 GB of disk
 #   make docs     renew the generated pages of docs/reference
 #   make clean    remove what the above made
 
@@ -20,7 +21,7 @@ PIP_INSTALL := -m pip --disable-pip-version-check install --quiet -c constraints
 TORCH := $(shell grep '^torch==' constraints.txt)
 
 .DEFAULT_GOAL := help
-.PHONY: help env demo test check lint types bench docs constraints clean
+.PHONY: help env demo test check lint types bench bench-large docs constraints clean
 
 help:
 	@sed -n 's/^#   //p' Makefile
@@ -66,6 +67,9 @@ check: lint types
 
 bench: env .venv-bench/.made
 	@$(BIN)/python -m benchmarks --mlflow-python .venv-bench/bin/python --write docs/benchmarks.md
+
+bench-large: env .venv-bench/.made
+	@$(BIN)/python -m benchmarks --large --mlflow-python .venv-bench/bin/python --write docs/benchmarks.md
 
 docs: env
 	@$(BIN)/python docs/generate.py

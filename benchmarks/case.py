@@ -32,10 +32,10 @@ class Command:
 
 @dataclass(frozen=True)
 class Target:
-    """What issue 2 asks for: *subject*'s time, divided by *baseline*'s if there is one, is *at_most* this.
+    """What is aimed at: *subject*'s time, divided by *baseline*'s if there is one, is *at_most* this.
 
     With *minus* the baseline's time is subtracted instead. Without a baseline, or with *minus*,
-    *at_most* is in seconds. A *rate* is shown as the inverse of the ratio: the more, the better.
+    *at_most* is in the case's unit. A *rate* is shown as the inverse of the ratio: the more, the better.
     """
 
     text: str
@@ -51,7 +51,8 @@ class Target:
 class Case:
     """One table of the report. *prepare* gets the case's folder and Ledgit's interpreter, once.
 
-    With *shared* every round works in the prepared folder itself, otherwise in an empty one.
+    With *shared* every round works in the prepared folder itself, otherwise in an empty one. A case
+    whose *unit* is ``"B"`` measures bytes where others measure seconds.
     """
 
     title: str
@@ -61,3 +62,4 @@ class Case:
     rounds: int = 5
     prepare: Callable[[Path, str], None] | None = None
     shared: bool = False
+    unit: str = "s"

@@ -15,12 +15,13 @@ from importlib.metadata import version
 from pathlib import Path
 
 from benchmarks.case import Case, Command, Subject
-from benchmarks.cases import CASES
+from benchmarks.cases import CASES, LARGE
 from benchmarks.measure import Timing, middle, run_process, time_process
 from benchmarks.table import Results, case_table, targets_table
 
 ROOT = Path(__file__).parent.parent
 BEGIN, END = "<!-- measured: begin -->", "<!-- measured: end -->"
+LARGE_BEGIN, LARGE_END = "<!-- measured at scale: begin -->", "<!-- measured at scale: end -->"
 
 
 def main() -> int:
@@ -29,10 +30,12 @@ def main() -> int:
     environment = clean_environment()
     os.environ.clear()
     os.environ.update(environment)
+    if options.mlflow_python:
+        os.environ["BENCH_MLFLOW_PYTHON"] = options.mlflow_python  # for cases that prepare a store of MLflow's
     pythons = {"ledgit": sys.executable, "": sys.executable, "mlflow": options.mlflow_python}
     measured = []
     with tempfile.TemporaryDirectory(prefix="ledgit-bench-") as scratch:
-        for name in options.only or CASES:
+        for name in options.only or (LARGE if options.large else CASES):
             case: Case = import_module(f"benchmarks.cases.{name}").CASE
             folder = Path(scratch).resolve() / name
             folder.mkdir()
@@ -42,7 +45,8 @@ def main() -> int:
     report = "\n".join([conditions(pythons), "", targets_table(measured), *[case_table(*one) for one in measured]])
     print(targets_table(measured))
     if options.write:
-        write_report(Path(options.write), report)
+        marks = (LARGE_BEGIN, LARGE_END) if options.large else (BEGIN, END)
+        write_report(Path(options.write), report, marks)
     return 0
 
 
@@ -50,7 +54,8 @@ def arguments() -> argparse.Namespace:
     """Read the command line."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
     parser.add_argument("--mlflow-python", metavar="PATH", help="an interpreter that has mlflow; without it, no MLflow")
-    parser.add_argument("--only", action="append", choices=CASES, help="this case alone (may be repeated)")
+    parser.add_argument("--only", action="append", choices=(*CASES, *LARGE), help="this case alone (may be repeated)")
+    parser.add_argument("--large", action="store_true", help="the cases with 100,000 runs: a quarter of an hour, 5 GB")
     parser.add_argument("--rounds", type=int, metavar="N", help="processes of each subject, instead of the case's own")
     parser.add_argument("--write", metavar="FILE", help="put the report between the two marks in this Markdown file")
     options = parser.parse_args()
@@ -132,9 +137,10 @@ def conditions(pythons: Mapping[str, str | None]) -> str:
     return f"{platform.system()} {platform.machine()}, {os.cpu_count()} cores, load {load}. {', '.join(versions)}.\n"
 
 
-def write_report(path: Path, report: str) -> None:
+def write_report(path: Path, report: str, marks: tuple[str, str] = (BEGIN, END)) -> None:
     """Replace what stands between the two marks in *path*."""
     text = path.read_text(encoding="utf-8")
-    before, rest = text.split(BEGIN, 1)
-    _, after = rest.split(END, 1)
-    path.write_text(f"{before}{BEGIN}\n\n{report}\n{END}{after}", encoding="utf-8")
+    begin, end = marks
+    before, rest = text.split(begin, 1)
+    _, after = rest.split(end, 1)
+    path.write_text(f"{before}{begin}\n\n{report}\n{end}{after}", encoding="utf-8")

@@ -12,13 +12,13 @@ Results = Mapping[str, Mapping[str, Timing]]
 
 
 def targets_table(measured: Sequence[tuple[Case, Results]]) -> str:
-    """What issue 2 asks for, and what came out."""
+    """What is aimed at, and what came out."""
     rows = []
     for case, results in measured:
         for target in case.targets:
             value = reached(target, results)
             met = "–" if value is None else "yes" if value <= target.at_most else "**no**"
-            rows.append([target.text, shown(target, value), met])
+            rows.append([target.text, shown(target, value, case.unit), met])
     return table(["target", "measured", "met"], rows)
 
 
@@ -32,14 +32,18 @@ def case_table(case: Case, results: Results) -> str:
             ratio = f"{timing.wall / base.wall:.2f}" if base else ""
             cpu = "" if timing.cpu is None else human(timing.cpu)
             name = subject if len(measures) == 1 else f"{subject}: {measure}"
-            rows.append([name, human(timing.wall), cpu, ratio])
+            rows.append([name, human(timing.wall, case.unit), cpu, ratio])
     heading = f"### {case.title}\n\n{case.note}\n\n"
+    if case.unit != "s":
+        rows = [[name, size, ratio] for name, size, _, ratio in rows]
+        return heading + table(["", "size", f"× {case.subjects[0].name}"], rows)
     return heading + table(["", "time", "CPU", f"× {case.subjects[0].name}"], rows)
 
 
 def reached(target: Target, results: Results) -> float | None:
     """Return the value that *target* limits, or None where a subject was left out."""
-    if target.subject not in results or (target.baseline and target.baseline not in results):
+    asked = [name for name in (target.subject, target.baseline) if name]
+    if any(target.measure not in results.get(name, {}) for name in asked):
         return None
     value = results[target.subject][target.measure].wall
     if target.baseline is None:
@@ -48,20 +52,23 @@ def reached(target: Target, results: Results) -> float | None:
     return value - base if target.minus else value / base
 
 
-def shown(target: Target, value: float | None) -> str:
+def shown(target: Target, value: float | None, unit: str = "s") -> str:
     """Write *value* as the target's text speaks of it."""
     if value is None:
         return "not measured"
     if target.baseline is None or target.minus:
-        return human(value)
+        return human(value, unit)
     return f"{1 / value:.2f}×" if target.rate else f"{value:.2f}×"
 
 
-def human(seconds: float) -> str:
-    """Write a time with three digits."""
-    for unit, factor in (("s", 1), ("ms", 1e3)):
+def human(seconds: float, unit: str = "s") -> str:
+    """Write a time, or bytes, with three digits."""
+    if unit == "B":
+        size, factor = ("MB", 1e6) if seconds >= 1e6 else ("KB", 1e3)
+        return f"{seconds / factor:.3g} {size}"
+    for name, factor in (("s", 1.0), ("ms", 1e3)):
         if abs(seconds) * factor >= 1:
-            return f"{seconds * factor:.3g} {unit}"
+            return f"{seconds * factor:.3g} {name}"
     return f"{seconds * 1e6:.3g} µs"
 
 

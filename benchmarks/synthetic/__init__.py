@@ -4,7 +4,7 @@
 objects, byte for byte.
 """
 
-from benchmarks.synthetic.make import Made, make, one_ref_each
+from benchmarks.synthetic.make import Made, add_loose, make, one_ref_each
 from benchmarks.synthetic.plan import Plan
 
-__all__ = ["Made", "Plan", "make", "one_ref_each"]
+__all__ = ["Made", "Plan", "add_loose", "make", "one_ref_each"]

@@ -75,6 +75,35 @@ def make(path: Path, plan: Plan, jobs: int | None = None) -> Made:
     return Made(path, tip, ledger.heads, ledger.runs)
 
 
+def add_loose(path: Path, count: int, seed: int) -> list[str]:
+    """Add *count* finished runs of one later day to the repository *path*, each a ref; return their ids."""
+    head = _git(path, "rev-parse", "HEAD", "HEAD^{tree}").split()
+    rows = [line.split(maxsplit=3) for line in _git(path, "ls-tree", "HEAD").splitlines()]
+    entries = tuple(TreeEntry(name, TREE if kind == "tree" else FILE, oid) for _, kind, oid, name in rows)
+    plan = Plan(
+        count,
+        spread="day",
+        edited=0,
+        two_headed=0,
+        purged=0,
+        loose=count,
+        last=Plan().last + seed % 30 * DAY,
+        seed=seed,
+    )
+    stream = PackStream(path / ".git")
+    stream.add(shared_objects().packed())
+    chunk = Maker(plan, [Code(head[0], head[1], "main", entries, 0)]).chunk(plan.slots())
+    stream.add(chunk.objects)
+    stream.close()
+    _git(
+        path,
+        "update-ref",
+        "--stdin",
+        stdin="".join(f"create refs/ledgit/runs/{run} {oid}\n" for run, oid in chunk.loose),
+    )
+    return [run for run, _ in chunk.loose]
+
+
 def one_ref_each(made: Made) -> None:
     """Give each head of *made* a ref of its own instead of the ledger: what others do, to compare with."""
     file = made.path / ".git" / "packed-refs"
@@ -86,8 +115,10 @@ def one_ref_each(made: Made) -> None:
     file.write_text("# pack-refs with: peeled fully-peeled sorted \n" + "".join(f"{line}\n" for line in lines))
 
 
-def _git(path: Path, *arguments: str, stdin: str = "") -> None:
-    subprocess.run(["git", *arguments], cwd=path, input=stdin, check=True, text=True, stdout=subprocess.DEVNULL)
+def _git(path: Path, *arguments: str, stdin: str = "") -> str:
+    return subprocess.run(
+        ["git", *arguments], cwd=path, input=stdin, check=True, text=True, stdout=subprocess.PIPE
+    ).stdout
 
 
 def _code(plan: Plan, stream: PackStream) -> tuple[list[Code], dict[str, str]]:

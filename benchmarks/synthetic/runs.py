@@ -166,14 +166,17 @@ class Maker:
     def _histories(self, random: Random, slot: Slot, metrics: dict[str, float]) -> dict[str, Points]:
         if slot.number < self.plan.runs - self.plan.histories:
             return {}
+        # Logged together, so at the same times; six digits, as a progress bar shows them.
+        times, when = [], float(slot.start)
+        for _ in range(self.plan.points):
+            when += random.gauss(1_000, 30)
+            times.append(int(when))
         found = {}
         for name in _CURVES[: self.plan.curves]:
             value, rows = random.random(), []
-            when = slot.start
-            for step in range(self.plan.points):
+            for step, time in enumerate(times):
                 value += (random.random() - value) * 0.02
-                when += random.randrange(800, 1200)
-                rows.append((step, when, round(value, 6)))
+                rows.append((step, time, round(value, 6)))
             found[name] = Points.of(rows)
             metrics[name] = rows[-1][2]
         return found

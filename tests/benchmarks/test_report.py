@@ -7,9 +7,9 @@ from pathlib import Path
 
 import pytest
 from benchmarks.case import Case, Command, Subject, Target
-from benchmarks.cases import CASES
+from benchmarks.cases import CASES, LARGE
 from benchmarks.measure import Timing, middle, timed
-from benchmarks.run import BEGIN, END, measure, write_report
+from benchmarks.run import BEGIN, END, LARGE_BEGIN, LARGE_END, measure, write_report
 from benchmarks.table import case_table, human, reached, shown, targets_table
 
 RESULTS = {"ours": {"one": Timing(0.002, 0.001)}, "theirs": {"one": Timing(0.008)}}
@@ -22,7 +22,7 @@ def case(name: str) -> Case:
     return found
 
 
-@pytest.mark.parametrize("name", CASES)
+@pytest.mark.parametrize("name", [*CASES, *LARGE])
 def test_targets_speak_of_subjects_that_are_measured(name: str) -> None:
     """A misspelled name would read as 'not measured'."""
     subjects = {subject.name for subject in case(name).subjects}
@@ -41,6 +41,7 @@ def test_targets_speak_of_subjects_that_are_measured(name: str) -> None:
         (Target("", "one", "theirs", 1, "ours", minus=True), 0.006, "6 ms"),
         (Target("", "one", "mlflow", 1), None, "not measured"),
         (Target("", "one", "ours", 1, "mlflow"), None, "not measured"),
+        (Target("", "other", "ours", 1), None, "not measured"),
     ],
 )
 def test_a_target_is_a_time_a_ratio_a_rate_or_a_difference(target: Target, value: float | None, text: str) -> None:
@@ -67,6 +68,15 @@ def test_a_case_shows_times_cpu_and_ratios_to_the_first_subject() -> None:
 
     assert "| ours | 2 ms | 1 ms | 1.00 |" in rows
     assert "| theirs | 8 ms |  | 4.00 |" in rows
+
+
+def test_bytes_are_written_as_bytes() -> None:
+    """A case may measure size instead of time."""
+    sizes = Case("Size", "", CASE.subjects, [Target("small", "one", "ours", 3_000)], unit="B")
+    results = {"ours": {"one": Timing(2_500.0)}, "theirs": {"one": Timing(5_000_000.0)}}
+
+    assert "| small | 2.5 KB | yes |" in targets_table([(sizes, results)])
+    assert "| theirs | 5 MB | 2000.00 |" in case_table(sizes, results)
 
 
 @pytest.mark.parametrize(
@@ -119,3 +129,6 @@ def test_the_report_replaces_what_stands_between_the_marks(tmp_path: Path) -> No
     write_report(page, "new\n")
 
     assert f"before\n{BEGIN}\n\nnew\n\n{END}\nafter\n" == page.read_text()
+    page.write_text(f"{page.read_text()}{LARGE_BEGIN}{LARGE_END}\n")
+    write_report(page, "large\n", (LARGE_BEGIN, LARGE_END))
+    assert f"{BEGIN}\n\nnew\n\n{END}\nafter\n{LARGE_BEGIN}\n\nlarge\n\n{LARGE_END}\n" in page.read_text()

@@ -1,0 +1,81 @@
+"""The most memory that a command takes."""
+
+from __future__ import annotations
+
+import os
+import sys
+from pathlib import Path
+
+from benchmarks.case import Case, Subject, Target
+from benchmarks.large import LIST, SHOWN, copy, repository
+from benchmarks.measure import Timing
+from benchmarks.repository import git
+
+
+def prepare(folder: Path, _python: str) -> None:
+    """A clone with a remote, and the wide repository."""
+    path = copy(folder, "narrow", folder / "clone")
+    git(folder, "init", "-q", "--bare", "-b", "main", "remote.git")
+    git(path, "config", "ledgit.publish", "all")
+    git(path, "remote", "add", "origin", f"file://{folder}/remote.git")
+    git(path, "push", "-q", "origin", "--all")
+    repository(folder, "wide")
+
+
+def peak(path: Path, *arguments: str) -> Timing:
+    """The peak of a command of Ledgit's and of the git processes it waited for, in bytes."""
+    pid = os.fork()
+    if pid == 0:
+        os.chdir(path)
+        null = os.open(os.devnull, os.O_RDWR)
+        for number in (0, 1, 2):
+            os.dup2(null, number)
+        os.execv(str(Path(sys.executable).parent / "ledgit"), ["ledgit", *arguments])
+    _, status, usage = os.wait4(pid, 0)
+    if os.waitstatus_to_exitcode(status) != 0:
+        message = f"ledgit {' '.join(arguments)} failed in {path}"
+        raise RuntimeError(message)
+    scale = 1 if sys.platform == "darwin" else 1024
+    return Timing(usage.ru_maxrss * scale)
+
+
+def narrow(folder: Path) -> dict[str, Timing]:
+    """15 params, 20 metrics, 10 tags."""
+    path = folder / "clone"
+    found = {"ls": peak(path, *LIST), "ls --json": peak(path, "ls", "--json"), "ls --csv": peak(path, "ls", "--csv")}
+    (path / ".git" / "ledgit" / "index.sqlite3").unlink()
+    found["ls, index made anew"] = peak(path, *LIST)
+    found["push of everything"] = peak(path, "push")
+    found["pull"] = peak(path, "pull")
+    return found
+
+
+def wide(folder: Path) -> dict[str, Timing]:
+    """300 params, 200 metrics, 10 tags."""
+    path = repository(folder, "wide")
+    (path / ".git" / "ledgit" / "index.sqlite3").unlink()
+    found = {"ls, index made anew": peak(path, "ls", "-n", "20")}
+    found["ls"] = peak(path, "ls", "-n", "20")
+    found["ls of a param beyond the lines"] = peak(path, "ls", "params.lr > 0.05", "-n", "20")
+    return found
+
+
+MEASURES = {
+    "narrow": ("ls", "ls --json", "ls --csv", "ls, index made anew", "push of everything", "pull"),
+    "wide": ("ls", "ls, index made anew", "ls of a param beyond the lines"),
+}
+
+CASE = Case(
+    title="Memory",
+    note=f"Peak of the resident memory, {SHOWN}, the git processes that a command starts included.",
+    prepare=prepare,
+    shared=True,
+    rounds=1,
+    unit="B",
+    subjects=[Subject("narrow", narrow, "ledgit"), Subject("wide", wide, "ledgit")],
+    targets=[
+        Target(f"memory of `{measure}`, {SHOWN}, {subject} ≤ 300 MB", measure, subject, 300e6)
+        for subject, measures in MEASURES.items()
+        for measure in measures
+    ],
+)
