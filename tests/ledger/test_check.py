@@ -213,6 +213,22 @@ def test_lines_that_the_law_would_not_leave_are_refused(ledger: Ledger) -> None:
     ledger.check(ledger.leaf(*sorted([line(one, []), line(two, [])])))
 
 
+def test_a_damaged_line_of_a_run_that_was_edited_since_is_no_reason_to_refuse(ledger: Ledger) -> None:
+    """The union leaves it beside the edit, whose past names it."""
+    one, two = "1" * 40, "2" * 40
+    bad = raw_of(A, head=one).replace(b'"v":1', b'"v":"x"')
+    edited = parse_line(with_head(encode_entry(entry_of(A, START, [one])), two))
+    union = add_lines(ledger.objects, ledger.fresh, ledger.leaf(bad), [edited])
+
+    ledger.check(union.tree)
+    assert {bad, edited.raw} <= {line.raw for _, line in every_line(ledger.objects, union.tree, ledger.fresh)}
+
+
+def test_more_heads_of_one_run_than_there_can_be_are_refused(ledger: Ledger) -> None:
+    with pytest.raises(RecordError, match="5000 lines of run"):
+        ledger.check(ledger.leaf(*sorted(raw_of(A, head=f"{number:040x}") for number in range(5000))))
+
+
 def test_absurd_sizes_are_refused(ledger: Ledger) -> None:
     long = b'{"id":"%s","x":"%s"}' % (A.encode(), b"x" * 65_536)
     huge = b"\n".join([b"x" * 60_000 + b"%d" % number for number in range(300)]) + b"\n"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import random
 from collections import Counter
+from itertools import pairwise
 
 import pytest
 from hypothesis import event, given, settings
@@ -23,6 +24,7 @@ from ledgit.records.table import (
     union_lines,
     unite_leaf,
 )
+from ledgit.store.chain import join_past
 
 RUN = "0123456789abcdef0123456789abcdef"
 
@@ -148,6 +150,41 @@ def test_heads_that_claim_each_other_both_stay_and_one_below_both_goes() -> None
     ]
 
     assert {a, b} == {line.head for line in union_lines(lines)}
+
+
+def test_a_hundred_thousand_forged_heads_of_one_run_are_united_at_once() -> None:
+    """A file of a hostile ledger has room for so many, alone or in a chain."""
+    chain = [f"{random.Random(number).getrandbits(160):040x}" for number in range(50_000)]
+    alone = [Line(b'{"id":"%b","head":"%b","start":0}' % (RUN.encode(), head.encode())) for head in chain]
+    above = [
+        Line(b'{"id":"%b","head":"%b","past":["%b"]}' % (RUN.encode(), head.encode(), below.encode()))
+        for below, head in pairwise(chain)
+    ]
+
+    assert len(alone) == len(union_lines(alone))
+    assert [chain[-1]] == [line.head for line in union_lines(above)]
+
+
+def test_a_past_that_was_cut_says_so_however_short_it_is() -> None:
+    """Where a newer version's fields leave little room, few of its commits are named."""
+    first, old, new = (digit * 40 for digit in "123")
+    lines = [Line(dumps({"id": RUN, "head": old})), Line(dumps({"id": RUN, "head": new, "past": [first, old[:16]]}))]
+
+    assert [new] == [line.head for line in union_lines(lines)]
+
+
+def test_a_head_that_a_long_past_left_out_goes_with_the_next_edit() -> None:
+    """It came late, from a clone that had seen nothing of a hundred edits since."""
+    commits = [f"{random.Random(number).getrandbits(160):040x}" for number in range(400)]
+    stale = Entry(RUN, head=commits[1], past=(commits[0],), clock=(2, "c"))
+    newest = Entry(RUN, head=commits[-1], past=tuple(commits[:-1]), clock=(400, "c"))
+    stands = decode_entry(with_head(encode_entry(newest), newest.head))
+    assert not stands.stands_above(stale.head)
+
+    edited = Entry(RUN, past=tuple(join_past([stands, stale])), clock=(401, "c"))
+    lines = [with_head(encode_entry(entry), head) for entry, head in ((stale, stale.head), (edited, "e" * 40))]
+    assert ["e" * 40] == [line.head for line in union_lines([parse_line(line) for line in lines])]
+    assert (commits[0], commits[1], commits[-1]) == (edited.past[0], *edited.past[-2:])
 
 
 @settings(max_examples=2000)

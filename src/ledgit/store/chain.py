@@ -214,14 +214,21 @@ def _blobs(record: RunRecord, records: Sequence[RunRecord], places: Sequence[dic
 
 
 def join_past(entries: Sequence[Entry]) -> list[str]:
-    """Return the run's commits below one on top of *entries*, oldest first, the run's own commit leading."""
+    """Return the run's commits below one on top of *entries*, oldest first, the run's own commit leading.
+
+    The heads themselves come last, however old they are: of a long past a line has no room for the
+    first ones, and a head that it didn't name would stay beside it for ever.
+    """
     known: dict[str, str] = {}
-    for entry in sorted(entries, key=lambda entry: (entry.greatest_clock(), entry.head)):
-        for oid in (*entry.past, entry.head):
-            if len(oid) > len(known.get(oid[:_SHORT], "")):
-                known[oid[:_SHORT]] = oid
+    ordered = sorted(entries, key=lambda entry: (entry.greatest_clock(), entry.head))
+    for oid in (oid for entry in ordered for oid in entry.past):
+        if len(oid) > len(known.get(oid[:_SHORT], "")):
+            known[oid[:_SHORT]] = oid
+    heads = [entry.head for entry in ordered]
+    for head in heads:
+        known.pop(head[:_SHORT], None)
     first = min(entry.commit for entry in entries)
-    return [first, *(oid for oid in known.values() if oid != first)]
+    return [first, *(oid for oid in (*known.values(), *heads) if oid != first)]
 
 
 def resumed_heads(start: Mapping[str, Any]) -> list[str]:

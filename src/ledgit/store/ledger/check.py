@@ -8,7 +8,7 @@ from ledgit.errors import NewerFormat, RecordError, UnsafePath
 from ledgit.git import FILE, TREE, BatchReader
 from ledgit.records.documents import load_document
 from ledgit.records.entry import with_head
-from ledgit.records.table import LEAF_RUNS, Line, decode_leaf, encode_leaf, union_lines
+from ledgit.records.table import LEAF_RUNS, Line, claimed, decode_leaf, encode_leaf, union_lines
 from ledgit.store.chain import RUN_FOLDER
 from ledgit.store.ledger.files import CLOCKED, FORMAT, READER, WRITER
 from ledgit.store.ledger.reader import SEGMENTS, SUFFIX, Reader
@@ -22,6 +22,7 @@ __all__ = ["MAX_LINE", "check_heads", "check_tree", "check_writable"]
 MAX_LINE = 65_536
 """Bytes of a line; Ledgit writes at most 4,096."""
 
+MAX_HEADS = 1_000  # of one run: as many clones edited it without knowing of each other
 MAX_LEAF = 16 << 20  # 64 runs of 4 KB, several heads each, is 1 MB
 MAX_FILE = 1 << 20  # any other file
 MAX_TREE = 4 << 20  # bytes of a tree object
@@ -248,13 +249,12 @@ class _Check:
 
     def run(self, lines: list[Line], path: str) -> None:
         """Check that lines of one run are what is left when they are united, and claim each other not."""
+        if len(lines) > MAX_HEADS:
+            raise RecordError(_at(path), f"has {len(lines)} lines of run {lines[0].id[:12]}")
         if union_lines(lines) != sorted(lines, key=lambda line: line.raw):
             raise RecordError(_at(path), f"has a line of run {lines[0].id[:12]} that another one replaces")
-        from ledgit.records.table import claims
-
-        for line in lines:
-            if any(claims(line.past, other.head) for other in lines if other is not line and other.head):
-                raise RecordError(_at(path), f"has heads of run {lines[0].id[:12]} that claim each other as their past")
+        if any(claimed({line.head: line.past for line in lines if not line.opaque}).values()):
+            raise RecordError(_at(path), f"has heads of run {lines[0].id[:12]} that claim each other as their past")
 
 
 def _at(*parts: str) -> str:
