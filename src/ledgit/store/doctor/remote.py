@@ -54,6 +54,7 @@ def check_remote(patient: Patient, name: str | None = None) -> Iterator[Finding]
     """
     from ledgit.git import list_remote
     from ledgit.store.sync.hosts import host_of
+    from ledgit.store.sync.moved import is_elsewhere
     from ledgit.store.sync.remote import find_remote
 
     remote = find_remote(patient.repo, name)
@@ -64,7 +65,7 @@ def check_remote(patient: Patient, name: str | None = None) -> Iterator[Finding]
         yield Finding(PROBLEM, "remote", "unreachable", str(error), "ledgit doctor --remote, when it can be reached")
         return
     seen = patient.refs.get(remote.tracking)
-    if seen is not None and remote.ledger_ref not in there:
+    if seen is not None and remote.ledger_ref not in there and not is_elsewhere(patient.folder, remote):
         what = f"{remote.shown} has lost its ledger ({remote.ledger_ref}); this clone has what it held"
         yield Finding(PROBLEM, "remote", "lost-ledger", what, "ledgit push")
     left = sorted(ref for ref in there if ref != remote.ledger_ref)

@@ -77,16 +77,23 @@ class Incoming:
 
 
 def open_line(repo: Repo, folder: Folder, remote: Remote, *, prompt: bool = False) -> Line:
-    """Return how this clone reaches *remote*'s ledger: whole, or the tip alone."""
+    """Return how this clone reaches *remote*'s ledger: whole, or the tip alone.
+
+    Raises:
+        Unreachable, AccessDenied, RemoteError: The remote has another address than before, and can't be used.
+    """
+    from ledgit.store.sync.line import Line
+    from ledgit.store.sync.moved import settle_address
     from ledgit.store.sync.tip import wanted
 
     if wanted(repo, remote):
         from ledgit.store.sync.tip_line import TipLine
 
-        return TipLine(repo, folder, remote, prompt=prompt)
-    from ledgit.store.sync.line import Line
-
-    return Line(repo, folder, remote, prompt=prompt)
+        line: Line = TipLine(repo, folder, remote, prompt=prompt)
+    else:
+        line = Line(repo, folder, remote, prompt=prompt)
+    settle_address(line)
+    return line
 
 
 def take_in(

@@ -20,7 +20,19 @@ if TYPE_CHECKING:
 
     from ledgit.store.folder import Folder
 
-__all__ = ["KINDS", "REFUSED", "SECRET", "SIZE", "UNPUSHED", "Held", "hold", "read_held", "release", "update_json"]
+__all__ = [
+    "KINDS",
+    "REFUSED",
+    "SECRET",
+    "SIZE",
+    "UNPUSHED",
+    "Held",
+    "hold",
+    "read_held",
+    "read_json",
+    "release",
+    "update_json",
+]
 
 UNPUSHED = "unpushed-code"  #: code that is not on the remote, and nobody agreed to publish it
 SECRET = "secret"  # noqa: S105 #: something in it looks like a secret
@@ -69,7 +81,7 @@ class Held:
 
 def read_held(folder: Folder) -> dict[str, Held]:
     """Return the runs that are held back: run id → why. Never fails: what is unreadable is not there."""
-    runs = _read(_path(folder)).get("runs")
+    runs = read_json(_path(folder)).get("runs")
     found = {}
     for run_id, item in runs.items() if isinstance(runs, dict) else ():
         held = _decode(item)
@@ -148,7 +160,7 @@ def update_json(folder: Folder, path: str, change: Callable[[dict[str, Any]], No
     """
     folder.make(folder.path)
     with _locked(path):
-        document = _read(path)
+        document = read_json(path)
         before = json.dumps(document, sort_keys=True)
         change(document)
         after = json.dumps(document, sort_keys=True)
@@ -195,7 +207,8 @@ def _path(folder: Folder) -> str:
     return os.path.join(folder.path, "held.json")
 
 
-def _read(path: str) -> dict[str, Any]:
+def read_json(path: str) -> dict[str, Any]:
+    """Return what a small JSON file says; {} if it is missing, unreadable, or no object."""
     try:
         with open(path, "rb") as file:
             document = json.loads(file.read(_MOST_BYTES))

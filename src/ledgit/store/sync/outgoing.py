@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterable, Iterator, Sequence
+    from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 
     from ledgit.git import Repo
     from ledgit.store.sync.remote import Remote
@@ -91,7 +91,14 @@ class Outgoing:
         return seen
 
 
-def find_outgoing(repo: Repo, where: Repo, remote: Remote, heads: Sequence[str], runs: Collection[str]) -> Outgoing:
+def find_outgoing(
+    repo: Repo,
+    where: Repo,
+    remote: Remote,
+    heads: Sequence[str],
+    runs: Collection[str],
+    elsewhere: Mapping[str, str] | None = None,
+) -> Outgoing:
     """Return the commits below *heads* that *remote* is not known to have.
 
     It has what its branches reach, as last seen; the ledger and the inboxes, as last seen; and
@@ -104,10 +111,12 @@ def find_outgoing(repo: Repo, where: Repo, remote: Remote, heads: Sequence[str],
         remote: The remote.
         heads: Heads of runs.
         runs: Ids of the runs; commits of others count as code.
+        elsewhere: Branches that were seen under the remote's name at an earlier address: name → commit. None: it
+            always had this one.
     """
     from ledgit.git import list_refs
 
-    branches = _public(repo, remote)
+    branches = _public(repo, remote, elsewhere)
     found: list[NewCommit] | None = None
     wanted = set(heads)
     if branches:
@@ -130,15 +139,16 @@ def find_outgoing(repo: Repo, where: Repo, remote: Remote, heads: Sequence[str],
     return outgoing
 
 
-def _public(repo: Repo, remote: Remote) -> set[str]:
+def _public(repo: Repo, remote: Remote, elsewhere: Mapping[str, str] | None) -> set[str]:
     """Return the commits that are known to be on the remote, apart from its ledger."""
     from ledgit.git import list_refs
 
-    refs = list_refs(repo, "refs/remotes/")
+    old = elsewhere or {}
+    refs = {ref: oid for ref, oid in list_refs(repo, "refs/remotes/").items() if old.get(ref) != oid}
     names = _names(repo)
     mine = {remote.name} | {name for name in names if _url(repo, name) == remote.url.url}
     found = {oid for ref, oid in refs.items() if any(ref.startswith(f"refs/remotes/{name}/") for name in mine)}
-    if len(names) == 1 and names[0] in mine:
+    if len(names) == 1 and names[0] in mine and elsewhere is None:
         found.update(refs.values())
         for prefix in ("refs/pull/", "refs/pipelines/", "refs/merge-requests/", "refs/pull-requests/", "refs/changes/"):
             found.update(list_refs(repo, prefix).values())

@@ -15,6 +15,7 @@ from ledgit.errors import ConfigError
 from ledgit.store.journal import now_ms
 from ledgit.store.sync.ask import ALWAYS, NO, ONLY_PUSHED, Answer, CodeCommit, Question, remember, remembered
 from ledgit.store.sync.held import REFUSED, SECRET, SIZE, UNPUSHED, Held, read_held
+from ledgit.store.sync.moved import branches_elsewhere
 from ledgit.store.sync.outgoing import Outgoing, find_outgoing, new_objects, sizes
 
 if TYPE_CHECKING:
@@ -190,7 +191,8 @@ class _Work:
             if known and held.kind == REFUSED and held.remote == remote.name and held.is_about(known.heads):
                 self.held[run_id] = held
         heads = [head for candidate in candidates for head in candidate.heads]
-        self.outgoing = find_outgoing(repo, where, remote, heads, self.given) if heads else Outgoing()
+        old = branches_elsewhere(folder, remote)
+        self.outgoing = find_outgoing(repo, where, remote, heads, self.given, old) if heads else Outgoing()
         self._split()
 
     def _split(self) -> None:

@@ -404,8 +404,10 @@ def reviewed(
     """Ask :func:`ledgit.store.sync.publish.review` about *runs*."""
     from ledgit.records import decode_entry
     from ledgit.store.sync.held import read_held
+    from ledgit.store.sync.moved import look_again
     from ledgit.store.sync.publish import Candidate, review
 
+    look_again(line)
     if options.retry and not options.dry_run:
         release(line.folder, [run_id for run_id, held in read_held(line.folder).items() if held.kind == REFUSED])
     candidates = []

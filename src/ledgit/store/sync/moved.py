@@ -1,0 +1,120 @@
+"""Remotes that are pointed elsewhere (``git remote set-url``): what was seen before says nothing of the new place.
+
+The remote's ledger as last seen, its branches as last seen and what it refused are kept by the
+remote's *name*. Were they taken for those of another repository, a push would call code published
+that is not, and put a ledger "back" where it never was. So the address that they belong to is
+noted, in ``remotes.json`` in Ledgit's folder.
+"""
+
+from __future__ import annotations
+
+import os
+from typing import TYPE_CHECKING
+
+from ledgit.store.sync.held import REFUSED, read_held, read_json, release, update_json
+
+if TYPE_CHECKING:
+    from typing import Any
+
+    from ledgit.store.folder import Folder
+    from ledgit.store.sync.line import Line
+    from ledgit.store.sync.remote import Remote
+
+__all__ = ["branches_elsewhere", "is_elsewhere", "look_again", "settle_address"]
+
+
+def settle_address(line: Line) -> None:
+    """Before *line* is used: forget what was seen under its remote's name at another address.
+
+    Costs a small file; where the address has changed, one connection, once.
+
+    Raises:
+        Unreachable, AccessDenied, RemoteError: The remote can't be used; then the next call does this.
+        StorageError: The note can't be written.
+    """
+    from ledgit.git import RefUpdate, list_refs, update_refs
+
+    repo, folder, remote = line.repo, line.folder, line.remote
+    address = _digest(remote)
+    known = _note(folder, remote)
+    if known.get("address") == address or remote.name.startswith("url/"):
+        return
+    note: dict[str, Any] = {"address": address}
+    if known:
+        note["elsewhere"] = _absent(line, list_refs(repo, f"refs/remotes/{remote.name}/"))
+        for where in (repo, line.where):
+            seen = list_refs(where, remote.tracking.removesuffix("ledger"))
+            update_refs(where, [RefUpdate(name, None, RefUpdate.ANY) for name in seen])
+        held = read_held(folder).items()
+        release(folder, [run for run, why in held if why.kind == REFUSED and why.remote == remote.name])
+    _write(folder, remote, note)
+
+
+def look_again(line: Line) -> None:
+    """Find out whether branches of an earlier address are at the new one by now: the user may have pushed them.
+
+    Costs a connection where there are such branches, else nothing.
+
+    Raises:
+        Unreachable, AccessDenied, RemoteError: The remote can't be used.
+        StorageError: The note can't be written.
+    """
+    from ledgit.git import list_refs
+
+    old = branches_elsewhere(line.folder, line.remote)
+    if not old:
+        return
+    branches = list_refs(line.repo, f"refs/remotes/{line.remote.name}/")
+    left = _absent(line, {name: oid for name, oid in old.items() if branches.get(name) == oid})
+    if left != old:
+        _write(line.folder, line.remote, {"address": _digest(line.remote), "elsewhere": left})
+
+
+def is_elsewhere(folder: Folder, remote: Remote) -> bool:
+    """Whether what was seen last under the remote's name was at another address."""
+    known = _note(folder, remote)
+    return bool(known) and known.get("address") != _digest(remote)
+
+
+def branches_elsewhere(folder: Folder, remote: Remote) -> dict[str, str] | None:
+    """Return the remote-tracking branches (name → commit) that are of an earlier address; None: it was never moved."""
+    found = _note(folder, remote).get("elsewhere")
+    return found if isinstance(found, dict) else None
+
+
+def _absent(line: Line, branches: dict[str, str]) -> dict[str, str]:
+    """Return those of *branches* whose commit no branch of the remote has as its newest."""
+    from ledgit.git import list_remote
+
+    if not branches:
+        return {}
+    there = set(list_remote(line.repo, line.remote.url, ["refs/heads/*"], prompt=line.prompt).values())
+    return {name: oid for name, oid in branches.items() if oid not in there}
+
+
+def _write(folder: Folder, remote: Remote, note: dict[str, Any]) -> None:
+    def change(document: dict[str, Any]) -> None:
+        remotes = document.get("remotes")
+        document["remotes"] = {**(remotes if isinstance(remotes, dict) else {}), remote.name: note}
+
+    update_json(folder, _path(folder), change)
+
+
+def _note(folder: Folder, remote: Remote) -> dict[str, Any]:
+    remotes = read_json(_path(folder)).get("remotes")
+    note = remotes.get(remote.name) if isinstance(remotes, dict) else None
+    return note if isinstance(note, dict) else {}
+
+
+def _digest(remote: Remote) -> str:
+    """Return what stands for the address, without the credentials that CI services put there anew for each job."""
+    from hashlib import sha256
+
+    from ledgit.git.transport_errors import shown_url
+
+    both = f"{shown_url(remote.url.url)}\n{shown_url(remote.url.push_url)}"
+    return sha256(both.encode("utf-8", "surrogateescape")).hexdigest()[:16]
+
+
+def _path(folder: Folder) -> str:
+    return os.path.join(folder.path, "remotes.json")
