@@ -34,9 +34,9 @@ class Counted:
             self.specs += specs
             return read_many(reader, specs)
 
-        def counted_store(source: Any, runs: Any, *, new: bool) -> None:
-            before = source.parsed
-            store(source, runs, new=new)
+        def counted_store(source: Any, runs: Any, plain: Any, *, new: bool) -> None:
+            before = source.parsed - len(plain)
+            store(source, runs, plain, new=new)
             self.parsed += source.parsed - before
 
         monkeypatch.setattr(BatchReader, "read_many", counted_read)

@@ -176,7 +176,12 @@ def join_heads(lines: list[Entry]) -> RunState:
         prefix = name + "."
         keys = {key for line in lines for key in getattr(line, name)}
         keys.update(key[len(prefix) :] for line in lines for key in line.state if key.startswith(prefix))
+        sections = [getattr(line, name) for line in lines]
+        alike = all(line.clock == default for line in lines)
         for key in sorted(keys):
+            if alike and not any(prefix + key in line.state for line in lines) and _is_one(sections, key):
+                values[key] = sections[0][key]
+                continue
             found = _candidates(lines, name, key)
             if first_writer:
                 written = sorted((one for one in found if one[1] != _REMOVED), key=_first_order)
@@ -221,6 +226,15 @@ def join_heads(lines: list[Entry]) -> RunState:
         conflicts=conflicts,
         left=left,
     )
+
+
+def _is_one(sections: list[dict[str, Any]], key: str) -> bool:
+    """Say whether all *sections* have the same value for *key*, told without making bytes of it."""
+    if not all(key in section for section in sections):
+        return False
+    first = sections[0][key]
+    # A zero has a sign, and a NaN is not itself.
+    return bool(first) and all(type(one[key]) is type(first) and one[key] == first for one in sections[1:])
 
 
 def _distinct(lines: list[Entry], key: str) -> list[Entry]:

@@ -25,7 +25,9 @@ _FIXED = ("n", *ATTRIBUTES.values(), "code", "partial")
 _MOST_TEXTS = 100_000
 _INT64 = 2**63
 
-Shape = tuple[tuple[str, ...], list[int], list[int]]  # columns; places of params that have one for numbers, or not
+Shape = tuple[tuple[str, ...], tuple[str, ...], list[int], list[int]]
+"""Columns; the same with those that every run has; places of params that have one for numbers, and that have none."""
+
 Row = tuple[tuple[str, ...], list[Any]]  # columns and their values
 Lean = tuple[bytes, dict[str, Any]]  # a line and what it says
 
@@ -47,26 +49,32 @@ class Rows:
     def write(self, states: Iterable[RunState], lines: Iterable[Lean] = (), *, new: bool = False) -> None:
         """Add or replace runs, given as states or as plain lines; *new*: none of them is there yet."""
         states, lines = list(states), list(lines)
-        ids = [state.id for state in states] + [data["id"] for _, data in lines]
-        known = {} if new else self.table.numbers(ids)
-        if not known and self.table.is_empty():
+        table = self.table
+        known = {}
+        if not new:
+            known = table.numbers([state.id for state in states] + [data["id"] for _, data in lines])
+        if not known and table.is_empty():
             self._widen([*states, *(state_of(data) for _, data in lines)])
-        (following,) = self.db.execute(f"SELECT coalesce(max(n), 0) + 1 FROM {self.table.run}").fetchone()
+        old = list(known.values())
+        (following,) = self.db.execute(f"SELECT coalesce(max(n), 0) + 1 FROM {table.run}").fetchone()
         rows: dict[tuple[str, ...], list[list[Any]]] = {}
         docs: list[tuple[int, bytes]] = []
-        old = list(known.values())
-        for run in ids:
-            if run not in known:
-                known[run] = following
-                following += 1
         for state in states:
-            names, values = self._row(known[state.id], state, 0)
+            number = known.get(state.id, following)
+            following += number == following
+            names, values = self._row(number, state, 0)
             rows.setdefault(names, []).append(values)
-            docs.append((known[state.id], encode_state(state)))
+            docs.append((number, encode_state(state)))
+        last: tuple[str, ...] | None = None
+        some: list[list[Any]] = []
         for line, data in lines:
-            names, values = self._lean_row(known[data["id"]], data)
-            rows.setdefault(names, []).append(values)
-            docs.append((known[data["id"]], line))
+            number = known.get(data["id"], following)
+            following += number == following
+            names, values = self._lean_row(number, data)
+            if names is not last:  # hashing eighty names takes as long as filling in their values
+                last, some = names, rows.setdefault(names, [])
+            some.append(values)
+            docs.append((number, line))
         self._store(rows, docs, old)
         if any("left" in data for _, data in lines):
             self.db.execute("DELETE FROM whole")
@@ -119,7 +127,7 @@ class Rows:
             partial,
         ]
         if not any(map(isnan, state.metrics.values())):
-            row = self._row_of_known_shape(values, state.metrics, state.params, state.tags)
+            row = self.cells(state.metrics, state.params, state.tags, values)
             if row is not None:
                 return row
         return self._row_of_any_shape(number, state, values)
@@ -149,24 +157,14 @@ class Rows:
             self.table.codes.number_of(code),
             sum(PARTS.get(section, 0) for section in get("left", ())),
         ]
-        return self._row_of_known_shape(values, metrics, params, tags) or self._row_of_any_shape(
-            number, state_of(data), values
-        )
+        return self.cells(metrics, params, tags, values) or self._row_of_any_shape(number, state_of(data), values)
 
-    def _row_of_known_shape(
-        self, values: list[Any], metrics: dict[str, Any], params: dict[str, Any], tags: dict[str, Any]
+    def cells(
+        self, metrics: dict[str, Any], params: dict[str, Any], tags: dict[str, Any], values: list[Any] | None = None
     ) -> Row | None:
-        """Complete *values* by the columns that a run with the same keys had; None if it isn't so simple."""
-        cells = self.cells(metrics, params, tags)
-        if cells is None:
-            return None
-        names, more = cells
-        values += more
-        return (*_FIXED, *names), values
-
-    def cells(self, metrics: dict[str, Any], params: dict[str, Any], tags: dict[str, Any]) -> Row | None:
         """Return the columns and values of these keys, from what a run with the same keys had.
 
+        With *values* of the columns that every run has, of those as well, and the values are added to them.
         None if it isn't so simple: a column is missing, too many are there, or some hold extremes.
         """
         signature = (tuple(metrics), tuple(params), tuple(tags))
@@ -175,17 +173,17 @@ class Rows:
         shape = self._shapes[signature]
         if shape is None:
             return None
-        names, with_number, without = shape
+        names, all_names, with_number, without = shape
         numbers = self.numbers_of(params)
         for place in without:
             if numbers[place] is not None:
                 return None
-        return names, [
-            *metrics.values(),
-            *map(str, params.values()),
-            *[numbers[place] for place in with_number],
-            *tags.values(),
-        ]
+        found = [] if values is None else values
+        found += metrics.values()
+        found += map(str, params.values())
+        found += [numbers[place] for place in with_number]
+        found += tags.values()
+        return names if values is None else all_names, found
 
     def numbers_of(self, params: Mapping[str, Any]) -> list[int | float | None]:
         """Return the number of each param, None where it has none. The same texts come again and again."""
@@ -220,7 +218,8 @@ class Rows:
             return None
         with_number = [place for place, name in enumerate(numbers) if name is not None]
         without = [place for place, name in enumerate(numbers) if name is None]
-        return tuple(name for name in names if name), with_number, without
+        own = tuple(name for name in names if name)
+        return own, (*_FIXED, *own), with_number, without
 
     def _row_of_any_shape(self, number: int, state: RunState, values: list[Any]) -> Row:
         names = list(_FIXED)

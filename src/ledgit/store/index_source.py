@@ -141,7 +141,7 @@ class Source:
 
     def _fill(self, changed: list[tuple[int, str]]) -> set[str]:
         """Fill the empty tables; return the ids of runs whose lines are not all in one segment."""
-        seen: dict[str, int] = {}
+        seen: set[str] = set()
         several: set[str] = set()
         loose = {name[len(RUNS) :] for name in self.refs if name.startswith(RUNS)}
         self._eager = 0
@@ -152,6 +152,7 @@ class Source:
             for number, (some, blobs) in enumerate(zip(batches, ahead, strict=True)):
                 self._progress("reading the ledger", number * _AT_ONCE, len(changed))
                 runs: dict[str, list[Found]] = {}
+                plain: list[Lean] = []
                 places = []
                 for (segment, oid), blob in zip(some, blobs, strict=True):
                     if blob is None:
@@ -160,11 +161,14 @@ class Source:
                         places.append((segment, run, _sum(found)))
                         if run in seen or run in loose:
                             several.add(run)
+                        elif len(found) == 1 and (data := lean(found[0], run)) is not None:
+                            plain.append((found[0], data))
                         else:
                             runs[run] = [(line, "") for line in found]
-                        seen[run] = segment
+                        seen.add(run)
                 self.db.executemany("INSERT INTO line VALUES (?, ?, ?)", places)
-                self._store(runs, new=True)
+                self.parsed += len(plain)
+                self._store(runs, plain, new=True)
         self.index.runs.end_bulk()
         self.db.execute("CREATE INDEX line_run ON line (run, segment)")
         self._progress("reading the ledger", len(changed), len(changed))
@@ -283,7 +287,7 @@ class Source:
             body = stored.get(run)
             if body is None or {_whole(line, head) for line, head in lines} != {body}:
                 changed[run] = lines
-        self._store(changed, new=False)
+        self._store(changed, [], new=False)
 
     def _found(self, ids: Sequence[str]) -> dict[str, list[Found]]:
         """Return every line of each of *ids*, in the ledger and loose."""
@@ -305,9 +309,8 @@ class Source:
             stored.update(self.db.execute(sql, some))
         return stored
 
-    def _store(self, runs: dict[str, list[Found]], *, new: bool) -> None:
-        """Write *runs*, given by all their lines; *new*: none of them is there yet."""
-        plain: list[Lean] = []
+    def _store(self, runs: dict[str, list[Found]], plain: list[Lean], *, new: bool) -> None:
+        """Write *runs*, given by all their lines, and *plain* ones; *new*: none of them is there yet."""
         states: list[RunState] = []
         tombstones: list[tuple[str, int]] = []
         gone: list[str] = []
