@@ -58,7 +58,8 @@ class Module:
 
 # The public object model is one unit in several files.
 SAME = dict.fromkeys(
-    ["experiment", "opened", "run", "run_editing", "run_reading", "runset", "sharing", "views"], "repository"
+    ["cleaning", "experiment", "opened", "run", "run_editing", "run_reading", "runset", "sharing", "views"],
+    "repository",
 )
 
 

@@ -14,6 +14,7 @@ from __future__ import annotations
 import os
 from typing import TYPE_CHECKING
 
+from ledgit.cleaning import Cleaning
 from ledgit.errors import Ambiguous, GitFailed, NotHere, RunNotFound
 from ledgit.experiment import Experiment, Experiments
 from ledgit.git import Repo
@@ -47,7 +48,7 @@ def open_repository(path: str | os.PathLike[str] | None = None) -> Repository:
 open = open_repository  # noqa: A001 - the public face says ledgit.open()
 
 
-class Repository(RunReading, RunEditing, Experiments, Sharing):
+class Repository(RunReading, RunEditing, Experiments, Sharing, Cleaning):
     """A Git repository with runs in it. Opening reads nothing; every question refreshes the index."""
 
     # ------------------------------------------------------------------ runs

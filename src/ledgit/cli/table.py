@@ -53,6 +53,10 @@ GROUPS = (
         ),
     ),
     (
+        "clean up",
+        (("gc", "show what could go, and remove runs for good"),),
+    ),
+    (
         "move runs",
         (
             ("export", "write runs as files"),

@@ -18,6 +18,7 @@ from ledgit.store.index_upkeep import Upkeep
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
+    from typing import Any
 
     from ledgit.git import Link
     from ledgit.records import RunState
@@ -230,6 +231,11 @@ class Index(Upkeep):
             return database.runs.has(kind, key)
 
         return self._do(run)
+
+    def rows(self, *columns: str) -> list[tuple[Any, ...]]:
+        """Return columns of the table of finished runs (see `index_table`), for who goes through all of them."""
+        wanted = ", ".join(columns)
+        return self._do(lambda database: database.db.execute(f"SELECT {wanted} FROM {database.runs.run}").fetchall())
 
     def tombstones(self) -> dict[str, int]:
         """Return the purged runs: id → start, ms since the epoch."""

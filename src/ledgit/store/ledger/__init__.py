@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from ledgit.store.ledger.local import Landed, drop_covered, local_ledger, move_ledger, set_local
     from ledgit.store.ledger.lock import LedgerLock
     from ledgit.store.ledger.purging import PurgedHere, forget, purge
-    from ledgit.store.ledger.rerooting import forget_owed, note_owed, noted, owing, reroot, reroot_local
+    from ledgit.store.ledger.rerooting import Note, forget_owed, note_owed, noted, owing, reroot, reroot_local
     from ledgit.store.ledger.tree import Union, add_lines, differing, every_line, lines_of, union_trees
 
 LEDGER_REF = "refs/ledgit/ledger"
@@ -25,7 +25,7 @@ _WHERE = {
     "local": "Landed drop_covered local_ledger move_ledger set_local",
     "lock": "LedgerLock",
     "purging": "PurgedHere forget purge",
-    "rerooting": "forget_owed note_owed noted owing reroot reroot_local",
+    "rerooting": "Note forget_owed note_owed noted owing reroot reroot_local",
     "tree": "Union add_lines differing every_line lines_of union_trees",
 }
 _HOME = {name: module for module, names in _WHERE.items() for name in names.split()}
@@ -37,6 +37,7 @@ __all__ = [
     "Compacted",
     "Landed",
     "LedgerLock",
+    "Note",
     "PurgedHere",
     "Union",
     "add_lines",

@@ -8,8 +8,10 @@ Clones that hold the older ledger compose their own onto this one: see `sync.lin
 from __future__ import annotations
 
 import os
+from collections.abc import Iterable
 
 from ledgit.errors import NotFound, StorageError
+from ledgit.store.journal import dump_json
 from ledgit.store.ledger.commits import commit_ledger, root_of, tombstones_beyond
 from ledgit.store.ledger.local import local_ledger, move_ledger
 from ledgit.store.ledger.lock import LedgerLock
@@ -20,9 +22,11 @@ if TYPE_CHECKING:
     from ledgit.git import Objects, ObjectSet, Repo
     from ledgit.store.folder import Folder
 
-__all__ = ["forget_owed", "note_owed", "noted", "owing", "reroot", "reroot_local"]
+__all__ = ["Note", "forget_owed", "note_owed", "noted", "owing", "reroot", "reroot_local"]
 
-_NOTE = "reroot-owed"  # file: a re-root is owed for another reason than a tombstone
+_NOTE = "purge-owed.json"  # file: what a purge still has to do, and the ledgers don't tell
+_MOST = 16 << 20
+_TAGS = ("refs/tags/", "refs/ledgit/registry/", "refs/ledgit/versions/")
 
 
 def reroot(
@@ -110,16 +114,30 @@ def owing(repo: Repo, objects: Objects) -> dict[str, set[str]]:
     return found
 
 
-def note_owed(folder: Folder, why: str) -> None:
-    """Note that the ledger is to begin anew for a reason that its table does not tell: *why*, a sentence.
+class Note:
+    """What is owed, and the ledgers don't tell.
+
+    Attributes:
+        why: Why histories are to begin anew although no tombstone asks for it; mostly "".
+        tags: Full names of tags, and of refs that go with them, that are to be deleted on remotes.
+    """
+
+    __slots__ = ("tags", "why")
+
+    def __init__(self, why: str = "", tags: Iterable[str] = ()) -> None:
+        self.why, self.tags = why, tuple(tags)
+
+
+def note_owed(folder: Folder, why: str, tags: Iterable[str] = ()) -> None:
+    """Note that the ledger is to begin anew for a reason that its table does not tell, and which tags go.
 
     Raises:
         StorageError: The note can't be written.
     """
     path = os.path.join(folder.make(folder.path), _NOTE)
     try:
-        with open(path + ".tmp", "w", encoding="utf-8") as file:
-            file.write(why + "\n")
+        with open(path + ".tmp", "wb") as file:
+            file.write(dump_json({"why": why, "tags": list(tags)}))
             file.flush()
             os.fsync(file.fileno())
         os.replace(path + ".tmp", path)
@@ -127,13 +145,17 @@ def note_owed(folder: Folder, why: str) -> None:
         raise StorageError(path, error.strerror or str(error)) from error
 
 
-def noted(folder: Folder) -> str:
-    """Return why the ledger is to begin anew, as :func:`note_owed` said; "" if nobody did."""
+def noted(folder: Folder) -> Note:
+    """Return what :func:`note_owed` noted; what can't be read is not there."""
+    import json
+
     try:
-        with open(os.path.join(folder.path, _NOTE), encoding="utf-8", errors="replace") as file:
-            return file.read(1000).strip() or "it was asked for"
-    except OSError:
-        return ""
+        with open(os.path.join(folder.path, _NOTE), "rb") as file:
+            found = json.loads(file.read(_MOST))
+        tags = [tag for tag in found["tags"] if isinstance(tag, str) and tag.startswith(_TAGS)]
+        return Note(str(found["why"])[:1000], tags)
+    except (OSError, ValueError, KeyError, TypeError):
+        return Note()
 
 
 def forget_owed(folder: Folder) -> None:

@@ -1,0 +1,116 @@
+"""Verbs of a repository that clean it up."""
+
+from __future__ import annotations
+
+from ledgit.opened import Opened
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping, Sequence
+
+    from ledgit.store.gc import Plan, Selection, Survey, Swept
+    from ledgit.store.sync.exchange import Purge
+
+    Progress = Callable[[str, int, int | None], None]
+
+__all__ = ["Cleaning"]
+
+_AT_ONCE = 1000
+
+
+class Cleaning(Opened):
+    """Plan, and purge. Planning changes nothing, purging can't be taken back."""
+
+    def survey_garbage(self, *, older_than: int = 0) -> Survey:
+        """Say what could go: deleted and orphaned runs, what purges left undone, caches.
+
+        Args:
+            older_than: Of deleted and orphaned runs only those that nobody touched for so many ms.
+        """
+        from ledgit.store.gc import survey
+
+        return survey(self.repo, self.folder, self.index, older_than=older_than)
+
+    def plan_purge(self, selection: Selection, directions: Mapping[str, str] | None = None) -> Plan:
+        """Find out which runs *selection* would take, and what keeps the others alive.
+
+        Args:
+            selection: Which runs.
+            directions: Which way metrics are better, for rules such as ``best 5 by metrics.loss``.
+
+        Raises:
+            RunNotFound: A run is not here, or has not ended yet.
+            UsageError, InvalidValue, FilterError: A rule can't be followed, or a commit is none.
+        """
+        from ledgit.store.gc import make_plan
+        from ledgit.store.settle import settle_all
+
+        settle_all()
+        return make_plan(self.repo, self.folder, self.index, selection, directions=directions)
+
+    def purge(
+        self,
+        plan: Plan | None = None,
+        *,
+        remote: str | None = None,
+        local: bool = False,
+        confirm: Callable[[Purge], bool] | None = None,
+        prompt: bool = False,
+        progress: Progress | None = None,
+    ) -> Swept:
+        """Remove the runs of *plan* for good, here and on the remotes; complete what earlier purges left undone.
+
+        Args:
+            plan: From :meth:`plan_purge`; None: only what is owed.
+            remote: Only this one; default: all that runs were shared through.
+            local: No remote now: their halves are owed until the next purge.
+            confirm: Asked before runs go here that others purged; None: nobody can be asked.
+            prompt: Git may ask for a password.
+            progress: Is told (what, done, total or None).
+
+        Returns:
+            What was done, and what a remote did not let happen.
+
+        Raises:
+            Conflict: A run that was named is held by something else; nothing has changed.
+            NotHere: This clone has the list of runs alone; nothing has changed.
+            RunStateError: A run is being written; nothing has changed.
+        """
+        from ledgit.store.gc import sweep
+        from ledgit.store.settle import settle_all
+        from ledgit.store.sync import find_remote
+
+        settle_all()
+        remotes = None if remote is None else [find_remote(self.repo, remote)]
+        done = sweep(
+            self.repo,
+            self.folder,
+            plan,
+            remotes=[] if local else remotes,
+            confirm=confirm,
+            prompt=prompt,
+            progress=progress,
+        )
+        self.index.close()  # its file was removed: deleted rows stay readable in one
+        return done
+
+    def delete_ids(self, ids: Sequence[str]) -> list[str]:
+        """Mark the finished runs of these ids as deleted, a thousand at a time; return the ids of those that were."""
+        from ledgit.query import Query
+        from ledgit.store import Edit, edit_runs
+        from ledgit.store.ledger import compact_if_due
+
+        done: list[str] = []
+        for at in range(0, len(ids), _AT_ONCE):
+            query = Query(ids=tuple(ids[at : at + _AT_ONCE]), view="all")
+            states = [state for state in self.index.search(query).runs if not state.deleted and state.heads]
+            edit_runs(self.repo, self.folder, [(state.id, state.heads) for state in states], Edit(deleted=True))
+            done += [state.id for state in states]
+        compact_if_due(self.repo, self.folder)
+        return done
+
+    def clear_caches(self) -> dict[str, int]:
+        """Remove what is made again when it is needed; return what there was → its bytes."""
+        from ledgit.store.gc import clear_caches
+
+        return clear_caches(self.repo, self.folder, self.index)
