@@ -51,6 +51,7 @@ class Clone(Shared):
         found = self.objects_of(run_id)
         for clone in (self, *others):
             found -= clone.objects_of(*((clone.listed() | clone.loose()) - {run_id}))
+        found -= {line.split()[0] for line in self.git("rev-list", "--objects", "--branches", "--remotes").splitlines()}
         objects = Objects(self.repo)
         for line in self.git("rev-list", "--objects", *refs).splitlines():
             oid, _, path = line.partition(" ")
