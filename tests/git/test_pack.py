@@ -53,6 +53,19 @@ def test_a_run_is_readable_by_git_and_passes_every_check(repo: Path, opened: Rep
         assert len(objects.files(commit)) == 32
 
 
+@pytest.mark.parametrize("seconds", [-(10**9), -1, 0, 253_402_300_799, 10**18, 10**30])
+def test_a_commit_of_any_date_is_one_that_git_and_hosts_take(repo: Path, opened: Repo, git: Git, seconds: int) -> None:
+    """Imported runs may be dated before 1970, and parents, whose date ours may not precede, anything."""
+    objects = ObjectSet()
+    who = ("Ada", "ada@example.org", seconds, "+0000")
+    commit = objects.commit(objects.tree([]), [], who, who, "run\n")
+    objects.write(opened)
+    update_refs(opened, [RefUpdate("refs/ledgit/runs/1", commit)])
+
+    assert fsck(repo, git) == ""
+    assert git(repo, "log", "-1", "--format=%ct", commit) == str(max(0, min(seconds, 253_402_300_799)))
+
+
 def test_the_index_is_the_one_git_would_write(repo: Path, opened: Repo, git: Git, tmp_path: Path) -> None:
     objectset, _ = some_run()
     pack = objectset.write(opened)

@@ -15,6 +15,7 @@ from ledgit.records import (
     ArtifactRecord,
     Clocks,
     CodeInfo,
+    Entry,
     Environment,
     InputRecord,
     Points,
@@ -259,11 +260,34 @@ def test_the_clock_file_is_this_and_stays_this() -> None:
 
 @pytest.mark.parametrize(
     "data", [b"", b"3", b'{"default":3}', b'{"keys":[]}', b'{"keys":{"a":"x"}}', b'{"keys":{"a":"-1 c"}}',
-    b'{"default":"1' + b"0" * 30 + b' c"}']
+    b'{"default":"1' + b"0" * 30 + b' c"}', b'{"default":"9223372036854775808 c"}']
 )  # fmt: skip
 def test_what_is_no_clock_is_refused(data: bytes) -> None:
     with pytest.raises(RecordError):
         decode_clocks(data)
+
+
+@given(st.builds(Clocks, clock, st.dictionaries(words, clock, max_size=4)))
+def test_what_is_changed_now_is_later_than_all_before(clocks: Clocks) -> None:
+    assert clocks.next("") > max([clocks.default, *clocks.keys.values()])
+
+
+@pytest.mark.parametrize("forged", [999_999_999_999_999_999, 2**63 - 2, 2**63 - 1])
+def test_a_forged_clock_leaves_a_run_that_can_be_edited(forged: int) -> None:
+    """What an edit writes must decode, in clock.json and in the line."""
+    clocks = Clocks((forged, "aa"), {})
+    for _ in range(3):
+        clocks.set("name", clocks.next("bb"))
+        assert decode_clocks(encode_clocks(clocks)) == clocks
+    entry = Entry(RUN, clock=clocks.default, state=dict(clocks.keys))
+    assert decode_entry(encode_entry(entry)).state == clocks.keys
+
+
+def test_a_line_with_a_clock_that_no_file_could_hold_does_not_decode() -> None:
+    for clock in (b"[9223372036854775808", b"[-1"):
+        line = encode_entry(Entry(RUN, clock=(7, "aa"))).replace(b'"clock":[7', b'"clock":' + clock)
+        with pytest.raises(RecordError):
+            decode_entry(line)
 
 
 @given(st.lists(inputs, max_size=3))

@@ -11,9 +11,10 @@ from pathlib import Path
 import pytest
 from tests.conftest import run_git
 
-from ledgit.git import Repo, read_ref
+from ledgit.git import Objects, Repo, read_ref
 from ledgit.repository import open_repository
 from ledgit.store import Folder, recover, run_ref
+from ledgit.store.edit import Edit, edit_run
 from ledgit.store.settle import settle_leftovers
 
 RUN = """
@@ -141,6 +142,27 @@ def test_a_command_that_writes_finds_the_first_run_of_a_repository_that_a_power_
     monkeypatch.setattr("ledgit.store.recovery.settle_leftovers", partial(settle_leftovers, older_than=-1))
 
     assert open_repository(repo).recover().commits == {run_id: commit}
+
+
+def test_an_edit_that_was_made_before_its_run_settled_outlives_a_power_cut(repo: Path) -> None:
+    """The edit is on disk when it returns, the commit it stands on a moment later."""
+    run_id, commit = log_one(repo, "die")
+    opened = Repo.discover(str(repo))
+    folder = Folder.of(opened)
+    unsynced = packs(repo)
+    edited = edit_run(opened, folder, run_id, Edit(set_tags={"kept": "yes"}))
+    for path in unsynced:
+        path.unlink()
+    Objects.of(opened).close()  # it has them open
+
+    assert settle_leftovers(opened, folder, older_than=-1) == [run_id]
+    recover(opened, folder)
+
+    assert read_ref(opened, run_ref(run_id)) == edited
+    assert waiting(repo) == []
+    (run,) = open_repository(repo).runs
+    assert (run.commit, run.tags["kept"]) == (commit, "yes")
+    run_git(repo, "fsck", "--strict")
 
 
 def test_a_run_with_files_is_durable_when_finish_returns(repo: Path) -> None:

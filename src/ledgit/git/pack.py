@@ -29,6 +29,7 @@ KEEP_MARK = b"ledgit: until a ref points at these objects\n"
 # Up to here a small window suffices; zlib clears 256 KiB for the usual one, 50 µs an object
 # where 2 µs do (measured with Python 3.11, zlib 1.2.13).
 _SMALL = 4096
+_LAST = 253_402_300_799  # 9999-12-31T23:59:59Z
 _AT_ONCE = 256  # objects joined for one write
 
 
@@ -350,7 +351,9 @@ def _unlink(path: str) -> None:
 
 def _person(who: Signature) -> str:
     name, email, seconds, zone = who
-    return f"{_clean(name)} <{_clean(email)}> {seconds} {zone}"
+    # Git reads a negative date as one after all others, and hosts refuse such a commit, as one
+    # beyond 64 bits; both come from imported runs, or from commits of others that ours stand on.
+    return f"{_clean(name)} <{_clean(email)}> {max(0, min(seconds, _LAST))} {zone}"
 
 
 def _clean(text: str) -> str:

@@ -10,10 +10,13 @@ TYPE_CHECKING = False  # typing takes 3 ms to import
 if TYPE_CHECKING:
     from typing import Any
 
-__all__ = ["Clock", "Clocks", "decode_clocks", "encode_clocks"]
+__all__ = ["GREATEST", "Clock", "Clocks", "decode_clocks", "encode_clocks"]
 
 Clock = tuple[int, str]
 """Lamport counter and clone id: (counter, clone). Greater wins."""
+
+GREATEST = 2**63 - 1
+"""Of counters; a record with a greater one does not decode."""
 
 
 @dataclass(slots=True)
@@ -37,6 +40,13 @@ class Clocks:
     def greatest(self) -> Clock:
         """Return the greatest clock there is."""
         return max(self.default, *self.keys.values()) if self.keys else self.default
+
+    def next(self, clone: str) -> Clock:
+        """Return the clock of what *clone* changes now: later than all there are.
+
+        Where somebody forged one that leaves no room, it stays there: what is written must decode.
+        """
+        return min(self.greatest()[0] + 1, GREATEST), clone
 
     def copy(self) -> Clocks:
         """Return an independent copy."""
@@ -77,6 +87,6 @@ def decode_clocks(data: bytes, where: str = "clock.json") -> Clocks:
 def _clock(text: Any, where: str) -> Clock:
     if isinstance(text, str):
         counter, _, clone = text.partition(" ")
-        if counter.isascii() and counter.isdigit() and len(counter) < 19:
+        if counter.isascii() and counter.isdigit() and len(counter) < 20 and int(counter) <= GREATEST:
             return int(counter), clone
     raise RecordError(where, f"{repr(text)[:40]} is no clock")

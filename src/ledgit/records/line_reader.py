@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from ledgit.errors import NewerFormat, RecordError
 from ledgit.records.basics import DEFAULT_EXPERIMENT, FINISHED, STATUSES, CodeRef, is_commit_id, is_run_id, is_time
-from ledgit.records.clock import Clock
+from ledgit.records.clock import GREATEST, Clock
 from ledgit.records.line import VERSION, Entry
 from ledgit.records.scalars import from_json
 
@@ -152,6 +152,8 @@ def _mapping(data: dict[str, Any], name: str) -> dict[str, Any]:
 
 def _clock(item: Any, name: str) -> Clock:
     if type(item) is not list or len(item) not in (2, 3) or type(item[0]) is not int or type(item[1]) is not str:
+        raise _Bad(name)
+    if not 0 <= item[0] <= GREATEST:
         raise _Bad(name)
     return item[0], item[1]
 

@@ -72,9 +72,9 @@ def build_record(state: JournalState, base: RunRecord | None) -> Built:
     built.tree = code.tree if code else None
 
     clone = str(start["clone"])
-    tick = 1 if base is None else base.clocks.greatest()[0] + 1
+    tick = (1, clone) if base is None else base.clocks.next(clone)
     clocks = Clocks((1, clone), {}) if base is None else base.clocks.copy()
-    fold = _Fold(info, base, clocks, (tick, clone))
+    fold = _Fold(info, base, clocks, tick)
     for kind, item in state.events:
         fold.apply(kind, item)
     histories = dict(base.histories) if base else {}

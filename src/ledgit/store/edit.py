@@ -179,7 +179,7 @@ class _Draft:
 
     def apply(self, edit: Edit, clone: str) -> bool:
         """Make the changes; return whether there are any."""
-        clock = (self.clocks.greatest()[0] + 1, clone)
+        clock = self.clocks.next(clone)
         self.info, self.tags, self.clocks, self.told = _apply(self.info, self.tags, self.clocks, edit, clock)
         return bool(self.told)
 

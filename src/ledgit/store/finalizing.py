@@ -100,7 +100,10 @@ def finalize_locked(repo: Repo, folder: Folder, run_id: str, sync_journal: Calla
     pack = fresh.write(repo, keep=True, durable=not later)
     checkpoint("pack")
     try:
-        update_refs(repo, [RefUpdate(ref, commit, current)], durable=not later)
+        if current is not None and _is_mended(objects, current, base, start):
+            commit = current
+        else:
+            update_refs(repo, [RefUpdate(ref, commit, current)], durable=not later)
         checkpoint("ref")
         if pack.is_torn():
             pack = fresh.write(repo, keep=True, durable=not later)
@@ -142,6 +145,21 @@ def _read_base(repo: Repo, objects: Objects, ref: str, start: Mapping[str, Any])
             # top of what the session resumed.
             pass
     return current, read_base(objects, start["id"], heads) if heads else None
+
+
+def _is_mended(objects: Objects, current: str, base: Base | None, start: Mapping[str, Any]) -> bool:
+    """Whether *current*, which did not read, does now that this session's commit is there again.
+
+    It is an edit that was made before the commit had settled, and outlived it.
+    """
+    if base is not None and current in base.heads:
+        return False
+    try:
+        return start["session"] in sessions(objects, [current], start["id"]) and bool(
+            read_base(objects, start["id"], [current])
+        )
+    except (NotFound, RecordError):
+        return False
 
 
 def _release(repo: Repo, folder: Folder, run_id: str, state: JournalState) -> None:
