@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import time
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
@@ -17,6 +19,8 @@ if TYPE_CHECKING:
     from ledgit.store.index import Index
 
 __all__ = ["Candidate", "Plan", "Selection", "make_plan"]
+
+_PATIENCE = 3.0  # seconds; the processes that have such runs sync them once a second
 
 
 @dataclass(frozen=True, slots=True)
@@ -137,6 +141,7 @@ class _Planning:
         from ledgit.store.ledger.loose import busy
 
         chosen = self.choose()
+        self.await_settled(chosen)
         is_busy = busy(self.folder)
         self.result.active = [run_id for run_id in chosen if is_busy(run_id)]
         for run_id in self.result.active:
@@ -153,6 +158,15 @@ class _Planning:
             ties = self.ties(chosen)  # what stays holds what it stands on
         self.sort(chosen, ties)
         return self.result
+
+    def await_settled(self, chosen: Collection[str]) -> None:
+        """Wait for runs that ended a moment ago, whose commits another process is still syncing to disk."""
+        deadline = time.monotonic() + _PATIENCE
+        while time.monotonic() < deadline:
+            waiting = {name.partition("-")[0] for name in _names(self.folder.settling)}
+            if waiting.isdisjoint(chosen):
+                return
+            time.sleep(0.05)
 
     # ------------------------------------------------------------------ choosing
 
@@ -248,3 +262,10 @@ class _Planning:
                 oid = read_ref(self.repo, tie.ref)
                 if oid is not None:
                     self.result.tags[tie.ref] = oid
+
+
+def _names(path: str) -> list[str]:
+    try:
+        return os.listdir(path)
+    except OSError:
+        return []
