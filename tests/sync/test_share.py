@@ -177,12 +177,14 @@ def test_a_ledger_that_the_remote_lost_is_restored(
         assert runs & lines_of(host) == set()
 
     kept = ben.pull()
-    ben.push()
+    told = ben.push()
     new = ada.log()
     ada.push()
 
     assert [] == kept.changes.gone
     assert runs == ben.listed()
+    assert any("had lost its ledger" in note for note in told.notes)
+    assert (1 if loss == "rewound" else 4) == len(told.sent.new)
     assert lost == run_git(host, "rev-parse", f"{LEDGER}~1")
     assert {*runs, new} == lines_of(host)
 

@@ -153,6 +153,7 @@ class _Plan:
     going: list[str]  # ids of the runs that go
     deletes: list[str]  # inboxes taken in
     ready: str | None  # the clone's ledger, if it is what is to be pushed
+    theirs: str | None  # table of what the remote and its inboxes have
 
 
 class _Push:
@@ -229,6 +230,11 @@ class _Push:
         taking = line.takes_inboxes and self.refusals.taking
         for tree in found.trees if taking else ():
             base = united(objects, fresh, base, tree)
+        theirs = mine.known
+        if previous != tip:
+            theirs = line.tree_of(tip)
+            for tree in found.trees:
+                theirs = united(objects, fresh, theirs, tree)
         runs = mine.runs()
         going = [run_id for run_id in runs if run_id not in stay and (chosen is None or run_id in chosen)]
         tree = compose(objects, fresh, base, mine, stay, chosen)
@@ -238,7 +244,7 @@ class _Push:
             commit = objects.commit(ledger)
             # One commit above: what is between it and the remote's ledger is in its table.
             ready = ledger if commit.tree == tree and commit.parents[:1] == (previous,) else None
-        return _Plan(found, mine, fresh, previous, tree, stay, chosen, going, deletes, ready)
+        return _Plan(found, mine, fresh, previous, tree, stay, chosen, going, deletes, ready, theirs)
 
     def restored(self, tip: str | None) -> str | None:
         """Return the remote's ledger as last seen, if the remote has lost it: deleted, or rewound."""
@@ -298,6 +304,8 @@ class _Push:
             if not results[0].ok:
                 return "refused" if any(result.status == "refused" for result in results) else "lost", results
             gone = {result.ref for result in results[1:] if result.ok}
+            if plan.previous != seen.tip:
+                self.done.notes.append(f"{self.done.remote} had lost its ledger, or part of it, and has it again")
             seen.tip = new
             seen.inboxes = {name: oid for name, oid in seen.inboxes.items() if name not in gone}
             line.track(seen.tip, seen.inboxes)
@@ -358,7 +366,7 @@ class _Push:
 
     def count(self, plan: _Plan) -> None:
         """Add what this attempt brought the remote to what the push did."""
-        changes = table_changes(self.line.objects, plan.mine.known, plan.tree, plan.fresh)
+        changes = table_changes(self.line.objects, plan.theirs, plan.tree, plan.fresh)
         self.done.sent.new += changes.new
         self.done.sent.edited += changes.edited
         self.done.sent.purged |= changes.purged
