@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
     from ledgit.git.attributes import ensure_attributes
     from ledgit.git.batch import BatchReader
-    from ledgit.git.command import git_environment, git_version, run_git, start_git, try_git
+    from ledgit.git.command import LEAN, git_environment, git_version, run_git, start_git, try_git
     from ledgit.git.helper import Helper, helper_objects, reading_environment
     from ledgit.git.links import (
         Branch,
@@ -54,6 +54,7 @@ __all__ = [
     "FILE",
     "GITLINK",
     "Helper",
+    "LEAN",
     "SYMLINK",
     "TREE",
     "BatchReader",
@@ -125,7 +126,7 @@ __all__ = [
 _MODULES = {
     "attributes": "ensure_attributes",
     "batch": "BatchReader",
-    "command": "git_environment git_version run_git start_git try_git",
+    "command": "LEAN git_environment git_version run_git start_git try_git",
     "helper": "Helper helper_objects reading_environment",
     "links": "Branch CodeFacts Link merge_base reachable resolve_links",
     "objects": "EXECUTABLE FILE GITLINK SYMLINK TREE Commit Objects Signature TreeEntry"

@@ -24,7 +24,11 @@ if TYPE_CHECKING:
 
     from ledgit.git.repo import Repo
 
-__all__ = ["git_environment", "git_version", "run_git", "start_git", "try_git"]
+__all__ = ["LEAN", "git_environment", "git_version", "run_git", "start_git", "try_git"]
+
+LEAN = ("-c", "core.packedGitWindowSize=1m", "-c", "core.packedGitLimit=64m")
+"""For commands that read all of a large repository: they keep 64 MB of its packs in memory, not all
+of them. It costs no time."""
 
 # ``git rev-parse --local-env-vars`` of Git 2.25-2.50, and what else changes the meaning of a
 # command (pathspec switches, quarantine, replaced diff programs) although Git doesn't list it.
@@ -175,7 +179,8 @@ def _close_in_child() -> None:
 # their end until that child ends.
 _starting = threading.Lock()
 _talking: weakref.WeakSet[Popen[bytes]] = weakref.WeakSet()
-os.register_at_fork(before=_starting.acquire, after_in_parent=_starting.release, after_in_child=_close_in_child)
+if hasattr(os, "register_at_fork"):  # not on Windows
+    os.register_at_fork(before=_starting.acquire, after_in_parent=_starting.release, after_in_child=_close_in_child)
 
 
 def try_git(

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 
 from ledgit.errors import NewerFormat, RecordError, UnsafePath
-from ledgit.git import FILE, TREE, BatchReader
+from ledgit.git import FILE, TREE
 from ledgit.records.documents import load_document
-from ledgit.records.entry import with_head
 from ledgit.records.table import LEAF_RUNS, Line, claimed, decode_leaf, encode_leaf, union_lines
-from ledgit.store.chain import RUN_FOLDER
+from ledgit.store.ledger.bearing import check_heads
 from ledgit.store.ledger.files import CLOCKED, FORMAT, READER, WRITER
 from ledgit.store.ledger.reader import SEGMENTS, SUFFIX, Reader
 
@@ -35,7 +34,13 @@ _DIGITS = "0123456789abcdef"
 _NAME = frozenset("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789._~-")
 
 
-def check_tree(objects: Objects, tree: str, known: str | None = None, fresh: ObjectSet | None = None) -> None:
+def check_tree(
+    objects: Objects,
+    tree: str,
+    known: str | None = None,
+    fresh: ObjectSet | None = None,
+    each: Callable[[list[Line]], None] | None = None,
+) -> None:
     """Refuse a ledger's tree that no Ledgit would have written.
 
     Nothing of it has to be trusted before. A line that doesn't decode is no reason to refuse.
@@ -45,6 +50,8 @@ def check_tree(objects: Objects, tree: str, known: str | None = None, fresh: Obj
         tree: Its id.
         known: A tree that passed before: what is in it is not looked at again.
         fresh: Where it may be, too.
+        each: Gets the lines of each file that is looked at, so that nobody has to read it again for
+            further checks. The rest of the tree was not looked at then.
 
     Raises:
         NewerFormat: It needs a newer Ledgit.
@@ -52,7 +59,7 @@ def check_tree(objects: Objects, tree: str, known: str | None = None, fresh: Obj
         RecordError: Lines in a wrong place or order, of absurd size, or against the law of lines.
         NotFound: Something of it is not here.
     """
-    check = _Check(Reader(objects, fresh))
+    check = _Check(Reader(objects, fresh, MAX_LEAF), each)
     check.top(tree, known)
 
 
@@ -64,13 +71,14 @@ def check_writable(objects: Objects, tree: str | None, fresh: ObjectSet | None =
         RecordError: It is no ledger.
     """
     if tree is not None:
-        check = _Check(Reader(objects, fresh))
+        check = _Check(Reader(objects, fresh, MAX_LEAF))
         check.format(check.reader.folder(tree).get(FORMAT), writing=True)
 
 
 class _Check:
-    def __init__(self, reader: Reader) -> None:
+    def __init__(self, reader: Reader, each: Callable[[list[Line]], None] | None = None) -> None:
         self.reader = reader
+        self.each = each
         self.days: dict[str, str] = {}  # run id → day
         self.heads: dict[str, str] = {}  # head → run id
         self.places: dict[str, str] = {}  # folder or file of lines → path
@@ -235,6 +243,8 @@ class _Check:
         for several in runs.values():
             if len(several) > 1:
                 self.run(several, path)
+        if self.each is not None:
+            self.each(lines)
         return set(runs)
 
     def line(self, line: Line, path: str, day: str) -> None:
@@ -301,39 +311,3 @@ def _check_names(names: Iterable[str], path: str) -> None:
         twin = seen.setdefault(name.lower(), name)
         if twin != name:
             raise UnsafePath(_at(path, name), f"and {twin!r} are one file on many systems")
-
-
-def check_heads(objects: Objects, lines: Iterable[Line]) -> None:
-    """Refuse lines that their own commits don't bear out; what is not here can't be compared.
-
-    A line must be its commit's ``.ledgit/run/entry.json`` with the head. Tombstones are left out,
-    and so are lines that don't decode.
-
-    Raises:
-        RecordError: One is not.
-    """
-    with BatchReader(objects.repo) as reader:
-        batch: list[Line] = []
-        for line in lines:
-            if line.head and not line.purged and not line.opaque:
-                batch.append(line)
-            if len(batch) >= 1000:
-                _check_batch(reader, batch)
-                batch = []
-        _check_batch(reader, batch)
-
-
-def _check_batch(reader: BatchReader, lines: list[Line]) -> None:
-    specs = [spec for line in lines for spec in (line.head, f"{line.head}:{RUN_FOLDER}/entry.json")]
-    answers = iter(reader.read_many(specs))
-    for line, found, entry in zip(lines, answers, answers, strict=True):
-        if found is None:
-            continue
-        try:
-            written = with_head(entry[2].rstrip(b"\n"), line.head) if entry is not None else b""
-        except RecordError:
-            written = b""
-        if found[1] != "commit" or written != line.raw:
-            raise RecordError(
-                _at(), f"says of run {line.id[:12]} what its commit {line.head[:12]} doesn't; it was forged or damaged"
-            )

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Collection, Iterator
+from collections.abc import Callable, Collection
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from ledgit.errors import Conflict, LedgitError, NewerFormat, NotFound, RecordError
 from ledgit.store.ledger.lock import LedgerLock
+from ledgit.store.sync.carried import RunCheck
 from ledgit.store.sync.table import new_lines
 
 if TYPE_CHECKING:
@@ -188,10 +189,13 @@ def _check_ledger(line: Line, tip: str, before: str | None, progress: Progress |
     try:
         tree = _tree(objects, tip)
         known = objects.commit(before).tree if before is not None else None
-        check_tree(objects, tree, known)
+        runs = RunCheck(line, progress)
+        # Of a ledger that is new as a whole each file is read once for both checks.
+        check_tree(objects, tree, known, each=runs.take if line.has_runs and known is None else None)
         if line.has_runs:
-            continued = before is not None and follows(objects, tip, before)
-            _check_runs(line, tip, new_lines(objects, known if continued else None, tree), progress)
+            if known is not None:
+                runs.take(new_lines(objects, known if follows(objects, tip, before) else None, tree))
+            runs.end(tip)
     except NewerFormat as error:
         raise NewerFormat(f"the ledger of {line.remote.shown}", error.version, error.known) from None
     except (RecordError, NotFound) as error:
@@ -202,9 +206,10 @@ def _check_inbox(line: Line, commit: str) -> str:
     from ledgit.store.ledger import check_tree
 
     tree = _tree(line.objects, commit)
-    check_tree(line.objects, tree)
+    runs = RunCheck(line, None)
+    check_tree(line.objects, tree, each=runs.take if line.has_runs else None)
     if line.has_runs:
-        _check_runs(line, commit, new_lines(line.objects, None, tree), None)
+        runs.end(commit)
     return tree
 
 
@@ -215,36 +220,7 @@ def _tree(objects: Objects, commit: str) -> str:
     return objects.commit(commit).tree
 
 
-def _check_runs(line: Line, tip: str, lines: Iterator[TableLine], progress: Progress | None) -> None:
-    """Check that lines say what their commits do, and that *tip* carries these commits.
-
-    A ledger that lists what it doesn't carry would let runs be lost: a clone drops its own copy of
-    what the ledger has.
-    """
-    from ledgit.git import try_git
-    from ledgit.store.ledger import check_heads
-
-    heads: list[str] = []
-
-    def noted() -> Iterator[TableLine]:
-        for number, item in enumerate(lines, 1):
-            if item.head and not item.purged:
-                heads.append(item.head)
-            if progress is not None and number % 500 == 0:
-                progress("Checking runs", number, None)
-            yield item
-
-    check_heads(line.objects, noted())
-    if not heads:
-        return
-    asked = "\n".join([*heads, f"^{tip}", ""]).encode("ascii")
-    code, out, err = try_git(line.where, "rev-list", "--max-count=1", "--stdin", stdin=asked)
-    if code != 0 or out.strip():
-        detail = out.decode("ascii", "replace")[:12] if out else (err.strip().splitlines() or ["?"])[0]
-        raise RecordError("the ledger", f"lists runs whose commits it does not carry ({detail})")
-
-
-def follows(objects: Objects, tip: str, before: str) -> bool:
+def follows(objects: Objects, tip: str, before: str | None) -> bool:
     """Whether *before* is an earlier ledger of the line that *tip* ends."""
     here = tip
     for _ in range(_FAR):
