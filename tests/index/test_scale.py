@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import multiprocessing
+import sqlite3
 import time
 from pathlib import Path
 from typing import Any
@@ -140,6 +141,42 @@ def test_a_ledger_that_is_not_here_is_an_error_and_not_an_empty_list(synthetic: 
         synthetic.index().refresh()
 
 
+def test_files_of_deep_ledgers_are_known_by_their_paths(runs: Runs, make: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Months, days and digits, several of each: what is remembered of them is what the ledger has."""
+    paths = [
+        f"{month}/{day}{below}.jsonl"
+        for month in ("2023-09", "2023-10", "2023-11")
+        for day, below in (("01", "/0"), ("01", "/f/0"), ("01", "/f/1"), ("02", ""), ("03", "/a"), ("03", "/b"))
+    ]
+    segments = {path: runs.line(make(number)) for number, path in enumerate(paths)}
+    runs.ledger(segments)
+    index = runs.index()
+    index.refresh()
+    assert known(runs) == {f"segments/{path}" for path in paths}
+
+    counted = Counted(monkeypatch)
+    segments["2023-11/03/b.jsonl"] += runs.line(make(90))
+    runs.ledger(segments)
+    counted.taken()
+    index.refresh()
+    read, parsed = counted.taken()
+    assert (1, True) == (parsed, read < 10)
+    assert known(runs) == {f"segments/{path}" for path in paths}
+
+    del segments["2023-10/01/f/0.jsonl"], segments["2023-10/01/f/1.jsonl"]
+    runs.ledger(segments)
+    index.refresh()
+    assert known(runs) == {f"segments/{path}" for path in segments}
+    assert sorted(everything(index)) == sorted(
+        make(n).id for n, path in [*enumerate(paths), (90, paths[0])] if path in segments
+    )
+
+
+def known(runs: Runs) -> set[str]:
+    with sqlite3.connect(runs.file) as db:
+        return {path for (path,) in db.execute("SELECT path FROM node WHERE tree = 0")}
+
+
 # -- tombstones --------------------------------------------------------------------------------
 
 
@@ -212,8 +249,6 @@ def wide(runs: Runs, make: Any, flat: Any) -> Runs:
 
 
 def partial(runs: Runs) -> list[int]:
-    import sqlite3
-
     with sqlite3.connect(runs.file) as db:
         return [bits for (bits,) in db.execute("SELECT partial FROM run ORDER BY n")]
 

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 __all__ = ["SCHEMA", "ColumnsChanged", "Database", "discard", "is_damage"]
 
-SCHEMA = 3
+SCHEMA = 4
 """Written to the file's ``user_version``; with any other number the file is made anew."""
 
 PATIENCE = 30.0

@@ -223,7 +223,9 @@ class Source:
                 changed.append((self._set_node(name, entry.oid, 0), entry.oid))
         for name in old:
             self._remove(name, removed)
-        for (name, tree_oid), found in zip(below, self.reader.read_many(oid for _, oid in below), strict=True):
+        # All of them before going down: answers come in the order of the questions, whoever asks.
+        trees = list(self.reader.read_many(oid for _, oid in below))
+        for (name, tree_oid), found in zip(below, trees, strict=True):
             if found is None:
                 raise Missing(tree_oid)
             if found[1] == "tree":
