@@ -33,6 +33,12 @@ def deep(repo: Path, git: Git) -> str:
     return git(repo, "rev-parse", "HEAD")
 
 
+def test_an_objects_size_is_known_unread(opened: Repo, deep: str) -> None:
+    with Objects(opened) as objects:
+        assert len(objects.read(deep)[1]) == objects.size(deep)
+        assert objects.size("1" * 40) is None
+
+
 def test_a_commit_is_read_with_all_its_parts(repo: Path, opened: Repo, git: Git, deep: str) -> None:
     with Objects(opened) as objects:
         commit = objects.commit(deep)
@@ -327,3 +333,22 @@ def test_every_error_of_pygit2_becomes_one_of_ours() -> None:
 )
 def test_pythons_own_errors_are_mapped_too(error: Exception, ours: type[LedgitError]) -> None:
     assert type(map_error(error, "object x")) is ours
+
+
+def test_a_process_forked_while_a_thread_reads_can_read(repo: Path) -> None:
+    """The reader that all share has a lock, and nobody in the child would ever let go of it."""
+    script = """
+import os, signal, sys
+from ledgit.git import Objects, Repo
+objects = Objects.of(Repo.discover())
+objects._light._lock.acquire()  # as a thread does, in the middle of reading
+child = os.fork()
+if child == 0:
+    signal.alarm(10)
+    assert "pygit2" not in sys.modules
+    os._exit(0 if objects.commit(sys.argv[1]).oid == sys.argv[1] else 1)
+sys.exit(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]))
+"""
+    head = subprocess.run(["git", "rev-parse", "HEAD"], cwd=repo, check=True, capture_output=True, text=True).stdout
+    subprocess.run(["git", "repack", "-adq"], cwd=repo, check=True)
+    assert 0 == subprocess.run([sys.executable, "-c", script, head.strip()], cwd=repo, check=False).returncode

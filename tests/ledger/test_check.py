@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import subprocess
 import time
+import tracemalloc
 from pathlib import Path
 
 import pytest
@@ -14,9 +16,9 @@ from tests.ledger.test_tree import line_of
 from ledgit.errors import LedgitError, NewerFormat, NotFound, RecordError, UnsafePath
 from ledgit.git import FILE, Objects, ObjectSet, Repo, TreeEntry, edit_tree
 from ledgit.git.trees import Change
-from ledgit.records import encode_entry, with_head
+from ledgit.records import RunInfo, RunRecord, encode_entry, with_head
 from ledgit.records.table import encode_leaf, parse_line
-from ledgit.store import Folder, update_experiment
+from ledgit.store import Bulk, Folder, update_experiment
 from ledgit.store.ledger import (
     add_lines,
     check_heads,
@@ -245,6 +247,23 @@ def test_absurd_sizes_are_refused(ledger: Ledger) -> None:
             ledger.check(tree)
 
 
+def test_objects_that_unpack_to_gigabytes_are_refused_unread(ledger: Ledger, opened: Repo, repo: Path) -> None:
+    """A fetch of a few megabytes can hold one; reading it would take the memory of the machine."""
+    for kind in ("blob", "tree"):
+        huge = subprocess.run(
+            ["git", "hash-object", "-w", "--literally", "-t", kind, "--stdin"],
+            cwd=repo, input=bytes(40 << 20), check=True, capture_output=True,
+        ).stdout.decode().strip()  # fmt: skip
+        mode = FILE if kind == "blob" else "40000"
+        tree = ledger.spoilt({LEAF if kind == "blob" else "segments/2026-12": (mode, huge)})
+
+        tracemalloc.start()
+        with pytest.raises(RecordError, match="more than"):
+            ledger.check(tree)
+        assert tracemalloc.get_traced_memory()[1] < 10 << 20
+        tracemalloc.stop()
+
+
 def test_a_folder_of_endless_depth_is_refused(ledger: Ledger) -> None:
     tree = ledger.fresh.tree([TreeEntry("a.jsonl", FILE, ledger.fresh.blob(raw_of(A) + b"\n"))])
     for _ in range(1000):
@@ -297,9 +316,14 @@ def test_a_ledger_that_only_newer_ones_may_write_to_is_left_alone(opened: Repo, 
     set_local(opened, folder, objects, fresh, tip, None)
     make_runs(opened, [A])
 
+    def bulk() -> None:
+        with Bulk(opened, folder) as bulk:
+            bulk.add(RunRecord(RunInfo(A[::-1], "n", "e", "FINISHED", START, START)))
+
     for write in (
         lambda: compact(opened, folder),
         lambda: update_experiment(opened, folder, "owls", {"tags.a": "1"}),
+        bulk,
         lambda: check_writable(objects, tree),
     ):
         with pytest.raises(NewerFormat, match="for writing"):

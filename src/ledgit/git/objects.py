@@ -48,6 +48,7 @@ Signature = tuple[str, str, int, str]
 """(name, e-mail address, seconds since the epoch, time zone such as ``+0000``)."""
 
 _MAX_DEPTH = 100
+_CACHE = 16 << 20  # bytes
 
 
 class TreeEntry:
@@ -169,6 +170,16 @@ class Objects:
         """Whether the object is here."""
         return self._read(oid) is not None
 
+    def size(self, oid: str) -> int | None:
+        """Return how many bytes the object *oid* has, without reading it; None if it isn't here."""
+        odb = self._odb or self._open()
+        try:
+            return int(odb.read_header(oid)[1])
+        except KeyError:
+            return self.size(oid) if self._reopen() else None
+        except Exception as err:
+            raise map_error(err, f"object {oid}") from err
+
     def kind(self, oid: str) -> str | None:
         """Return what the object *oid* is (commit, tree, blob, tag), None if it isn't here."""
         found = self._read(oid)
@@ -261,6 +272,8 @@ class Objects:
     def _open(self) -> Any:
         import pygit2
 
+        # libgit2 keeps up to 256 MB of commits and trees that were read, each once where we walk all runs.
+        pygit2.settings.cache_max_size(_CACHE)
         try:
             odb = pygit2.Odb(self.repo.objects_dir)
             beside = None if self._own else helper_objects(self.repo)
@@ -332,6 +345,15 @@ class _Light:
 
 _FEW = 64
 _shared: dict[str, Objects] = {}
+
+
+def _after_fork() -> None:
+    for objects in _shared.values():  # the thread that may have been reading is the parent's
+        objects._light._lock = allocate_lock()
+
+
+if hasattr(os, "register_at_fork"):  # not on Windows
+    os.register_at_fork(after_in_child=_after_fork)
 _KINDS = {1: "commit", 2: "tree", 3: "blob", 4: "tag"}
 
 

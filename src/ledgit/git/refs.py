@@ -190,7 +190,7 @@ def _walk(folder: str, prefix: str) -> Iterator[tuple[str, str | None]]:
 def _read_loose(path: str) -> str | None:
     """The id in a ref file; ``None`` when there is none, it is torn, or it names another ref."""
     try:
-        fd = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+        fd = os.open(path, os.O_RDONLY)
     except (FileNotFoundError, NotADirectoryError):
         return None
     except OSError as err:

@@ -129,10 +129,10 @@ class Config:
 
     @classmethod
     def read(cls, repo: Repo) -> Config:
-        """Read the sections ``ledgit user core remote branch`` from every scope, the last one winning."""
+        """Read the sections ``ledgit user core remote branch url`` from every scope, the last one winning."""
         from ledgit.git.command import try_git
 
-        args = ("config", "-z", "--get-regexp", r"^(ledgit|user|author|committer|core|remote|branch|gpg|commit|tag)\.")
+        args = ("config", "-z", "--get-regexp", r"^(ledgit|user|author|committer|core|remote|branch|gpg|commit|tag|url)\.")
         code, out, err = try_git(repo, *args)
         if code not in (0, 1):  # 1: nothing matches
             raise GitFailed(args, code, err)
@@ -143,7 +143,7 @@ class Config:
                 raw, equals, value = item.partition(b"\n")
                 name = raw.decode("utf-8", "replace")
                 values[name] = value.decode("utf-8", "replace") if equals else None
-                if name.startswith("ledgit.") or name.endswith(".fetch"):
+                if name.startswith("ledgit.") or name.endswith((".fetch", ".url")):
                     several.setdefault(name, []).append(values[name] or "true")
         return cls(values, several)
 
@@ -156,7 +156,7 @@ class Config:
         return "true" if value is None else value
 
     def get_all(self, name: str) -> list[str]:
-        """Return every value of ``ledgit.*`` or ``remote.<name>.fetch``, which may be given more than once."""
+        """Return every value of ``ledgit.*`` or ``remote.<name>.fetch`` and ``.url``, which may be given more than once."""
         return list(self._several.get(_lower(name), ()))
 
     def get_bool(self, name: str, default: bool = False) -> bool:
@@ -238,6 +238,8 @@ def _os_user() -> str:
 
 def _walk_up(start: str) -> tuple[str, str, str | None, str] | None:
     """Look for a ``.git`` as Git does; ``None`` when anything about it is out of the ordinary."""
+    if not hasattr(os, "geteuid"):
+        return None  # on Windows Git has rules of its own about owners
     here = start
     try:
         device = os.stat(here).st_dev

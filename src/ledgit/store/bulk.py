@@ -139,6 +139,7 @@ class Bulk:
             RunPurged: Some of the runs were purged here. None of those added since the last
                 call was stored, and they are dropped.
             Conflict: Another process is working on the ledger.
+            NewerFormat: The ledger asks for a newer Ledgit to write to it; nothing was stored.
             StorageError: The disk is full or failing; nothing was stored.
         """
         from ledgit.store.ledger import LedgerLock
@@ -160,11 +161,12 @@ class Bulk:
     def _store(self, fresh: ObjectSet, lines: Mapping[str, Line]) -> None:
         from ledgit.git import identity
         from ledgit.store.journal import now_ms
-        from ledgit.store.ledger import add_lines, commit_ledger, local_ledger
+        from ledgit.store.ledger import add_lines, check_writable, commit_ledger, local_ledger
         from ledgit.store.ledger.local import move_ledger
 
         tip = local_ledger(self.repo)
         base = self._objects.commit(tip).tree if tip is not None else None
+        check_writable(self._objects, base)
         union = add_lines(self._objects, fresh, base, lines.values())
         heads = [line.head for line in union.added]
         if len(heads) < len(lines):

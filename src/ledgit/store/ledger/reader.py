@@ -46,10 +46,13 @@ class Reader:
     Args:
         objects: What is in the repository.
         fresh: New objects, not stored yet.
+        most: Bytes that an object may have, where nobody checked it yet: 10 MB of a fetch can unpack
+            to 10 GB.
     """
 
-    def __init__(self, objects: Objects, fresh: ObjectSet | None = None) -> None:
+    def __init__(self, objects: Objects, fresh: ObjectSet | None = None, most: int | None = None) -> None:
         self.objects = objects
+        self._most = most
         self.fresh = fresh
 
     def read(self, oid: str, kind: str) -> bytes:
@@ -57,12 +60,14 @@ class Reader:
 
         Raises:
             NotFound: It is not here.
-            RecordError: It is of another kind.
+            RecordError: It is of another kind, or too large.
         """
         found = self.fresh.get(oid) if self.fresh is not None else None
         if found is None:
             if oid == EMPTY_TREE:
                 return b""  # always there, though it may not be stored
+            if self._most is not None and (self.objects.size(oid) or 0) > self._most:
+                raise RecordError(oid[:12], f"has more than {self._most} bytes")
             found = self.objects.read(oid)
         if found[0] != kind:
             raise RecordError(oid[:12], f"is a {found[0]}, not a {kind}")
