@@ -48,7 +48,6 @@ Signature = tuple[str, str, int, str]
 """(name, e-mail address, seconds since the epoch, time zone such as ``+0000``)."""
 
 _MAX_DEPTH = 100
-_CACHE = 16 << 20  # bytes
 
 
 class TreeEntry:
@@ -272,8 +271,6 @@ class Objects:
     def _open(self) -> Any:
         import pygit2
 
-        # libgit2 keeps up to 256 MB of commits and trees that were read, each once where we walk all runs.
-        pygit2.settings.cache_max_size(_CACHE)
         try:
             odb = pygit2.Odb(self.repo.objects_dir)
             beside = None if self._own else helper_objects(self.repo)
