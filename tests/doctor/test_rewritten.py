@@ -13,6 +13,7 @@ from ledgit.errors import UsageError
 from ledgit.query import Query
 from ledgit.records import RunState
 from ledgit.records.table import parse_line
+from ledgit.repository import Repository
 from ledgit.store import Index
 from ledgit.store.doctor import Rewritten, follow
 
@@ -141,12 +142,13 @@ def test_once_the_ledger_begins_anew_the_secret_is_gone(leaky: Clinic) -> None:
     doctor(leaky)
     forget(leaky)
     assert leaks(leaky)
-    tree = leaky.git("rev-parse", "refs/ledgit/ledger^{tree}")
-    (state,) = states(leaky).values()
-    root = leaky.git("commit-tree", "-m", "anew", "-p", str(state.head), tree)
-    leaky.git("update-ref", "refs/ledgit/ledger", root)
+    owed = [finding.mend for finding in leaky.findings()]
+    done = Repository(leaky.repo).purge()
     forget(leaky)
 
+    assert ["ledgit push, then ledgit gc --purge"] == owed
+    assert {} == done.failed == done.owed
+    assert 1 == len(states(leaky))
     assert not leaks(leaky)
     assert [] == leaky.findings()
 

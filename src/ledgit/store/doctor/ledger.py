@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from ledgit.errors import LedgitError, NewerFormat, NotFound, RecordError
 from ledgit.store.doctor.finding import HINT, PROBLEM, Finding, many, shown
-from ledgit.store.ledger import LEDGER_REF, check_heads, check_tree, every_line, owed
+from ledgit.store.ledger import LEDGER_REF, check_heads, check_tree, every_line, noted, owing
 
 if TYPE_CHECKING:
     from ledgit.records.table import Line
@@ -27,8 +27,7 @@ def check_ledger(patient: Patient) -> Iterator[Finding]:
             except NotFound as error:
                 what = f"the clone's ledger is not whole: {error.ref} is missing"
                 yield Finding(PROBLEM, "ledger", "tree", what, _restore(patient))
-        if name == LEDGER_REF or (name.startswith(_REMOTES) and name.endswith("/ledger")):
-            yield from _owed(patient, name, tip)
+    yield from _owed(patient)
 
 
 def _own(patient: Patient, tip: str) -> Iterator[Finding]:
@@ -108,12 +107,17 @@ def _lines(items: Iterable[str]) -> bytes:
     return "".join(f"{item}\n" for item in items).encode("ascii")
 
 
-def _owed(patient: Patient, name: str, tip: str) -> Iterator[Finding]:
+def _owed(patient: Patient) -> Iterator[Finding]:
+    """Say where purged runs, or commits that were replaced, still are in history."""
+    why = noted(patient.folder).why
+    if why:
+        what = f"the history of the ledger still has old commits: {why}"
+        yield Finding(PROBLEM, "ledger", "owed", what, "ledgit push, then ledgit gc --purge")
     try:
-        runs = sorted(owed(patient.objects, tip))
+        found = owing(patient.repo, patient.objects)
     except LedgitError:
-        return  # the root is not here: a clone of the tip alone can't know
-    if runs:
+        return  # said elsewhere
+    for name, runs in sorted(found.items()):
         where = "this clone" if name == LEDGER_REF else name.removeprefix(_REMOTES).removesuffix("/ledger")
         what = f"the history of the ledger of {where} still has {many(len(runs), 'purged run')}: "
-        yield Finding(PROBLEM, "ledger", "owed", what + shown([run[:8] for run in runs]), "ledgit gc --purge")
+        yield Finding(PROBLEM, "ledger", "owed", what + shown([run[:8] for run in sorted(runs)]), "ledgit gc --purge")

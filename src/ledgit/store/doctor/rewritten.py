@@ -316,11 +316,13 @@ def _ref(entry: Entry, code: CodeInfo) -> CodeRef:
 def _store(repo: Repo, folder: Folder, objects: Objects, fresh: ObjectSet, done: Rewritten, lines: list[Line]) -> None:
     """Move loose runs' refs; put the others' lines into the clone's ledger."""
     from ledgit.git import ObjectSet, RefUpdate, identity, list_refs, update_refs
-    from ledgit.store.ledger import LedgerLock, add_lines, commit_ledger, local_ledger, move_ledger
+    from ledgit.store.ledger import LedgerLock, add_lines, commit_ledger, local_ledger, move_ledger, note_owed, noted
     from ledgit.store.ledger.loose import RUNS
 
     with LedgerLock(folder):
         tip = local_ledger(repo)
+        if tip is not None:  # its history has the old commits, and no tombstone tells
+            note_owed(folder, "runs point to rewritten commits", noted(folder).tags)
         refs = list_refs(repo, RUNS)
         loose = {run: new[0] for run, old, new in done.runs if len(old) == 1 and refs.get(run_ref(run)) == old[0]}
         tree = None if tip is None else objects.commit(tip).tree

@@ -36,7 +36,15 @@ def all_runs(index: Index) -> dict[str, RunFacts]:
     """Return every finished run by its id, newest first."""
     index.refresh()
     columns = ("id", "name", "experiment", "started", "run_commit", "code_commit", "tree", "deleted")
-    found = (RunFacts._make((*row[:7], bool(row[7]))) for row in index.rows(*columns))
+    same: dict[str | None, str | None] = {}  # thousands of runs have the same experiment and code
+
+    def once(text: str | None) -> str | None:
+        return same.setdefault(text, text)
+
+    found = [
+        RunFacts(run_id, name, once(experiment) or "", start, commit, once(code), once(tree), bool(deleted))
+        for run_id, name, experiment, start, commit, code, tree, deleted in index.rows(*columns)
+    ]
     return {run.id: run for run in sorted(found, key=lambda run: (-run.start, run.id))}
 
 
