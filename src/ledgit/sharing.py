@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import os
+import sys
+
 from ledgit.opened import Opened
 
 TYPE_CHECKING = False
@@ -59,10 +62,20 @@ class Sharing(Opened):
             RecordError, NewerFormat: Its ledger was refused; nothing has changed.
             Conflict: It would take away runs that were made here, or more than 10, and nobody agreed.
         """
-        from ledgit.store.settle import settle_all
         from ledgit.store.sync import find_remote
         from ledgit.store.sync.push import push
 
         found = find_remote(self.repo, remote)
-        settle_all()
+        # Without this nothing waits: no run has ended in this process, nor a moment ago in another one.
+        if "ledgit.store.settle" in sys.modules or _has_files(self.folder.settling):
+            from ledgit.store.settle import wait_settled
+
+            wait_settled(self.repo, self.folder)
         return push(self.repo, self.folder, found, options, progress)
+
+
+def _has_files(path: str) -> bool:
+    try:
+        return bool(os.listdir(path))
+    except OSError:
+        return False

@@ -16,6 +16,7 @@ from ledgit.repository import open_repository
 from ledgit.store import Folder, recover, run_ref
 from ledgit.store.edit import Edit, edit_run
 from ledgit.store.settle import settle_leftovers
+from ledgit.store.sync import PushOptions
 
 RUN = """
 import os, sys
@@ -171,3 +172,28 @@ def test_a_run_with_files_is_durable_when_finish_returns(repo: Path) -> None:
 
     assert waiting(repo) == []
     assert read_ref(Repo.discover(str(repo)), run_ref(run_id)) == commit
+
+
+def test_a_push_waits_for_runs_that_ended_a_moment_ago(repo: Path, tmp_path: Path) -> None:
+    """Or 'python train.py; ledgit push' would say that there is nothing to push."""
+    run_git(tmp_path, "init", "-q", "--bare", "host.git")
+    log = f"{RUN}\nimport time; time.sleep(30)"
+    with subprocess.Popen([sys.executable, "-c", log], cwd=repo, stdout=subprocess.PIPE, text=True) as process:
+        assert process.stdout is not None
+        run_id = process.stdout.readline().split()[0]  # it is settled by a thread, within two seconds
+        alive = open_repository(repo).push(str(tmp_path / "host.git"), PushOptions(policy="all"))
+        process.kill()
+    assert [run_id] == alive.sent.new
+
+
+def test_a_push_takes_runs_whose_process_died_before_they_were_settled(
+    repo: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run_git(tmp_path, "init", "-q", "--bare", "host.git")
+    monkeypatch.setattr("ledgit.store.settle._LEFT", 0.1)
+    run_id, _ = log_one(repo, "die")
+
+    done = open_repository(repo).push(str(tmp_path / "host.git"), PushOptions(policy="all"))
+
+    assert [run_id] == done.sent.new
+    assert [] == waiting(repo)

@@ -27,6 +27,13 @@ def test_a_script_that_ends_finishes_its_run(script: Script, only_run: OnlyRun) 
     assert run.commit is not None
 
 
+def test_a_run_that_the_scripts_end_ends_is_on_disk_when_the_process_is_gone(script: Script, repo: Path) -> None:
+    """What settles runs may have been loaded only then: a push right after the training must find the run."""
+    script("import ledgit; ledgit.log_metric('m', 1)")
+
+    assert [] == os.listdir(repo / ".git" / "ledgit" / "settling")
+
+
 def test_an_uncaught_exception_fails_the_run(script: Script, only_run: OnlyRun) -> None:
     """Also without a ``with`` block; the traceback is shown as always."""
     done = script("import ledgit; ledgit.start_run(); raise ValueError('broken')", check=False)
@@ -85,6 +92,7 @@ def test_sigterm_kills_the_run_and_the_process(repo: Path, only_run: OnlyRun) ->
     run = only_run()
     assert ("KILLED", {"m": 1.0}) == (run.status, run.metrics)
     assert run.commit is not None
+    assert [] == os.listdir(repo / ".git" / "ledgit" / "settling")
 
 
 def test_the_scripts_own_sigterm_handler_is_left_alone(repo: Path, only_run: OnlyRun) -> None:

@@ -28,10 +28,11 @@ if TYPE_CHECKING:
     from ledgit.git import Objects, Pack, Repo
     from ledgit.store.folder import Folder
 
-__all__ = ["hand_over", "settle_all", "settle_leftovers"]
+__all__ = ["hand_over", "settle_all", "settle_at_exit", "settle_leftovers", "wait_settled"]
 
 #: Seconds after which a journal that waits is taken for a dead process's.
 _LEFT = 5.0
+_PAUSE = 0.02  # seconds between two looks at what waits
 
 
 class _Unsettled:
@@ -107,6 +108,39 @@ def settle_all() -> None:
     _settler.tick()
 
 
+def settle_at_exit() -> None:
+    """Settle what waits and what is still to come at once: the process ends.
+
+    Whoever ends runs at exit calls this: Python forgets handlers that are registered while others run, so ours
+    is not called if this module was first needed then.
+    """
+    _settler.exiting = True
+    _settler.tick()
+
+
+def wait_settled(repo: Repo, folder: Folder) -> None:
+    """Wait until the runs that have ended by now, in any process, are on disk; a second or two at most.
+
+    Those of processes that died before they could are looked after. For who is about to send runs away: one that is
+    not settled could be torn, so it would be left out.
+    """
+    settle_all()
+    left = set(_settling(folder))
+    until = time.monotonic() + _LEFT
+    while left and time.monotonic() < until:
+        time.sleep(_PAUSE)
+        left &= set(_settling(folder))
+    if left:
+        settle_leftovers(repo, folder, _LEFT)
+
+
+def _settling(folder: Folder) -> list[str]:
+    try:
+        return os.listdir(folder.settling)
+    except OSError:
+        return []
+
+
 def settle_leftovers(repo: Repo, folder: Folder, older_than: float = _LEFT) -> list[str]:
     """Look after journals whose processes died before they settled.
 
@@ -121,11 +155,8 @@ def settle_leftovers(repo: Repo, folder: Folder, older_than: float = _LEFT) -> l
     """
     from ledgit.git import release_pack
 
-    try:
-        names = os.listdir(folder.settling)
-    except OSError:
-        return []
-    torn = []
+    names = _settling(folder)
+    torn: list[str] = []
     synced = False
     for name in names:
         directory = os.path.join(folder.settling, name)
@@ -186,18 +217,12 @@ def _compacted(repo: Repo, objects: Objects, directory: str, run_id: str) -> lis
     return known_heads(repo, objects, run_id, int(start["start"])) if start else []
 
 
-def _at_exit() -> None:
-    # Runs may still end after this, in handlers registered before: those settle at once.
-    _settler.exiting = True
-    _settler.tick()
-
-
 def _after_fork() -> None:
     _settler.waiting = []
     _settler.working = threading.Lock()  # the thread that may have held them is the parent's
     _settler.listing = threading.Lock()
 
 
-atexit.register(_at_exit)
+atexit.register(settle_at_exit)  # runs may still end after this, in handlers registered before
 if hasattr(os, "register_at_fork"):  # not on Windows
     os.register_at_fork(after_in_child=_after_fork)

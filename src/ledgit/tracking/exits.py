@@ -70,9 +70,16 @@ def end_all(status: str) -> None:
         run.finish(status)
 
 
+def _end_for_good(status: str) -> None:
+    """End every run and see that it is on disk: this process has no later."""
+    end_all(status)
+    if settle := sys.modules.get("ledgit.store.settle"):  # loaded by who finishes runs here
+        settle.settle_at_exit()
+
+
 def _at_exit() -> None:
     try:
-        end_all(exit_status())
+        _end_for_good(exit_status())
     except KeyboardInterrupt:
         pass  # Ctrl-C once more: the journal has everything, and the next command that writes ends the run
 
@@ -85,7 +92,7 @@ def _on_sigterm(number: int, frame: Any) -> None:  # noqa: ARG001
     """
     import signal
 
-    ender = threading.Thread(target=end_all, args=("KILLED",), name="ledgit-sigterm", daemon=True)
+    ender = threading.Thread(target=_end_for_good, args=("KILLED",), name="ledgit-sigterm", daemon=True)
     ender.start()
     ender.join(GRACE)
     signal.signal(number, signal.SIG_DFL)
