@@ -33,6 +33,7 @@ class BatchReader:
     def __init__(self, repo: Repo) -> None:
         self._repo = repo
         self._process: Popen[bytes] | None = None
+        self._busy = False  # answers are on their way that somebody is waiting for
 
     def __enter__(self) -> BatchReader:
         return self
@@ -45,6 +46,7 @@ class BatchReader:
     def close(self) -> None:
         """End the process; the next read starts another."""
         process, self._process = self._process, None
+        self._busy = False
         if process is not None:
             process.kill()
             process.communicate()
@@ -54,35 +56,46 @@ class BatchReader:
         return next(self.read_many((spec,)))
 
     def read_many(self, specs: Iterable[str]) -> Iterator[tuple[str, str, bytes] | None]:
-        """Yield an answer for each of *specs*, in order, asking ahead while answers come in."""
+        """Yield an answer for each of *specs*, in order, asking ahead while answers come in.
+
+        One question at a time: who reads something else before the last answer gets an error, since it
+        would be given another's answer. Who leaves before the end ends the process.
+        """
+        if self._busy:
+            raise RuntimeError("the answers to another question are still on their way")
         waiting: list[bytes] = []
         ahead = 0
         pending = iter(specs)
         more = True
-        while more or waiting:
-            while more and (ahead < self._WINDOW or not waiting):
-                spec = next(pending, None)
-                if spec is None:
-                    more = False
-                    break
-                request = spec.encode("utf-8", "surrogateescape")
-                if b"\n" in request or len(request) > self._WINDOW:
-                    request = b"?"  # no name in Git: answered as missing
-                waiting.append(request)
-                ahead += len(request) + 1
-                self._send(request)
+        try:
+            while more or waiting:
+                while more and (ahead < self._WINDOW or not waiting):
+                    spec = next(pending, None)
+                    if spec is None:
+                        more = False
+                        break
+                    request = spec.encode("utf-8", "surrogateescape")
+                    if b"\n" in request or len(request) > self._WINDOW:
+                        request = b"?"  # no name in Git: answered as missing
+                    waiting.append(request)
+                    ahead += len(request) + 1
+                    self._send(request)
+                if waiting:
+                    stream = self._flush()
+                    request = waiting.pop(0)
+                    ahead -= len(request) + 1
+                    answer, alive = self._receive(stream)
+                    if not alive:
+                        # A partial clone that may not fetch ends Git at the first object that is
+                        # elsewhere (Git before 2.45): that one is missing, ask again for the rest.
+                        self.close()
+                        for again in waiting:
+                            self._send(again)
+                    self._busy = bool(waiting)
+                    yield answer
+        finally:
             if waiting:
-                stream = self._flush()
-                request = waiting.pop(0)
-                ahead -= len(request) + 1
-                answer, alive = self._receive(stream)
-                if not alive:
-                    # A partial clone that may not fetch ends Git at the first object that is
-                    # elsewhere (Git before 2.45): that one is missing, ask again for the rest.
-                    self.close()
-                    for again in waiting:
-                        self._send(again)
-                yield answer
+                self.close()
 
     def _send(self, request: bytes) -> None:
         if self._process is None:

@@ -243,8 +243,11 @@ class Plan:
 
     def _is_among(self, what: str, name: str, table: Table) -> str:
         number = self.sets[what, name] + (table is not self.index.runs)
-        column = "id" if what == "ancestor" else "code"
-        return f"r.{column} IN (SELECT item FROM temp.among WHERE k = {number})"
+        asked = f"IN (SELECT item FROM temp.among WHERE k = {number})"
+        if what == "ancestor":
+            return f"r.id {asked}"
+        # A run whose code nobody knows is neither in nor out; in SQL it would be out of an empty set.
+        return f"(CASE WHEN r.code IS NOT NULL THEN r.code {asked} END)"
 
     def _linked(self, what: str, rev: str, position: int) -> Codes:
         """Return the numbers of the codes that belong to *rev*."""
