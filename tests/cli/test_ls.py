@@ -27,6 +27,13 @@ def test_an_empty_repository_lists_nothing_and_says_so(cli: Cli) -> None:
     assert cli("ls", "--json").json == []
 
 
+def test_a_fresh_clone_is_told_of_pull(cli: Cli, repo: Path, git: Callable[..., str]) -> None:
+    """Its runs are on the remote."""
+    git(repo, "remote", "add", "origin", "https://example.org/team/project.git")
+
+    assert cli("ls").err.endswith("makes the first, 'ledgit pull' gets those of others\n")
+
+
 def test_the_keys_of_a_run_in_json_are_fixed(cli: Cli, record: Record) -> None:
     """Scripts depend on them: DESIGN §8."""
     record("-p", "lr=0.1", "-m", "loss=0.5", "-t", "kind=base", "--name", "first")

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from ledgit.cli import columns, context, parsing, render, terminal, text
 from ledgit.cli.times import parse_since
-from ledgit.errors import ExperimentNotFound, FilterError, UsageError
+from ledgit.errors import ExperimentNotFound, FilterError, LedgitError, UsageError
 
 if TYPE_CHECKING:
     from ledgit.repository import Repository, Run, RunSet
@@ -184,7 +184,8 @@ def _nothing(args: argparse.Namespace) -> str:
     """Say why the list is empty: nothing matches, or nothing was logged."""
     repository = context.repository()
     if not repository.runs.view("all").limit(1):
-        return "no runs yet; 'ledgit run -- COMMAND' or 'import ledgit' makes the first"
+        first = "no runs yet; 'ledgit run -- COMMAND' or 'import ledgit' makes the first"
+        return first + (", 'ledgit pull' gets those of others" if _may_pull(repository) else "")
     if args.view == "deleted" and not (args.filter or args.branch or args.experiment or args.since or args.mine):
         return "no runs are deleted"
     try:
@@ -198,6 +199,17 @@ def _nothing(args: argparse.Namespace) -> str:
         if not has_tree(repository.repo, args.branch):
             return f"no runs match: there is no branch {text.clean(args.branch)!r}"
     return "no runs match"
+
+
+def _may_pull(repository: Repository) -> bool:
+    """Whether there is a remote to get runs from."""
+    from ledgit.store.sync import find_remote
+
+    try:
+        find_remote(repository.repo)
+    except LedgitError:
+        return False
+    return True
 
 
 def as_tree(runs: Sequence[Run]) -> list[tuple[Run, str]]:
