@@ -176,11 +176,22 @@ class Repository(RunReading, RunEditing, Experiments, Sharing, Cleaning):
 
     def recover(self, force: tuple[str, ...] = ()) -> Recovered:
         """Finalize the runs whose processes died; commands that write call this first."""
-        from ledgit.store import active_ids, recover
+        folder = self.folder
+        if not any(map(_has_entries, (folder.active, folder.settling, folder.trash, folder.scratch))):
+            from ledgit.git import release_leftovers, remove_left_lock
+            from ledgit.store.recovered import Recovered
 
-        places = (self.folder.trash, self.folder.settling)
-        if not active_ids(self.folder) and not any(map(os.path.isdir, places)):
-            from ledgit.store import Recovered
-
+            release_leftovers(self.repo)
+            remove_left_lock(self.repo)
             return Recovered()
+        from ledgit.store import recover
+
         return recover(self.repo, self.folder, force=force)
+
+
+def _has_entries(path: str) -> bool:
+    try:
+        with os.scandir(path) as entries:
+            return next(entries, None) is not None
+    except (FileNotFoundError, NotADirectoryError):
+        return False

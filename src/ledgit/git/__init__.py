@@ -43,7 +43,17 @@ if TYPE_CHECKING:
     from ledgit.git.refs import RefUpdate, list_refs, read_ref, stamp, sync_ref, update_refs
     from ledgit.git.repo import Config, Repo, identity
     from ledgit.git.snapshot import LeftOut, Snapshot, SnapshotOptions, Submodule, protect, take_snapshot
-    from ledgit.git.transport import Address, PushResult, PushUpdate, address, fetch, list_remote, push
+    from ledgit.git.transport import (
+        Address,
+        Fetching,
+        PushResult,
+        PushUpdate,
+        address,
+        fetch,
+        list_remote,
+        push,
+        start_fetch,
+    )
     from ledgit.git.trees import build, check_name, check_path, edit_tree, encode_tree, graft, without
     from ledgit.git.worktree import Applied, apply_tree, code_tree_without_run, create_branch
 
@@ -62,6 +72,7 @@ __all__ = [
     "CodeFacts",
     "Commit",
     "Config",
+    "Fetching",
     "LeftOut",
     "Link",
     "ObjectSet",
@@ -115,6 +126,7 @@ __all__ = [
     "resolve_links",
     "run_git",
     "stamp",
+    "start_fetch",
     "start_git",
     "sync_ref",
     "take_snapshot",
@@ -138,7 +150,7 @@ _MODULES = {
     "refs": "RefUpdate list_refs read_ref stamp sync_ref update_refs",
     "repo": "Config Repo identity",
     "snapshot": "LeftOut Snapshot SnapshotOptions Submodule protect take_snapshot",
-    "transport": "Address PushResult PushUpdate address fetch list_remote push",
+    "transport": "Address Fetching PushResult PushUpdate address fetch list_remote push start_fetch",
     "trees": "build check_name check_path edit_tree encode_tree graft without",
     "worktree": "Applied apply_tree code_tree_without_run create_branch",
 }

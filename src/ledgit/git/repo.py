@@ -132,7 +132,8 @@ class Config:
         """Read the sections ``ledgit user core remote branch url`` from every scope, the last one winning."""
         from ledgit.git.command import try_git
 
-        args = ("config", "-z", "--get-regexp", r"^(ledgit|user|author|committer|core|remote|branch|gpg|commit|tag|url)\.")
+        names = r"^(ledgit|user|author|committer|core|remote|branch|gpg|commit|tag|url)\."
+        args = ("config", "-z", "--get-regexp", names)
         code, out, err = try_git(repo, *args)
         if code not in (0, 1):  # 1: nothing matches
             raise GitFailed(args, code, err)
@@ -156,7 +157,7 @@ class Config:
         return "true" if value is None else value
 
     def get_all(self, name: str) -> list[str]:
-        """Return every value of ``ledgit.*`` or ``remote.<name>.fetch`` and ``.url``, which may be given more than once."""
+        """Return every value of ``ledgit.*``, ``remote.<name>.fetch`` or ``.url``: there may be several."""
         return list(self._several.get(_lower(name), ()))
 
     def get_bool(self, name: str, default: bool = False) -> bool:

@@ -13,6 +13,7 @@ from ledgit.errors import LedgitError
 from ledgit.store.finalizing import finalize
 from ledgit.store.live import active_ids, summarize
 from ledgit.store.lock import ALIVE, DEAD, liveness
+from ledgit.store.recovered import Recovered
 from ledgit.store.settle import settle_leftovers
 
 if TYPE_CHECKING:
@@ -25,14 +26,6 @@ __all__ = ["Recovered", "recover"]
 _UNBORN_AGE = 60.0
 #: Seconds after which a snapshot's copy of the index is taken for a dead process's.
 _SNAPSHOT_AGE = 24 * 3600.0
-
-
-class Recovered:
-    """What :func:`recover` did: run ids with their commits, and what it had to leave."""
-
-    def __init__(self) -> None:
-        self.commits: dict[str, str] = {}
-        self.failed: dict[str, str] = {}
 
 
 def recover(repo: Repo, folder: Folder, *, force: tuple[str, ...] = ()) -> Recovered:

@@ -6,15 +6,11 @@ import os
 from collections.abc import Callable, Iterable, Mapping
 
 from ledgit.errors import GitFailed, NotFound, RecordError
-from ledgit.git import BatchReader
-from ledgit.records.entry import with_head
-from ledgit.records.table import Line, claims, parse_line
-from ledgit.store.chain import RUN_FOLDER
-from ledgit.store.ledger.tree import lines_of
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from ledgit.git import Objects, ObjectSet, Repo
+    from ledgit.records.table import Line
     from ledgit.store.folder import Folder
 
 __all__ = ["RUNS", "Loose", "busy", "cover", "drop", "loose_runs", "read_loose"]
@@ -67,6 +63,9 @@ def _names(path: str) -> list[str]:
 
 def read_loose(repo: Repo, runs: Mapping[str, str]) -> list[Loose]:
     """Read the lines of loose runs (id → head), through one git process."""
+    from ledgit.git import BatchReader
+    from ledgit.store.chain import RUN_FOLDER
+
     found = []
     with BatchReader(repo) as reader:
         blobs = reader.read_many(f"{head}:{RUN_FOLDER}/entry.json" for head in runs.values())
@@ -79,6 +78,9 @@ def read_loose(repo: Repo, runs: Mapping[str, str]) -> list[Loose]:
 
 
 def _line(run_id: str, head: str, entry: bytes | None) -> Line:
+    from ledgit.records.line import with_head
+    from ledgit.records.table import parse_line
+
     if entry is None:
         raise RecordError(head[:12], "its commit is damaged, or no run's")
     entry = entry.rstrip(b"\n")
@@ -111,6 +113,9 @@ class Cover:
 
 def cover(objects: Objects, tree: str | None, loose: Iterable[Loose], fresh: ObjectSet | None = None) -> Cover:
     """Look *loose* runs up in a table, which may be in *fresh*; those it lacks are in no list."""
+    from ledgit.records.table import claims
+    from ledgit.store.ledger.tree import lines_of
+
     found = Cover()
     for run in loose:
         if run.line is None or run.line.day is None:

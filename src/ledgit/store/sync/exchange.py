@@ -2,22 +2,19 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable, Collection
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from ledgit.errors import Conflict, LedgitError, NewerFormat, NotFound, RecordError
-from ledgit.store.ledger.lock import LedgerLock
 from ledgit.store.sync.carried import RunCheck
+from ledgit.store.sync.opening import SyncLock, open_line
 from ledgit.store.sync.table import new_lines
 
 if TYPE_CHECKING:
-    from ledgit.git import Objects, Repo
+    from ledgit.git import Objects
     from ledgit.records.table import Line as TableLine
-    from ledgit.store.folder import Folder
     from ledgit.store.sync.line import Line, Progress, Seen
-    from ledgit.store.sync.remote import Remote
     from ledgit.store.sync.table import Changes
 
 __all__ = ["Incoming", "Purge", "SyncLock", "check_writable", "follows", "forget_gone", "open_line", "take_in"]
@@ -26,18 +23,6 @@ __all__ = ["Incoming", "Purge", "SyncLock", "check_writable", "follows", "forget
 FEW_PURGES = 10
 #: Ledger commits that are walked back to find the one seen last.
 _FAR = 100_000
-
-
-class SyncLock(LedgerLock):
-    """Lets one pull or push at a time work in a clone; the others wait.
-
-    Not the `LedgerLock` itself: that one is wanted for milliseconds by whoever ends a run, while a
-    transfer may take minutes.
-    """
-
-    def __init__(self, folder: Folder, wait: float = 600.0) -> None:
-        super().__init__(folder, wait)
-        self._path = os.path.join(folder.path, "sync.lock")
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,28 +62,9 @@ class Incoming:
     notes: list[str] = field(default_factory=list)
 
 
-def open_line(repo: Repo, folder: Folder, remote: Remote, *, prompt: bool = False) -> Line:
-    """Return how this clone reaches *remote*'s ledger: whole, or the tip alone.
-
-    Raises:
-        Unreachable, AccessDenied, RemoteError: The remote has another address than before, and can't be used.
-    """
-    from ledgit.store.sync.line import Line
-    from ledgit.store.sync.moved import settle_address
-    from ledgit.store.sync.tip import wanted
-
-    if wanted(repo, remote):
-        from ledgit.store.sync.tip_line import TipLine
-
-        line: Line = TipLine(repo, folder, remote, prompt=prompt)
-    else:
-        line = Line(repo, folder, remote, prompt=prompt)
-    settle_address(line)
-    return line
-
-
 def take_in(
     line: Line,
+    seen: Seen | None = None,
     *,
     confirm: Callable[[Purge], bool] | None,
     accept_purges: bool = False,
@@ -108,6 +74,7 @@ def take_in(
 
     Args:
         line: Whose ledger.
+        seen: What was fetched already; None: fetch.
         confirm: Asked before runs are taken away that should not go unnoticed; None: nobody can be.
         accept_purges: It is agreed to already.
         progress: Is told what goes on.
@@ -118,7 +85,7 @@ def take_in(
         Unreachable, AccessDenied, RemoteError: The remote can't be used.
     """
     try:
-        seen = line.fetch(progress)
+        seen = line.fetch(progress) if seen is None else seen
         found = Incoming(seen)
         if seen.tip is not None and seen.tip != seen.before:
             _check_ledger(line, seen.tip, seen.before, progress)

@@ -7,17 +7,16 @@ checked. A clone that has the tip alone keeps the remote's ledger elsewhere: `ti
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
 
 from ledgit.errors import Conflict, RefMoved
 from ledgit.store.ledger.lock import LedgerLock
 from ledgit.store.sync.tip import discard_tip
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from ledgit.git import Objects, PushResult, PushUpdate, Repo
+    from ledgit.git import Fetching, Objects, PushResult, PushUpdate, Repo
     from ledgit.store.folder import Folder
     from ledgit.store.sync.remote import Remote
 
@@ -28,7 +27,6 @@ __all__ = ["Adopted", "Line", "Seen"]
 _ATTEMPTS = 8
 
 
-@dataclass(slots=True)
 class Seen:
     """What a fetch brought.
 
@@ -38,12 +36,16 @@ class Seen:
         inboxes: Name of an inbox on the remote → its commit.
     """
 
-    tip: str | None
-    before: str | None = None
-    inboxes: dict[str, str] = field(default_factory=dict)
+    __slots__ = ("before", "inboxes", "tip")
+
+    def __init__(self, tip: str | None, before: str | None = None, inboxes: dict[str, str] | None = None) -> None:
+        self.tip, self.before = tip, before
+        self.inboxes = {} if inboxes is None else inboxes
+
+    def __repr__(self) -> str:
+        return f"Seen({self.tip!r}, {self.before!r}, {self.inboxes!r})"
 
 
-@dataclass(frozen=True, slots=True)
 class Adopted:
     """What became of the clone's ledger.
 
@@ -55,11 +57,21 @@ class Adopted:
         purged: Ids of loose runs that went because they were purged.
     """
 
-    commit: str | None
-    before: str | None
-    tree: str | None
-    dropped: tuple[str, ...] = ()
-    purged: tuple[str, ...] = ()
+    __slots__ = ("before", "commit", "dropped", "purged", "tree")
+
+    def __init__(
+        self,
+        commit: str | None,
+        before: str | None,
+        tree: str | None,
+        dropped: tuple[str, ...] = (),
+        purged: tuple[str, ...] = (),
+    ) -> None:
+        self.commit, self.before, self.tree = commit, before, tree
+        self.dropped, self.purged = dropped, purged
+
+    def __repr__(self) -> str:
+        return f"Adopted({self.commit!r}, {self.before!r}, {self.tree!r}, {self.dropped!r}, {self.purged!r})"
 
 
 class Line:
@@ -83,8 +95,29 @@ class Line:
         self.where = repo
         self.objects: Objects = Objects.of(repo)
         self._own: Objects | None = None
+        self._fetching: Fetching | None = None
 
     # ------------------------------------------------------------------ fetching
+
+    def begin(self) -> None:
+        """Start the first :meth:`fetch`, so that the caller can get ready meanwhile; see :meth:`stop`."""
+        from ledgit.git import start_fetch
+
+        specs = self._specs()
+        self._fetching = start_fetch(self.where, self.remote.url, specs, prune=True, prompt=self.prompt)
+
+    def stop(self) -> None:
+        """End what :meth:`begin` started, if nobody has waited for it."""
+        fetching, self._fetching = self._fetching, None
+        if fetching is not None:
+            fetching.stop()
+
+    def _specs(self) -> list[str]:
+        remote = self.remote
+        return [
+            f"+{remote.ledger_ref}:{remote.incoming}ledger",
+            f"+{remote.inbox_prefix}*:{remote.incoming}inbox/*",
+        ]
 
     def fetch(self, progress: Progress | None) -> Seen:
         """Fetch the ledger and its inboxes over one connection; no ref that anybody reads moves.
@@ -94,12 +127,11 @@ class Line:
         """
         from ledgit.git import RefUpdate, list_refs, read_ref, update_refs
 
-        remote = self.remote
-        ledger = f"+{remote.ledger_ref}:{remote.incoming}ledger"
-        inboxes = f"+{remote.inbox_prefix}*:{remote.incoming}inbox/*"
-        if not self.get([ledger, inboxes], progress):
+        remote, specs = self.remote, self._specs()
+        fetching, self._fetching = self._fetching, None
+        if not (fetching.wait(progress) if fetching is not None else self.get(specs, progress)):
             # The remote has no ledger: before the first push, or it was lost.
-            self.get([inboxes], progress)
+            self.get(specs[1:], progress)
             if read_ref(self.where, f"{remote.incoming}ledger") is not None:  # a killed process left it
                 update_refs(self.where, [RefUpdate(f"{remote.incoming}ledger", None, RefUpdate.ANY)])
         found = list_refs(self.where, remote.incoming)
@@ -136,6 +168,16 @@ class Line:
         changes += [RefUpdate(name, None, RefUpdate.ANY) for name in gone]
         update_refs(self.where, changes, durable=False)
 
+    def is_settled(self, seen: Seen) -> bool:
+        """Whether *seen* was checked before, is the clone's own ledger, and nothing is beside it: there is no work."""
+        from ledgit.git import helper_objects, list_refs, read_ref
+        from ledgit.store.ledger import LEDGER_REF
+
+        known = seen.tip is not None and seen.tip == seen.before and not seen.inboxes
+        if not known or helper_objects(self.repo) is not None:  # from when the clone had the tip alone
+            return False
+        return read_ref(self.repo, LEDGER_REF) == seen.tip and not list_refs(self.repo, "refs/ledgit/runs/")
+
     def refuse(self) -> None:
         """Forget what a fetch brought."""
         from ledgit.git import RefUpdate, list_refs, update_refs
@@ -158,8 +200,10 @@ class Line:
 
         Where the clone has the tip alone, or had so once, its ledger lists runs that it doesn't hold.
         """
-        from ledgit.git import Objects
+        from ledgit.git import Objects, helper_objects
 
+        if helper_objects(self.repo) is None:
+            return self.objects.exists(head)  # there is no other place
         if self._own is None:
             self._own = Objects(self.repo, own=True)
         return self._own.exists(head)

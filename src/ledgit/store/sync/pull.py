@@ -2,23 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass
-from typing import TYPE_CHECKING
-
-from ledgit.store.sync.exchange import Purge, SyncLock, forget_gone, open_line, take_in
+from ledgit.store.sync.opening import SyncLock, open_line
 from ledgit.store.sync.table import Changes, table_changes
 
+TYPE_CHECKING = False  # what a pull without news does not need is imported where it is used
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from ledgit.git import Repo
     from ledgit.store.folder import Folder
+    from ledgit.store.sync.exchange import Purge
     from ledgit.store.sync.line import Progress
     from ledgit.store.sync.remote import Remote
 
 __all__ = ["PullOptions", "Pulled", "pull"]
 
 
-@dataclass(frozen=True, slots=True)
 class PullOptions:
     """How to pull.
 
@@ -28,12 +27,17 @@ class PullOptions:
         prompt: Git may ask for a password.
     """
 
-    accept_purges: bool = False
-    confirm: Callable[[Purge], bool] | None = None
-    prompt: bool = False
+    __slots__ = ("accept_purges", "confirm", "prompt")
+
+    def __init__(
+        self,
+        accept_purges: bool = False,
+        confirm: Callable[[Purge], bool] | None = None,
+        prompt: bool = False,
+    ) -> None:
+        self.accept_purges, self.confirm, self.prompt = accept_purges, confirm, prompt
 
 
-@dataclass(frozen=True, slots=True)
 class Pulled:
     """What a pull brought.
 
@@ -45,11 +49,20 @@ class Pulled:
         empty: The remote has no ledger.
     """
 
-    remote: str
-    changes: Changes
-    purged: tuple[str, ...] = ()
-    notes: tuple[str, ...] = ()
-    empty: bool = False
+    __slots__ = ("changes", "empty", "notes", "purged", "remote")
+
+    def __init__(
+        self,
+        remote: str,
+        changes: Changes,
+        purged: tuple[str, ...] = (),
+        notes: tuple[str, ...] = (),
+        empty: bool = False,
+    ) -> None:
+        self.remote, self.changes, self.purged, self.notes, self.empty = remote, changes, purged, notes, empty
+
+    def __repr__(self) -> str:
+        return f"Pulled({self.remote!r}, {self.changes!r}, {self.purged!r}, {self.notes!r}, {self.empty!r})"
 
 
 def pull(
@@ -75,7 +88,17 @@ def pull(
     options = options or PullOptions()
     with SyncLock(folder):
         line = open_line(repo, folder, remote, prompt=options.prompt)
-        found = take_in(line, confirm=options.confirm, accept_purges=options.accept_purges, progress=progress)
+        try:
+            seen = line.fetch(progress)
+        except BaseException:
+            line.refuse()
+            raise
+        if line.is_settled(seen):
+            line.accept(seen)
+            return Pulled(remote.shown, Changes())
+        from ledgit.store.sync.exchange import forget_gone, take_in
+
+        found = take_in(line, seen, confirm=options.confirm, accept_purges=options.accept_purges, progress=progress)
         done = line.adopt(found.seen.tip, found.trees)
         changes = table_changes(line.objects, done.before, done.tree) if done.before != done.tree else Changes()
         line.objects.rest()

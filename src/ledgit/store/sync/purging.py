@@ -124,7 +124,7 @@ class _Purging:
 
     def run(self) -> PurgedThere:
         from ledgit.git import ObjectSet
-        from ledgit.store.sync.push import _wait
+        from ledgit.store.sync.pushing import _wait
 
         losses = 0
         while True:

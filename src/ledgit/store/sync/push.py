@@ -1,36 +1,23 @@
-"""Push: what this clone has becomes part of the remote's ledger, and the other way round."""
+"""Push: what this clone has becomes part of the remote's ledger, and the other way round.
+
+Little is loaded before the first connection is under way; the work is in :mod:`ledgit.store.sync.pushing`.
+"""
 
 from __future__ import annotations
 
-import os
-from collections.abc import Callable, Collection, Mapping
-from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from ledgit.store.sync.opening import SyncLock, open_line
+from ledgit.store.sync.table import Changes
 
-from ledgit.errors import Conflict, RecordError
-from ledgit.store.journal import now_ms
-from ledgit.store.packs import note_pack
-from ledgit.store.sync.exchange import (
-    Incoming,
-    Purge,
-    SyncLock,
-    check_writable,
-    follows,
-    forget_gone,
-    open_line,
-    take_in,
-)
-from ledgit.store.sync.held import REFUSED, Held, hold, release
-from ledgit.store.sync.refusal import Refusals
-from ledgit.store.sync.table import Changes, table_changes
-
+TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from ledgit.git import ObjectSet, PushResult, Repo
-    from ledgit.records.table import Line as TableLine
+    from collections.abc import Callable, Collection
+
+    from ledgit.git import Repo
     from ledgit.store.folder import Folder
     from ledgit.store.sync.ask import Answer, Question
-    from ledgit.store.sync.compose import Mine
-    from ledgit.store.sync.line import Line, Progress
+    from ledgit.store.sync.exchange import Purge
+    from ledgit.store.sync.held import Held
+    from ledgit.store.sync.line import Progress
     from ledgit.store.sync.publish import Review
     from ledgit.store.sync.remote import Remote
 
@@ -38,13 +25,8 @@ __all__ = ["PushOptions", "Pushed", "push"]
 
 #: Lost races before the runs go into an inbox.
 LOSSES = 3
-#: Lost races after which a push gives up, where not even an inbox is let in.
-_MOST_LOSSES = 12
-_PAUSE = 0.05  # seconds; twice as long after each lost race
-_LONGEST_PAUSE = 3.0
 
 
-@dataclass(frozen=True, slots=True)
 class PushOptions:
     """How to push.
 
@@ -61,19 +43,44 @@ class PushOptions:
         prompt: Git may ask for a password.
     """
 
-    runs: Collection[str] | None = None
-    dry_run: bool = False
-    losses: int = LOSSES
-    retry: bool = False
-    policy: str | None = None
-    ask: Callable[[Question], Answer] | None = None
-    allow_secrets: Collection[str] = ()
-    accept_purges: bool = False
-    confirm: Callable[[Purge], bool] | None = None
-    prompt: bool = False
+    __slots__ = (
+        "accept_purges",
+        "allow_secrets",
+        "ask",
+        "confirm",
+        "dry_run",
+        "losses",
+        "policy",
+        "prompt",
+        "retry",
+        "runs",
+    )
+
+    def __init__(
+        self,
+        runs: Collection[str] | None = None,
+        dry_run: bool = False,
+        losses: int = LOSSES,
+        retry: bool = False,
+        policy: str | None = None,
+        ask: Callable[[Question], Answer] | None = None,
+        allow_secrets: Collection[str] = (),
+        accept_purges: bool = False,
+        confirm: Callable[[Purge], bool] | None = None,
+        prompt: bool = False,
+    ) -> None:
+        self.runs = runs
+        self.dry_run = dry_run
+        self.losses = losses
+        self.retry = retry
+        self.policy = policy
+        self.ask = ask
+        self.allow_secrets = allow_secrets
+        self.accept_purges = accept_purges
+        self.confirm = confirm
+        self.prompt = prompt
 
 
-@dataclass(slots=True)
 class Pushed:
     """What a push did.
 
@@ -92,18 +99,43 @@ class Pushed:
         purged: Ids of loose runs that went because they were purged elsewhere.
     """
 
-    remote: str
-    sent: Changes = field(default_factory=Changes)
-    received: Changes = field(default_factory=Changes)
-    held: dict[str, Held] = field(default_factory=dict)
-    left: dict[str, str] = field(default_factory=dict)
-    inbox: str | None = None
-    attempts: int = 0
-    declined: bool = False
-    dry_run: bool = False
-    review: Review | None = None
-    notes: list[str] = field(default_factory=list)
-    purged: tuple[str, ...] = ()
+    __slots__ = (
+        "attempts",
+        "declined",
+        "dry_run",
+        "held",
+        "inbox",
+        "left",
+        "notes",
+        "purged",
+        "received",
+        "remote",
+        "review",
+        "sent",
+    )
+
+    def __init__(
+        self,
+        remote: str,
+        inbox: str | None = None,
+        attempts: int = 0,
+        declined: bool = False,
+        dry_run: bool = False,
+        review: Review | None = None,
+        purged: tuple[str, ...] = (),
+    ) -> None:
+        self.remote = remote
+        self.sent = Changes()
+        self.received = Changes()
+        self.held: dict[str, Held] = {}
+        self.left: dict[str, str] = {}
+        self.inbox = inbox
+        self.attempts = attempts
+        self.declined = declined
+        self.dry_run = dry_run
+        self.review = review
+        self.notes: list[str] = []
+        self.purged = purged
 
 
 def push(
@@ -133,314 +165,11 @@ def push(
     options = options or PushOptions()
     with SyncLock(folder):
         line = open_line(repo, folder, remote, prompt=options.prompt)
+        line.begin()
         try:
-            return _Push(line, options, progress).run()
+            from ledgit.store.sync.pushing import Push
+
+            return Push(line, options, progress).run()
         finally:
+            line.stop()
             line.objects.rest()
-
-
-@dataclass(slots=True)
-class _Plan:
-    """One attempt: what goes, onto what, and the table that makes."""
-
-    found: Incoming
-    mine: Mine
-    fresh: ObjectSet
-    previous: str | None  # ledger commit to stand on
-    tree: str
-    stay: set[str]
-    only: set[str] | None
-    going: list[str]  # ids of the runs that go
-    deletes: list[str]  # inboxes taken in
-    ready: str | None  # the clone's ledger, if it is what is to be pushed
-    theirs: str | None  # table of what the remote and its inboxes have
-
-
-class _Push:
-    """One push with all its attempts."""
-
-    def __init__(self, line: Line, options: PushOptions, progress: Progress | None) -> None:
-        self.line, self.options, self.progress = line, options, progress
-        self.done = Pushed(line.remote.shown, dry_run=options.dry_run)
-        self.refusals = Refusals(line.remote)
-        self.heads: dict[str, tuple[str, ...]] = {}  # run → heads that were looked at
-        self.last: str | None = None  # the remote's ledger as it was seen before this push
-
-    def run(self) -> Pushed:
-        losses = attempts = 0
-        while True:
-            found = take_in(
-                self.line,
-                confirm=self.options.confirm,
-                accept_purges=self.options.accept_purges,
-                progress=self.progress,
-            )
-            if attempts == 0 and self.has_nothing(found):
-                return self.done if self.options.dry_run else self.finish(found)
-            check_writable(self.line, found.seen.tip)
-            self.last = found.seen.before if attempts == 0 else self.last
-            attempts += 1
-            plan = self.plan(found)
-            if self.options.dry_run or self.done.declined:
-                self.count(plan)
-                return self.done
-            status, results = self.attempt(plan)
-            if status == "refused":
-                self.refusals.refused(plan.going, found.seen.inboxes if plan.deletes else (), results)
-            elif status == "lost":
-                losses += 1
-                if losses >= self.options.losses and plan.going and self.into_inbox(plan):
-                    return self.finish(found)
-                if losses >= _MOST_LOSSES:
-                    raise Conflict(f"{self.done.remote} is too busy: {losses} pushes came too late; try again later")
-                _wait(losses)
-            elif not self.refusals.landed():
-                return self.finish(found)
-
-    # ------------------------------------------------------------------ what to push
-
-    def has_nothing(self, found: Incoming) -> bool:
-        """Whether the clone's ledger is the remote's, and nothing is beside it: seen without reading either."""
-        from ledgit.store.ledger import local_ledger
-        from ledgit.store.ledger.loose import loose_runs
-
-        repo = self.line.repo
-        return not found.seen.inboxes and found.seen.tip == local_ledger(repo) and not loose_runs(repo)
-
-    def plan(self, found: Incoming) -> _Plan:
-        """Find out what to push onto what was seen."""
-        from ledgit.git import ObjectSet
-        from ledgit.store.ledger import local_ledger
-        from ledgit.store.sync.compose import compose, find_mine, loose_lines, united
-
-        line, objects, fresh = self.line, self.line.objects, ObjectSet()
-        tip, ledger = found.seen.tip, local_ledger(line.repo)
-        previous = self.restored(tip) or tip
-        base = united(objects, fresh, line.tree_of(tip), line.tree_of(previous))
-        loose = loose_lines(line.repo, line.folder)
-        mine = find_mine(objects, fresh, [base, *found.trees], line.tree_of(ledger), loose)
-        mine.absent |= {item.id for item in mine.lines if item.head and not item.purged and not line.holds(item.head)}
-        self.done.left |= mine.unreadable
-        self.decide(mine)
-        stay = {*self.done.held, *self.refusals.held, *self.refusals.untried, *mine.absent}
-        only, group = self.options.runs, self.refusals.group()
-        chosen = None if only is None else set(only)
-        if group is not None:
-            chosen = set(group) if chosen is None else chosen & set(group)
-        taking = line.takes_inboxes and self.refusals.taking
-        for tree in found.trees if taking else ():
-            base = united(objects, fresh, base, tree)
-        theirs = mine.known
-        if previous != tip:
-            theirs = line.tree_of(tip)
-            for tree in found.trees:
-                theirs = united(objects, fresh, theirs, tree)
-        runs = mine.runs()
-        going = [run_id for run_id in runs if run_id not in stay and (chosen is None or run_id in chosen)]
-        tree = compose(objects, fresh, base, mine, stay, chosen)
-        deletes = list(found.seen.inboxes) if taking and self.refusals.deleting else []
-        ready = None
-        if ledger is not None and previous is not None and line.where is line.repo:
-            commit = objects.commit(ledger)
-            # One commit above: what is between it and the remote's ledger is in its table.
-            ready = ledger if commit.tree == tree and commit.parents[:1] == (previous,) else None
-        return _Plan(found, mine, fresh, previous, tree, stay, chosen, going, deletes, ready, theirs)
-
-    def restored(self, tip: str | None) -> str | None:
-        """Return the remote's ledger as last seen, if the remote has lost it: deleted, or rewound."""
-        last = self.last
-        if last is None or last == tip or not self.line.has_runs:
-            return None
-        return last if tip is None or follows(self.line.objects, last, tip) else None
-
-    def decide(self, mine: Mine) -> None:
-        """Find out which runs may be published: once for each, however often the push is tried."""
-        runs = {
-            run_id: lines
-            for run_id, lines in mine.runs().items()
-            if self.options.runs is None or run_id in self.options.runs
-        }
-        heads = {run_id: tuple(line.head for line in lines) for run_id, lines in runs.items()}
-        new = {run_id: lines for run_id, lines in runs.items() if self.heads.get(run_id) != heads[run_id]}
-        if not new:
-            return
-        self.heads |= heads
-        line, options = self.line, self.options
-        result = reviewed(line, new, options, self.progress)
-        self.done.review = result
-        self.done.notes += [note for note in result.notes if note not in self.done.notes]
-        self.done.declined = result.declined
-        self.done.held |= result.held
-        if not options.dry_run and not result.declined:
-            hold(line.folder, result.held)
-            release(line.folder, result.publish)
-
-    # ------------------------------------------------------------------ pushing it
-
-    def attempt(self, plan: _Plan) -> tuple[str, list[PushResult]]:
-        """Push once; return ``ok``, ``lost`` or ``refused``, and what was said."""
-        from ledgit.git import PushUpdate
-
-        line, seen = self.line, plan.found.seen
-        deletes = [PushUpdate(name, None) for name in plan.deletes]
-        probing = self.refusals.group() == []
-        if not probing and (plan.tree == line.tree_of(seen.tip) or (seen.tip is None and self.is_empty(plan))):
-            if deletes:  # whoever took them in was interrupted before they went
-                line.push(deletes, self.progress)
-                seen.inboxes = {}
-                line.track(seen.tip, {})
-            return "ok", []
-        below = line.tree_of(plan.previous)
-        if plan.previous is not None and plan.tree == below and not probing:
-            new = plan.previous  # a lost ledger is put back as it was
-        elif plan.ready is not None and not probing:
-            new = plan.ready
-        else:
-            new = self.commit(plan.fresh, plan.tree, plan.previous, self.heads_beyond(plan, below))
-        pack = plan.fresh.write(line.where)
-        try:
-            self.done.attempts += 1
-            results = line.push([PushUpdate(line.remote.ledger_ref, new), *deletes], self.progress)
-            if not results[0].ok:
-                return "refused" if any(result.status == "refused" for result in results) else "lost", results
-            gone = {result.ref for result in results[1:] if result.ok}
-            if plan.previous != seen.tip:
-                self.done.notes.append(f"{self.done.remote} had lost its ledger, or part of it, and has it again")
-            seen.tip = new
-            seen.inboxes = {name: oid for name, oid in seen.inboxes.items() if name not in gone}
-            line.track(seen.tip, seen.inboxes)
-        finally:
-            pack.release()
-        if line.where is line.repo:
-            note_pack(line.repo, line.folder, os.path.basename(pack.path))
-        self.count(plan)
-        return "ok", results
-
-    def heads_beyond(self, plan: _Plan, below: str | None) -> list[str]:
-        from ledgit.store.ledger import union_trees
-
-        union = union_trees(self.line.objects, plan.fresh, below, plan.tree)
-        return [item.head for item in union.each_added() if item.head]
-
-    def is_empty(self, plan: _Plan) -> bool:
-        """Whether the table has nothing but what every ledger has."""
-        from ledgit.store.ledger import union_trees
-
-        return plan.tree == union_trees(self.line.objects, plan.fresh, None, None).tree
-
-    def commit(self, fresh: ObjectSet, tree: str, previous: str | None, heads: list[str]) -> str:
-        """Make a ledger commit."""
-        from ledgit.git import identity
-        from ledgit.store.ledger import commit_ledger
-
-        name, mail = identity(self.line.repo)
-        who = (name or "ledgit", mail)
-        return commit_ledger(self.line.objects, fresh, tree, previous, heads, who=who, when=now_ms() // 1000)
-
-    def into_inbox(self, plan: _Plan) -> bool:
-        """Leave the runs where nobody competes; whoever pushes next takes them in."""
-        from ledgit.git import ObjectSet, PushUpdate
-        from ledgit.store.sync.compose import compose_inbox
-
-        line, seen, fresh = self.line, plan.found.seen, ObjectSet()
-        tree = compose_inbox(line.objects, fresh, plan.mine, plan.stay, plan.only)
-        going = set(plan.going)
-        commit = self.commit(fresh, tree, None, [item.head for item in plan.mine.lines if item.id in going])
-        ref = f"{line.remote.inbox_prefix}{line.folder.clone_id}-{os.urandom(4).hex()}"
-        pack = fresh.write(line.where)
-        try:
-            self.done.attempts += 1
-            (result,) = line.push([PushUpdate(ref, commit, force="")], self.progress)
-            if not result.ok:
-                return False
-            seen.inboxes = {**seen.inboxes, ref: commit}
-            line.track(seen.tip, seen.inboxes)
-        finally:
-            pack.release()
-        self.done.inbox = ref
-        self.count(plan)
-        plan.found.trees.append(tree)
-        return True
-
-    # ------------------------------------------------------------------ afterwards
-
-    def count(self, plan: _Plan) -> None:
-        """Add what this attempt brought the remote to what the push did."""
-        changes = table_changes(self.line.objects, plan.theirs, plan.tree, plan.fresh)
-        self.done.sent.new += changes.new
-        self.done.sent.edited += changes.edited
-        self.done.sent.purged |= changes.purged
-
-    def finish(self, found: Incoming) -> Pushed:
-        """Bring the clone in line with the remote."""
-        line, done = self.line, self.done
-        self.hold_refused()
-        done.left |= dict.fromkeys(self.refusals.untried, "the host refused too many runs to find out about this one")
-        done.notes += found.notes
-        after = line.adopt(found.seen.tip, found.trees, self.to_loosen())
-        done.purged = after.purged
-        changes = table_changes(line.objects, after.before, after.tree) if after.before != after.tree else Changes()
-        forget_gone(line, changes, after.purged)
-        if done.sent.purged:
-            left = f"the history of {done.remote} still has them; 'ledgit gc --purge' lets it begin anew"
-            done.notes.append(f"purged runs: {len(done.sent.purged)}; {left}")
-        sent = {*done.sent.new, *done.sent.edited, *done.sent.purged}
-        done.received = Changes(
-            [run_id for run_id in changes.new if run_id not in sent],
-            [run_id for run_id in changes.edited if run_id not in sent],
-            {run_id: lines for run_id, lines in changes.purged.items() if run_id not in sent},
-        )
-        return done
-
-    def hold_refused(self) -> None:
-        now, line = now_ms(), self.line
-        held = {
-            run_id: Held(self.heads.get(run_id, ()), reason, REFUSED, now, line.remote.name)
-            for run_id, reason in self.refusals.held.items()
-        }
-        hold(line.folder, held)
-        self.done.held |= held
-
-    def to_loosen(self) -> dict[str, str]:
-        """Return the held runs that get back a ref of their own: id → head. One with several heads can't."""
-        return {run_id: held.heads[0] for run_id, held in self.done.held.items() if len(held.heads) == 1}
-
-
-def reviewed(
-    line: Line, runs: Mapping[str, list[TableLine]], options: PushOptions, progress: Progress | None
-) -> Review:
-    """Ask :func:`ledgit.store.sync.publish.review` about *runs*."""
-    from ledgit.records import decode_entry
-    from ledgit.store.sync.held import read_held
-    from ledgit.store.sync.moved import look_again
-    from ledgit.store.sync.publish import Candidate, review
-
-    look_again(line)
-    if options.retry and not options.dry_run:
-        release(line.folder, [run_id for run_id, held in read_held(line.folder).items() if held.kind == REFUSED])
-    candidates = []
-    for run_id, lines in runs.items():
-        try:
-            name = decode_entry(lines[0].raw).name
-        except RecordError:
-            name = run_id[:8]
-        candidates.append(Candidate(run_id, name, tuple(item.head for item in lines), lines[0].start or 0))
-    return review(
-        line.repo,
-        line.folder,
-        line.remote,
-        candidates,
-        where=line.where,
-        policy=options.policy,
-        ask=options.ask,
-        allow_secrets=options.allow_secrets,
-        progress=progress,
-    )
-
-
-def _wait(losses: int) -> None:
-    """Sleep a little, longer after each lost race; by chance, so that two losers don't meet again."""
-    import random
-    import time
-
-    time.sleep(min(_PAUSE * 2**losses, _LONGEST_PAUSE) * (0.5 + random.random()))  # noqa: S311

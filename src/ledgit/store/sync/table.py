@@ -2,20 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator
-from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
-
-from ledgit.store.ledger.tree import add_lines, differing, union_trees
-
+TYPE_CHECKING = False  # a pull without news needs no more than an empty `Changes`
 if TYPE_CHECKING:
+    from collections.abc import Collection, Iterator
+
     from ledgit.git import Objects, ObjectSet
     from ledgit.records.table import Line
 
 __all__ = ["Changes", "files_only", "new_lines", "table_changes", "without_runs"]
 
 
-@dataclass(slots=True)
 class Changes:
     """What differs between an older and a newer table.
 
@@ -26,13 +22,23 @@ class Changes:
         gone: Ids of runs that are not there any more.
     """
 
-    new: list[str] = field(default_factory=list)
-    edited: list[str] = field(default_factory=list)
-    purged: dict[str, list[Line]] = field(default_factory=dict)
-    gone: list[str] = field(default_factory=list)
+    __slots__ = ("edited", "gone", "new", "purged")
+
+    def __init__(
+        self,
+        new: list[str] | None = None,
+        edited: list[str] | None = None,
+        purged: dict[str, list[Line]] | None = None,
+        gone: list[str] | None = None,
+    ) -> None:
+        self.new, self.edited, self.gone = new or [], edited or [], gone or []
+        self.purged = purged or {}
 
     def __bool__(self) -> bool:
         return bool(self.new or self.edited or self.purged or self.gone)
+
+    def __repr__(self) -> str:
+        return f"Changes({self.new!r}, {self.edited!r}, {self.purged!r}, {self.gone!r})"
 
 
 def table_changes(objects: Objects, old: str | None, new: str | None, fresh: ObjectSet | None = None) -> Changes:
@@ -68,6 +74,7 @@ def _days(
 ) -> Iterator[tuple[dict[str, list[Line]], dict[str, list[Line]]]]:
     """Yield (lines before, lines after) by run of each day that differs: no more than a day is in memory."""
     from ledgit.store.ledger.reader import Reader
+    from ledgit.store.ledger.tree import differing
 
     reader = Reader(objects, fresh)
     here = ""
@@ -100,6 +107,8 @@ def files_only(objects: Objects, fresh: ObjectSet, tree: str | None) -> str | No
 
 def without_runs(objects: Objects, fresh: ObjectSet, tree: str, shared: str | None, runs: Collection[str]) -> str:
     """Return *tree* without the lines of *runs* that *shared*, a part of it, lacks."""
+    from ledgit.store.ledger.tree import add_lines, union_trees
+
     mine = [line for line in union_trees(objects, fresh, shared, tree).added if line.id not in runs]
     base = union_trees(objects, fresh, shared, files_only(objects, fresh, tree)).tree
     return add_lines(objects, fresh, base, mine).tree

@@ -102,6 +102,13 @@ class TipLine(Line):
         changes += [RefUpdate(name, None, RefUpdate.ANY) for name in left if name not in found]
         update_refs(self._helper, changes, durable=False)
 
+    def begin(self) -> None:
+        """Nothing: it depends on what is here whether refs are listed or fetched first."""
+
+    def is_settled(self, seen: Seen) -> bool:  # noqa: ARG002
+        """Return False: this clone's ledger is never the remote's commit."""
+        return False
+
     def accept(self, seen: Seen) -> None:
         """Make what was seen, and is checked now, what was last seen."""
         from ledgit.git import RefUpdate, list_refs, update_refs
