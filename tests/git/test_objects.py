@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import inspect
 import os
+import stat
 import subprocess
 import sys
 import threading
@@ -13,7 +15,7 @@ from pathlib import Path
 import pytest
 
 from ledgit.errors import GitFailed, LedgitError, NotFound, RecordError, RepositoryError, StorageError
-from ledgit.git import BatchReader, Objects, Repo, TreeEntry, parse_commit, parse_tree, read_loose
+from ledgit.git import BatchReader, Objects, ObjectSet, Repo, TreeEntry, parse_commit, parse_tree, read_loose
 from ledgit.git.objects import map_error
 
 Git = Callable[..., str]
@@ -352,3 +354,53 @@ sys.exit(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]))
     head = subprocess.run(["git", "rev-parse", "HEAD"], cwd=repo, check=True, capture_output=True, text=True).stdout
     subprocess.run(["git", "repack", "-adq"], cwd=repo, check=True)
     assert 0 == subprocess.run([sys.executable, "-c", script, head.strip()], cwd=repo, check=False).returncode
+
+
+def open_files() -> int:
+    """How many regular files this process has open, packs among them."""
+    found = 0
+    for number in range(1024):
+        with contextlib.suppress(OSError):
+            found += stat.S_ISREG(os.fstat(number).st_mode)
+    return found
+
+
+def write_pack(repo: Repo, text: str) -> tuple[str, Path]:
+    """A pack with one small file in it."""
+    fresh = ObjectSet()
+    oid = fresh.blob(text.encode())
+    pack = fresh.write(repo, durable=False)
+    pack.release()
+    return oid, Path(pack.path)
+
+
+def test_packs_that_are_gone_are_let_go(opened: Repo) -> None:
+    """In a notebook's server each run and edit leaves a pack, and eight of them become one."""
+    before = open_files()
+    with Objects(opened) as objects:
+        for number in range(400):
+            oid, pack = write_pack(opened, f"{number}\n")
+            assert objects.read(oid) == ("blob", f"{number}\n".encode())
+            for path in pack.parent.glob(f"{pack.name}*"):
+                path.unlink()
+            with pytest.raises(NotFound):
+                objects.read("1" * 40)
+        assert open_files() - before < 150
+
+
+def test_a_process_that_opens_many_repositories_keeps_few_open(tmp_path: Path, git: Git) -> None:
+    """Those that somebody still has go on to be read."""
+    before = open_files()
+    first = None
+    for number in range(40):
+        folder = tmp_path / str(number)
+        git(tmp_path, "init", "-q", str(number))
+        repo = Repo.discover(str(folder))
+        oid, _ = write_pack(repo, f"{number}\n")
+        first = first or (oid, Objects.of(repo))
+        assert Objects.of(repo).read(oid)[0] == "blob"
+        assert Objects.of(repo) is Objects.of(repo)
+
+    assert open_files() - before < 20
+    assert first is not None
+    assert first[1].read(first[0]) == ("blob", b"0\n")

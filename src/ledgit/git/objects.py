@@ -119,15 +119,23 @@ class Objects:
         self._own = own
         self._beside: str | None = None  # the second folder, as far as it is open
         self._odb: Any = None
+        self._left = 0  # reads before the open packs are looked at
+        self._packs: tuple[int, ...] = ()
         self._error: Callable[[BaseException, str], LedgitError] | None = None
         self._light = _Light(repo)
 
     @classmethod
     def of(cls, repo: Repo) -> Objects:
-        """Return the reader that everybody in this process shares for *repo*: its packs stay open."""
+        """Return the reader that everybody in this process shares for *repo*: its packs stay open.
+
+        Of the last few repositories, so that a process that opens many does not run out of file
+        descriptors.
+        """
         found = _shared.get(repo.objects_dir)
         if found is None:
             found = _shared[repo.objects_dir] = cls(repo)
+            for path in list(_shared)[:-_SHARED_MOST]:
+                _shared.pop(path, None)  # whoever still has it goes on with it
         return found
 
     def __enter__(self) -> Objects:
@@ -171,7 +179,7 @@ class Objects:
 
     def size(self, oid: str) -> int | None:
         """Return how many bytes the object *oid* has, without reading it; None if it isn't here."""
-        odb = self._odb or self._open()
+        odb = self._opened()
         try:
             return int(odb.read_header(oid)[1])
         except KeyError:
@@ -253,12 +261,11 @@ class Objects:
                 found[below + entry.name] = self.read(entry.oid)[1]
 
     def _read(self, oid: str) -> tuple[str, bytes] | None:
-        odb = self._odb
-        if odb is None:
-            found = self._light.read(oid) if not self._own and self._light.serves() else None
+        if self._odb is None and not self._own and self._light.serves():
+            found = self._light.read(oid)
             if found is not None:
                 return found
-            odb = self._open()
+        odb = self._opened()
         try:
             kind, data = odb.read(oid)
         except KeyError:
@@ -268,18 +275,44 @@ class Objects:
             raise map_error(err, f"object {oid}") from err
         return _KINDS.get(kind, "unknown"), data
 
+    def _opened(self) -> Any:
+        """Return the open packs, opened anew when others are there now.
+
+        libgit2 finds new ones by itself, but never lets go of those that are gone: of each run or
+        edit the process makes, one, with its descriptor and a place in every search.
+        """
+        odb = self._odb
+        if self._left <= 0:
+            self._left = _TRUSTED
+            if odb is not None and self._stamp(self._beside) != self._packs:
+                odb = None
+        self._left -= 1
+        return odb or self._open()
+
     def _open(self) -> Any:
         import pygit2
 
+        beside = None if self._own else helper_objects(self.repo)
+        packs = self._stamp(beside)  # before they are opened: what comes meanwhile is seen later
         try:
             odb = pygit2.Odb(self.repo.objects_dir)
-            beside = None if self._own else helper_objects(self.repo)
             if beside is not None:
                 odb.add_disk_alternate(beside)
         except Exception as err:
             raise map_error(err, self.repo.objects_dir) from err
         self._odb, self._beside = odb, beside
+        self._packs = packs
         return odb
+
+    def _stamp(self, beside: str | None) -> tuple[int, ...]:
+        """Return something that changes with the packs."""
+        found = []
+        for folder in (self.repo.objects_dir, beside):
+            try:
+                found.append(os.stat(os.path.join(folder, "pack")).st_mtime_ns if folder else 0)
+            except OSError:
+                found.append(0)
+        return tuple(found)
 
     def _reopen(self) -> bool:
         """Open what is beside the repository if it was made or deleted meanwhile; say whether it was."""
@@ -341,6 +374,8 @@ class _Light:
 
 
 _FEW = 64
+_TRUSTED = 100  # reads, each of which opens one pack at most
+_SHARED_MOST = 8  # repositories
 _shared: dict[str, Objects] = {}
 
 
