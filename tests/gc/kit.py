@@ -8,8 +8,9 @@ from tests.conftest import run_git
 from tests.sync.kit import Clone as Shared
 from tests.sync.kit import lines_of
 
-from ledgit.git import Objects, Repo, list_refs
+from ledgit.git import Objects, Repo
 from ledgit.store.ledger import every_line
+from ledgit.store.ledger.loose import loose_runs, read_loose
 from ledgit.store.ledger.purging import PurgedHere, purge
 from ledgit.store.sync.purging import PurgedThere, PurgeOptions, purge_remote
 
@@ -22,8 +23,9 @@ class Clone(Shared):
         repo = self.repo
         objects = Objects(repo)
         found = {line.id: line.start or 0 for _, line in every_line(objects, self.tree)}
-        for name, head in list_refs(repo, "refs/ledgit/runs/").items():
-            found[name.rpartition("/")[2]] = objects.commit(head).author[2] * 1000
+        for run in read_loose(repo, loose_runs(repo)):
+            assert run.line is not None
+            found[run.id] = run.line.start or 0
         return {run_id: found[run_id] for run_id in ids}
 
     def purge_here(self, *ids: str) -> PurgedHere:

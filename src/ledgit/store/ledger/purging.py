@@ -19,7 +19,7 @@ from ledgit.store.ledger.check import check_writable
 from ledgit.store.ledger.commits import root_of, tombstones_beyond
 from ledgit.store.ledger.local import drop_covered, local_ledger, move_ledger
 from ledgit.store.ledger.lock import LedgerLock
-from ledgit.store.ledger.loose import RUNS, busy
+from ledgit.store.ledger.loose import RUNS, busy, loose_runs, read_loose
 from ledgit.store.ledger.rerooting import reroot
 from ledgit.store.ledger.tree import add_lines
 
@@ -98,7 +98,8 @@ def _purge(repo: Repo, folder: Folder, objects: Objects, runs: Mapping[str, int]
     before = objects.commit(tip).tree if tip is not None else None
     check_writable(objects, before)
     fresh = ObjectSet()
-    stones = [parse_line(encode_tombstone(run_id, start)) for run_id, start in runs.items()]
+    starts = {**runs, **_said_by_commits(repo, runs)}
+    stones = [parse_line(encode_tombstone(run_id, start)) for run_id, start in starts.items()]
     tree = add_lines(objects, fresh, before, stones).tree if stones else before
     if tree is None:
         return PurgedHere(None)
@@ -112,6 +113,13 @@ def _purge(repo: Repo, folder: Folder, objects: Objects, runs: Mapping[str, int]
     landed = drop_covered(repo, folder, objects, new)
     added = tombstones_beyond(objects, before, tree)
     return PurgedHere(new, tuple(sorted(added)), tuple(run_id for run_id in landed.purged if run_id in runs))
+
+
+def _said_by_commits(repo: Repo, runs: Collection[str]) -> dict[str, int]:
+    """Return the starts of those of *runs* that are loose: a tombstone on another day than its run is refused."""
+    heads = {run_id: head for run_id, head in loose_runs(repo).items() if run_id in runs}
+    found = read_loose(repo, heads) if heads else []
+    return {run.id: run.line.start for run in found if run.line is not None and run.line.start is not None}
 
 
 def _is_owed(objects: Objects, tip: str) -> bool:
