@@ -150,9 +150,16 @@ class Line:
         return fetch(self.where, self.remote.url, specs, prune=True, prompt=self.prompt, progress=progress)
 
     def accept(self, seen: Seen) -> None:
-        """Make what was seen, and is checked now, what was last seen."""
+        """Make what was seen, and is checked now, what was last seen.
+
+        While a ``git gc`` is at work `incoming` stays until the next sync: it may have read the tracking
+        ref before that moved, and would look for this one too late.
+        """
+        from ledgit.git import gc_is_running
+
         self.track(seen.tip, seen.inboxes)
-        self.refuse()
+        if not gc_is_running(self.where):
+            self.refuse()
 
     def track(self, tip: str | None, inboxes: Mapping[str, str]) -> None:
         """Set the tracking refs. The one of a ledger that the remote has lost stays: a push puts it back."""
@@ -246,7 +253,6 @@ class Line:
         from ledgit.store.journal import now_ms
         from ledgit.store.ledger import commit_ledger, local_ledger, set_local, union_trees
         from ledgit.store.ledger.local import drop_covered
-        from ledgit.store.sync.table import without_runs
 
         objects, fresh = self.objects, ObjectSet()
         old = local_ledger(self.repo)
@@ -261,8 +267,7 @@ class Line:
         if before is not None:
             tree = union_trees(objects, fresh, before, tree).tree if tree is not None else before
         if give_back and tree is not None:
-            self._loosen(give_back)
-            tree = without_runs(objects, fresh, tree, shared, give_back)
+            tree = self._give_back(fresh, tree, shared, give_back)
         if tree is None:
             return Adopted(None, None, None)
         if tree == theirs and tip is not None:
@@ -286,11 +291,23 @@ class Line:
         """Whether the clone's ledger needs no new commit to have *tip* below it."""
         return tip is None or ledger == tip or self.objects.commit(ledger).parents[:1] == (tip,)
 
-    def _loosen(self, runs: Mapping[str, str]) -> None:
-        """Give runs a ref of their own, unless they have one."""
+    def _give_back(self, fresh: ObjectSet, tree: str, shared: str | None, runs: Mapping[str, str]) -> str:
+        """Give *runs* refs of their own, unless they have them, and return *tree* without their lines.
+
+        Only a run that stands there with the head that was looked at: one that was edited or purged
+        since stays as it is, or the edit would be lost and the purged run be back.
+        """
         from ledgit.git import RefUpdate, read_ref, update_refs
         from ledgit.store.chain import run_ref
+        from ledgit.store.ledger import union_trees
+        from ledgit.store.sync.table import without_runs
 
-        for run_id, head in runs.items():
+        heads: dict[str, list[str]] = {}
+        for item in union_trees(self.objects, fresh, shared, tree).added:
+            if item.id in runs:
+                heads.setdefault(item.id, []).append("" if item.purged else item.head)
+        given = [run_id for run_id, head in runs.items() if heads.get(run_id) == [head]]
+        for run_id in given:
             if read_ref(self.repo, run_ref(run_id)) is None:
-                update_refs(self.repo, [RefUpdate(run_ref(run_id), head, None)])
+                update_refs(self.repo, [RefUpdate(run_ref(run_id), runs[run_id], None)])
+        return without_runs(self.objects, fresh, tree, shared, given) if given else tree

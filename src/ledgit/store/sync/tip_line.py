@@ -140,7 +140,6 @@ class TipLine(Line):
         from ledgit.store.journal import now_ms
         from ledgit.store.ledger import commit_ledger, local_ledger, set_local, union_trees
         from ledgit.store.ledger.local import drop_covered
-        from ledgit.store.sync.table import without_runs
 
         objects, fresh = self.objects, ObjectSet()
         old = local_ledger(self.repo)
@@ -152,8 +151,7 @@ class TipLine(Line):
         if shared is not None:
             tree = shared if tree is None else union_trees(objects, fresh, tree, shared).tree
         if give_back and tree is not None:
-            self._loosen(give_back)
-            tree = without_runs(objects, fresh, tree, shared, give_back)
+            tree = self._give_back(fresh, tree, shared, give_back)
         if tree is None:
             return Adopted(None, None, None)
         heads = self._covered(tree, old, fresh)

@@ -1,0 +1,80 @@
+"""What others do in the clone while a push or pull is at work: edits, purges, a `git gc`."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import pytest
+from tests.conftest import run_git
+from tests.gc.kit import tombstones
+from tests.sync.kit import Clone, make_clone
+
+from ledgit.git import read_ref
+from ledgit.store.sync.exchange import open_line
+
+
+def adopt(clone: Clone, given: dict[str, str]) -> None:
+    """The last step of a push that holds the runs *given* (id → head) back."""
+    line = open_line(clone.repo, clone.folder, clone.remote)
+    line.adopt(read_ref(line.where, clone.remote.tracking), (), given)
+
+
+@pytest.fixture(params=["whole", "tip"])
+def clone(request: pytest.FixtureRequest, ada: Clone, host: Path, tmp_path: Path) -> Clone:
+    """A clone with a ledger from its host, whole or the tip alone."""
+    ada.log("theirs")
+    ada.push()
+    clone = make_clone(str(host), tmp_path / "clone")
+    if request.param == "tip":
+        run_git(clone.path, "config", "ledgit.fetch", "tip")
+    clone.pull()
+    return clone
+
+
+def test_a_held_run_that_was_edited_meanwhile_keeps_its_edit(clone: Clone) -> None:
+    run = clone.log("mine")
+    clone.compact()
+    (looked_at,) = clone.heads(run)
+    clone.edit(run, set_tags={"note": "later"})
+    clone.compact()
+    (edited,) = clone.heads(run)
+    assert edited != looked_at
+
+    adopt(clone, {run: looked_at})
+
+    found = [*clone.heads(run), *(oid for name, oid in clone.refs().items() if name.endswith(f"runs/{run}"))]
+    assert [edited] == found
+
+
+@pytest.mark.parametrize("compacted", [True, False])
+def test_a_held_run_that_was_purged_meanwhile_stays_purged(clone: Clone, compacted: bool) -> None:
+    run = clone.log("mine")
+    head = clone.refs()[f"refs/ledgit/runs/{run}"]
+    clone.compact()
+    if not compacted:
+        adopt(clone, {run: head})  # which gives it back
+        assert {run} == clone.loose()
+        clone.compact()
+    clone.purge(run)
+
+    adopt(clone, {run: head})
+
+    assert set() == clone.loose()
+    assert {run} == tombstones(clone.path)
+
+
+def test_while_a_git_gc_is_at_work_what_was_fetched_keeps_its_refs(ada: Clone, ben: Clone) -> None:
+    """Git reads refs one after the other: it may have read the tracking ref before it moved."""
+    ada.log()
+    ada.push()
+    pid = ben.path / ".git" / "gc.pid"
+    pid.write_text(f"{os.getpid()} {os.uname().nodename}")
+
+    ben.pull()
+    during = {name for name in ben.refs() if name.startswith("refs/ledgit/incoming/")}
+    pid.unlink()
+    ben.pull()
+
+    assert {"refs/ledgit/incoming/origin/ledger"} == during
+    assert not [name for name in ben.refs() if name.startswith("refs/ledgit/incoming/")]
