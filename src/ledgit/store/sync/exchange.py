@@ -9,13 +9,12 @@ from typing import TYPE_CHECKING
 from ledgit.errors import Conflict, LedgitError, NewerFormat, NotFound, RecordError
 from ledgit.store.sync.carried import RunCheck
 from ledgit.store.sync.opening import SyncLock, open_line
-from ledgit.store.sync.table import new_lines
+from ledgit.store.sync.table import Changes, add_new, new_lines, table_changes
 
 if TYPE_CHECKING:
     from ledgit.git import Objects
     from ledgit.records.table import Line as TableLine
-    from ledgit.store.sync.line import Line, Progress, Seen
-    from ledgit.store.sync.table import Changes
+    from ledgit.store.sync.line import Adopted, Line, Progress, Seen
 
 __all__ = ["Incoming", "Purge", "SyncLock", "check_writable", "follows", "forget_gone", "open_line", "take_in"]
 
@@ -55,11 +54,21 @@ class Incoming:
         seen: What the fetch brought.
         trees: Tables of the inboxes.
         notes: Sentences about what was passed over.
+        whole: What is in a ledger that was never seen before; None where one was.
     """
 
     seen: Seen
     trees: list[str] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
+    whole: Changes | None = None
+
+    def changes(self, line: Line, done: Adopted) -> Changes:
+        """Return what *done* changed in the clone's table, without reading it again where that can be."""
+        if done.before == done.tree:
+            return Changes()
+        if self.whole is not None and done.before is None and done.tree == line.tree_of(self.seen.tip):
+            return self.whole
+        return table_changes(line.objects, done.before, done.tree)
 
 
 def take_in(
@@ -88,7 +97,7 @@ def take_in(
         seen = line.fetch(progress) if seen is None else seen
         found = Incoming(seen)
         if seen.tip is not None and seen.tip != seen.before:
-            _check_ledger(line, seen.tip, seen.before, progress)
+            found.whole = _check_ledger(line, seen.tip, seen.before, progress)
         for name, commit in list(seen.inboxes.items()):
             try:
                 found.trees.append(_check_inbox(line, commit))
@@ -144,8 +153,11 @@ def forget_gone(line: Line, changes: Changes, loose: Collection[str]) -> None:
     forget(line.repo, line.folder, {*loose, *(run_id for run_id, lines in changes.purged.items() if lines)})
 
 
-def _check_ledger(line: Line, tip: str, before: str | None, progress: Progress | None) -> None:
+def _check_ledger(line: Line, tip: str, before: str | None, progress: Progress | None) -> Changes | None:
     """Check a ledger that was not seen before; only what is new in it is looked at.
+
+    Returns:
+        What it has, if all of it is new.
 
     Raises:
         RecordError: It is refused, and why.
@@ -157,12 +169,21 @@ def _check_ledger(line: Line, tip: str, before: str | None, progress: Progress |
         tree = _tree(objects, tip)
         known = objects.commit(before).tree if before is not None else None
         runs = RunCheck(line, progress)
-        # Of a ledger that is new as a whole each file is read once for both checks.
-        check_tree(objects, tree, known, each=runs.take if line.has_runs and known is None else None)
+        whole = Changes() if known is None else None
+
+        def each(lines: list[TableLine]) -> None:
+            assert whole is not None
+            add_new(whole, lines)
+            if line.has_runs:
+                runs.take(lines)
+
+        # Of a ledger that is new as a whole each file is read once for all.
+        check_tree(objects, tree, known, each=each if whole is not None else None)
         if line.has_runs:
             if known is not None:
                 runs.take(new_lines(objects, known if follows(objects, tip, before) else None, tree))
             runs.end(tip)
+        return whole
     except NewerFormat as error:
         raise NewerFormat(f"the ledger of {line.remote.shown}", error.version, error.known) from None
     except (RecordError, NotFound) as error:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from ledgit.store.sync.opening import SyncLock, open_line
-from ledgit.store.sync.table import Changes, table_changes
+from ledgit.store.sync.table import Changes
 
 TYPE_CHECKING = False  # what a pull without news does not need is imported where it is used
 if TYPE_CHECKING:
@@ -100,7 +100,7 @@ def pull(
 
         found = take_in(line, seen, confirm=options.confirm, accept_purges=options.accept_purges, progress=progress)
         done = line.adopt(found.seen.tip, found.trees)
-        changes = table_changes(line.objects, done.before, done.tree) if done.before != done.tree else Changes()
+        changes = found.changes(line, done)
         line.objects.rest()
         forget_gone(line, changes, done.purged)
     return Pulled(

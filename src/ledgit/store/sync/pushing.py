@@ -279,7 +279,7 @@ class Push:
         done.notes += found.notes
         after = line.adopt(found.seen.tip, found.trees, self.to_loosen())
         done.purged = after.purged
-        changes = table_changes(line.objects, after.before, after.tree) if after.before != after.tree else Changes()
+        changes = found.changes(line, after)
         forget_gone(line, changes, after.purged)
         if done.sent.purged:
             left = f"the history of {done.remote} still has them; 'ledgit gc --purge' lets it begin anew"

@@ -9,7 +9,7 @@ if TYPE_CHECKING:
     from ledgit.git import Objects, ObjectSet
     from ledgit.records.table import Line
 
-__all__ = ["Changes", "files_only", "new_lines", "table_changes", "without_runs"]
+__all__ = ["Changes", "add_new", "files_only", "new_lines", "table_changes", "without_runs"]
 
 
 class Changes:
@@ -59,6 +59,18 @@ def table_changes(objects: Objects, old: str | None, new: str | None, fresh: Obj
                 found.new.append(name)
         found.gone += [lines[0].id or key for key, lines in before.items() if key not in after]
     return found
+
+
+def add_new(found: Changes, lines: list[Line]) -> None:
+    """Add what the *lines* of one file say, none of which was there before."""
+    runs: dict[str, list[Line]] = {}
+    for line in lines:
+        runs.setdefault(line.key, []).append(line)
+    for key, several in runs.items():
+        if any(line.purged for line in several):
+            found.purged[several[0].id or key] = []
+        else:
+            found.new.append(several[0].id or key)
 
 
 def new_lines(objects: Objects, old: str | None, new: str | None, fresh: ObjectSet | None = None) -> Iterator[Line]:
