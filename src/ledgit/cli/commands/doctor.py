@@ -20,7 +20,7 @@ problem is left; hints do not count. Nothing but --remote uses the network.
 EPILOG = """
 ledgit doctor
 ledgit doctor --mend
-ledgit doctor --remote                  ask the remote what it takes: a ref is made there and deleted
+ledgit doctor --remote                  ask the remote, by a ref made there and deleted
 ledgit doctor --rewritten               after 'git filter-repo' or BFG
 ledgit doctor --finalize 1a2b3c4d       a lost run of another machine that is known to be dead
 """

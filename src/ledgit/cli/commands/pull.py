@@ -23,7 +23,7 @@ EPILOG = """
 ledgit pull
 ledgit pull upstream
 ledgit pull https://example.org/team/runs.git
-ledgit pull --run calm-owl               its code and histories, in a clone that has the list of runs alone
+ledgit pull --run calm-owl               its code and histories, where only its line is
 ledgit pull --json | jq '.new | length'
 """
 
