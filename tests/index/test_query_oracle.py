@@ -232,6 +232,28 @@ def test_a_revision_that_is_not_here_is_said_where_it_stands(runs: Runs, make: A
     assert not index.in_memory
 
 
+@pytest.mark.parametrize("live", [False, True])
+def test_a_run_that_does_not_know_its_code_is_neither_in_a_revision_nor_not_in_it(
+    runs: Runs, make: Any, git: Any, live: bool
+) -> None:
+    """Also of one that no run belongs to: SQL says of nothing that it is not among none."""
+    tree = git(runs.path, "rev-parse", "HEAD^{tree}")
+    runs.add(make(1, code=CodeRef("f" * 40, tree, None, False)))
+    runs.add(make(2, code=CodeRef()))
+    if live:
+        runs.live.append(RunState(make(3).id, status="RUNNING", code=CodeRef()))
+    index = runs.index()
+    index.refresh()
+
+    def found(text: str) -> int:
+        return len(index.search(Query(filter=text)).runs)
+
+    assert (1, 0) == (found("code IN main"), found("code NOT IN main"))
+    assert (0, 1) == (found("code IN main..HEAD"), found("code NOT IN main..HEAD"))
+    assert (0, 1) == (found("code IN ('main..HEAD')"), found("not (code in ('main..HEAD', 'HEAD..main'))"))
+    assert 2 + live == len(index.search(Query(branch=None)).runs)
+
+
 def test_code_in_follows_a_rebase_and_names_of_branches_do_not(runs: Runs, make: Any, git: Any) -> None:
     """``branch`` is what the run was started on, ``code IN`` where its code is now."""
     git(runs.path, "checkout", "-q", "-b", "work")

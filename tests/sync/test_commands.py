@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import os
 import pty
-import select
+import selectors
 import subprocess
 import sys
 from pathlib import Path
@@ -175,8 +175,10 @@ def at_terminal(clone: Clone, *words: str, question: str = "", answer: str = "")
     os.close(there)
     screen = b""
     answered = False
+    selector = selectors.DefaultSelector()
+    selector.register(here, selectors.EVENT_READ)
     while True:
-        assert select.select([here], [], [], 60)[0], screen
+        assert selector.select(60), screen
         try:
             data = os.read(here, 4096)
         except OSError:  # Linux' way of saying that the other end is closed
@@ -188,6 +190,7 @@ def at_terminal(clone: Clone, *words: str, question: str = "", answer: str = "")
             os.write(here, answer.encode())
             answered = True
     process.wait()
+    selector.close()
     os.close(here)
     return screen.decode()
 
