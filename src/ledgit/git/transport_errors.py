@@ -155,9 +155,12 @@ def shown_url(url: str) -> str:
     The user of an SSH address (``git@host:path``) stays: it is no secret and tells hosts apart.
     """
     scheme, there, rest = url.partition("://")
-    if not there or scheme.lower() in ("ssh", "git+ssh"):
+    if not there:
         return url
     host, slash, path = rest.partition("/")
+    if scheme.lower() in ("ssh", "git+ssh", "ssh+git"):
+        user, at, name = host.rpartition("@")
+        return f"{scheme}://{user.partition(':')[0]}{at}{name}{slash}{path}"
     return f"{scheme}://{host.rpartition('@')[2]}{slash}{path}"
 
 

@@ -28,6 +28,7 @@ if TYPE_CHECKING:
 __all__ = ["Swept", "clear_caches", "refusal", "remotes_with_runs", "sweep"]
 
 _LISTED = 10
+_SEEN = "refs/ledgit/remotes/"
 
 
 @dataclass(slots=True)
@@ -96,6 +97,7 @@ def sweep(
     if note.why:
         reroot_local(repo, folder)
     done.tags = _drop_tags(repo, tags)
+    _forget_removed(repo)
     for remote in chosen:
         options = PurgeOptions(tags, bool(note.why), confirm=confirm, prompt=prompt)
         try:
@@ -135,7 +137,7 @@ def _shown(kind: str, name: str) -> str:
 def remotes_with_runs(repo: Repo) -> list[Remote]:
     """Return the remote that runs are shared through, and the others whose ledger was seen here."""
     from ledgit.git import list_refs
-    from ledgit.store.sync.remote import find_remote
+    from ledgit.store.sync.remote import find_remote, remote_names
 
     found: dict[str, Remote] = {}
     try:
@@ -143,16 +145,22 @@ def remotes_with_runs(repo: Repo) -> list[Remote]:
         found[usual.name] = usual
     except NoRemote:
         pass
-    prefix = "refs/ledgit/remotes/"
-    for ref in list_refs(repo, prefix):
-        name = ref.removeprefix(prefix).removesuffix("/ledger")
-        if ref.endswith("/ledger") and name not in found and not name.startswith("url/") and _is_known(repo, name):
-            found[name] = find_remote(repo, name)
+    seen = list_refs(repo, _SEEN)
+    for name in remote_names(repo) if seen else ():
+        remote = find_remote(repo, name)
+        if remote.tracking in seen:
+            found.setdefault(remote.name, remote)
     return list(found.values())
 
 
-def _is_known(repo: Repo, name: str) -> bool:
-    return repo.config().get(f"remote.{name}.url") is not None
+def _forget_removed(repo: Repo) -> None:
+    """Drop what was last seen of remotes that were removed since: it would keep purged runs here for ever."""
+    from ledgit.git import RefUpdate, list_refs, update_refs
+    from ledgit.store.sync.remote import find_remote, remote_names
+
+    known = tuple(f"{_SEEN}{find_remote(repo, name).name}/" for name in remote_names(repo))
+    gone = [ref for ref in list_refs(repo, _SEEN) if not ref.startswith((*known, f"{_SEEN}url/"))]
+    update_refs(repo, [RefUpdate(ref, None, RefUpdate.ANY) for ref in gone])
 
 
 def _note_tags(folder: Folder, plan: Plan | None) -> tuple[str, ...]:

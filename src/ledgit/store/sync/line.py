@@ -16,7 +16,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from ledgit.git import Fetching, Objects, PushResult, PushUpdate, Repo
+    from ledgit.git import Fetching, Objects, ObjectSet, PushResult, PushUpdate, Repo
     from ledgit.store.folder import Folder
     from ledgit.store.sync.remote import Remote
 

@@ -37,11 +37,11 @@ def settle_address(line: Line) -> None:
     repo, folder, remote = line.repo, line.folder, line.remote
     address = _digest(remote)
     known = _note(folder, remote)
-    if known.get("address") == address or remote.name.startswith("url/"):
+    if known.get("address") == address:
         return
     note: dict[str, Any] = {"address": address}
     if known:
-        note["elsewhere"] = _absent(line, list_refs(repo, f"refs/remotes/{remote.name}/"))
+        note["elsewhere"] = _absent(line, list_refs(repo, remote.branches))
         for where in (repo, line.where):
             seen = list_refs(where, remote.tracking.removesuffix("ledger"))
             update_refs(where, [RefUpdate(name, None, RefUpdate.ANY) for name in seen])
@@ -64,7 +64,7 @@ def look_again(line: Line) -> None:
     old = branches_elsewhere(line.folder, line.remote)
     if not old:
         return
-    branches = list_refs(line.repo, f"refs/remotes/{line.remote.name}/")
+    branches = list_refs(line.repo, line.remote.branches)
     left = _absent(line, {name: oid for name, oid in old.items() if branches.get(name) == oid})
     if left != old:
         _write(line.folder, line.remote, {"address": _digest(line.remote), "elsewhere": left})

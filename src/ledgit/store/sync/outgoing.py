@@ -146,8 +146,14 @@ def _public(repo: Repo, remote: Remote, elsewhere: Mapping[str, str] | None) -> 
     old = elsewhere or {}
     refs = {ref: oid for ref, oid in list_refs(repo, "refs/remotes/").items() if old.get(ref) != oid}
     names = _names(repo)
-    mine = {remote.name} | {name for name in names if _url(repo, name) == remote.url.url}
-    found = {oid for ref, oid in refs.items() if any(ref.startswith(f"refs/remotes/{name}/") for name in mine)}
+    mine = {remote.label or remote.name} | {name for name in names if _url(repo, name) == remote.url.url}
+    # Of a remote 'origin/old' they stand among those of 'origin'.
+    others = tuple(f"refs/remotes/{name}/" for name in names if "/" in name and name not in mine)
+    found = {
+        oid
+        for ref, oid in refs.items()
+        if any(ref.startswith(f"refs/remotes/{name}/") for name in mine) and not ref.startswith(others)
+    }
     if len(names) == 1 and names[0] in mine and elsewhere is None:
         found.update(refs.values())
         for prefix in ("refs/pull/", "refs/pipelines/", "refs/merge-requests/", "refs/pull-requests/", "refs/changes/"):

@@ -9,7 +9,7 @@ from ledgit.errors import ConfigError, NoRemote
 if TYPE_CHECKING:
     from ledgit.git import Address, Repo
 
-__all__ = ["DEFAULT_LEDGER", "Remote", "find_remote"]
+__all__ = ["DEFAULT_LEDGER", "Remote", "find_remote", "remote_names"]
 
 #: The ledger's name on a remote, unless ``ledgit.ledgerRef`` says another.
 DEFAULT_LEDGER = "refs/ledgit/ledger"
@@ -20,7 +20,8 @@ class Remote:
     """A repository that runs are shared through.
 
     Attributes:
-        name: The remote's name in Git's configuration, or what stands for an address.
+        name: The remote's name in Git's configuration, or what stands for an odd one, or for an address.
+        label: Its name in Git's configuration; "" where it is an address.
         url: How to reach it.
         ledger_ref: The ledger's full name there.
         inbox_prefix: What the names of inboxes there begin with.
@@ -29,10 +30,11 @@ class Remote:
         incoming: What the refs here begin with that a fetch writes and nobody has checked.
     """
 
-    __slots__ = ("inbox_prefix", "inboxes", "incoming", "ledger_ref", "name", "tracking", "url")
+    __slots__ = ("inbox_prefix", "inboxes", "incoming", "label", "ledger_ref", "name", "tracking", "url")
 
-    def __init__(self, name: str, url: Address, ledger_ref: str = DEFAULT_LEDGER) -> None:
+    def __init__(self, name: str, url: Address, ledger_ref: str = DEFAULT_LEDGER, label: str | None = None) -> None:
         self.name, self.url, self.ledger_ref = name, url, ledger_ref
+        self.label = ("" if name.startswith("url/") else name) if label is None else label
         # Beside a ledger of another name, because a host that takes only branches takes only branches.
         self.inbox_prefix = "refs/ledgit/inbox/" if ledger_ref == DEFAULT_LEDGER else f"{ledger_ref}-inbox/"
         self.tracking = f"refs/ledgit/remotes/{name}/ledger"
@@ -45,7 +47,12 @@ class Remote:
     @property
     def shown(self) -> str:
         """The remote for people: its name, or the address without credentials."""
-        return self.url.shown if self.name.startswith("url/") else self.name
+        return self.label or self.url.shown
+
+    @property
+    def branches(self) -> str:
+        """What the refs here begin with that have its branches as last seen."""
+        return f"refs/remotes/{self.label or self.name}/"
 
 
 def find_remote(repo: Repo, name: str | None = None) -> Remote:
@@ -61,7 +68,7 @@ def find_remote(repo: Repo, name: str | None = None) -> Remote:
 
     config = repo.config()
     name = name or config.get("ledgit.remote")
-    names = _remotes(repo)
+    names = remote_names(repo)
     if not name:
         if "origin" in names:
             name = "origin"
@@ -75,11 +82,14 @@ def find_remote(repo: Repo, name: str | None = None) -> Remote:
             text = "there is no remote to share runs through; 'git remote add origin URL' adds one"
             raise NoRemote("", text)
     url = address(repo, name)
-    return Remote(_safe(name) if name in names else f"url/{_slug(name)}", url, _ledger_ref(repo))
+    if name in names:
+        return Remote(_safe(name), url, _ledger_ref(repo), name)
+    return Remote(f"url/{_slug(name)}", url, _ledger_ref(repo))
 
 
-def _remotes(repo: Repo) -> list[str]:
-    names = []
+def remote_names(repo: Repo) -> list[str]:
+    """Return the names of the remotes in Git's configuration."""
+    names: list[str] = []
     for key, _ in repo.config().items("remote."):
         name, dot, last = key.removeprefix("remote.").rpartition(".")
         if dot and last in ("url", "pushurl") and name not in names:
@@ -104,14 +114,21 @@ def _is_safe(part: str) -> bool:
 
 
 def _safe(name: str) -> str:
-    """Return a remote's name as part of a ref's: itself, but where a person wrote an odd one by hand."""
-    return name if all(map(_is_safe, name.split("/"))) and not name.startswith("url/") else f"url/{_slug(name)}"
+    """Return a remote's name as part of a ref's: itself, but where it is an odd one.
+
+    One with a slash is odd, too: ``origin/old`` would have its refs among those of ``origin``, and what it
+    has would be taken for what ``origin`` has.
+    """
+    return name if _is_safe(name) and name.lower() != "url" else f"url/{_slug(name)}"
 
 
 def _slug(url: str) -> str:
-    """Return a name for an address: its end, so that people recognise it, and a digest."""
+    """Return a name for an address: its end, so that people recognise it, and a digest; of no credentials."""
     from hashlib import sha256
 
+    from ledgit.git.transport_errors import shown_url
+
+    url = shown_url(url)
     end = url.rstrip("/").removesuffix(".git").rpartition("/")[2].rpartition(":")[2]
     words = "".join(char if char.isascii() and char.isalnum() else "-" for char in end).strip("-")[:32]
     return f"{words or 'ledger'}-{sha256(url.encode('utf-8', 'surrogateescape')).hexdigest()[:12]}"
