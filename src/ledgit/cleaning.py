@@ -43,9 +43,9 @@ class Cleaning(Opened):
             UsageError, InvalidValue, FilterError: A rule can't be followed, or a commit is none.
         """
         from ledgit.store.gc import make_plan
-        from ledgit.store.settle import settle_all
+        from ledgit.store.settle import wait_settled
 
-        settle_all()
+        wait_settled(self.repo, self.folder)
         return make_plan(self.repo, self.folder, self.index, selection, directions=directions)
 
     def purge(
@@ -77,10 +77,10 @@ class Cleaning(Opened):
             RunStateError: A run is being written; nothing has changed.
         """
         from ledgit.store.gc import sweep
-        from ledgit.store.settle import settle_all
+        from ledgit.store.settle import wait_settled
         from ledgit.store.sync import find_remote
 
-        settle_all()
+        wait_settled(self.repo, self.folder)
         remotes = None if remote is None else [find_remote(self.repo, remote)]
         done = sweep(
             self.repo,

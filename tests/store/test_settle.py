@@ -15,6 +15,8 @@ from ledgit.git import Objects, Repo, read_ref
 from ledgit.repository import open_repository
 from ledgit.store import Folder, recover, run_ref
 from ledgit.store.edit import Edit, edit_run
+from ledgit.store.gc import Selection
+from ledgit.store.gc import Selection
 from ledgit.store.settle import settle_leftovers
 from ledgit.store.sync import PushOptions
 
@@ -197,3 +199,19 @@ def test_a_push_takes_runs_whose_process_died_before_they_were_settled(
 
     assert [run_id] == done.sent.new
     assert [] == waiting(repo)
+
+
+def test_a_purge_takes_runs_whose_process_died_before_they_were_settled(
+    repo: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """'python train.py; ledgit gc --purge RUN' needs no second try, however the script ended."""
+    monkeypatch.setattr("ledgit.store.settle._LEFT", 0.1)
+    run_id, _ = log_one(repo, "die")
+    repository = open_repository(repo)
+
+    plan = repository.plan_purge(Selection(runs=(run_id,)))
+    repository.purge(plan, local=True)
+
+    assert [run_id] == [candidate.run.id for candidate in plan.going]
+    assert [] == waiting(repo)
+    assert None is read_ref(Repo.discover(str(repo)), run_ref(run_id))
