@@ -230,7 +230,9 @@ def say_swept(repository: Repository, done: Swept, form: str) -> None:
 def _what_stays(repository: Repository, done: Swept) -> Iterable[str]:
     import os
 
-    yield "to remove the data from this disk now: git reflog expire --expire=now --all && git gc --prune=now"
+    # Not by 'git reflog expire --expire=now --all': it takes the user's stashes, too.
+    now = "git -c gc.reflogExpire=now -c gc.reflogExpireUnreachable=now gc --prune=now"
+    yield f"to remove the data from this disk now: {now}"
     if any(there.commit for there in done.there):
         yield "other clones let go of it with their next 'ledgit pull'; the host keeps data as long as it likes:"
         yield "a secret that was pushed must be revoked all the same"

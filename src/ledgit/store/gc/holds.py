@@ -83,7 +83,7 @@ def foreign_refs(repo: Repo) -> list[Ref]:
             kind, oid = "commit" if said.strip() else "", said.decode("ascii").strip()
         if kind == "commit":
             found.append(Ref(_tie(name), oid))
-    return found + _checkouts(repo)
+    return [*found, *_stashed(repo), *_of_work_trees(repo), *_checkouts(repo)]
 
 
 def _is_ours(name: str) -> bool:
@@ -108,6 +108,25 @@ def _tie(name: str) -> Tie:
     if name.startswith(("refs/ledgit/registry/", "refs/ledgit/versions/")):
         return Tie(REGISTRY, name.removeprefix("refs/ledgit/"), name)
     return Tie(REF, name, name)
+
+
+def _stashed(repo: Repo) -> list[Ref]:
+    """Return the older stashes: the ref has the newest one, a reflog that never expires the others."""
+    from ledgit.git import try_git
+
+    code, out, _ = try_git(repo, "rev-list", "--walk-reflogs", "refs/stash", "--")
+    commits = out.decode("ascii").split() if code == 0 else []
+    return [Ref(Tie(REF, f"stash@{{{at}}}"), commit) for at, commit in enumerate(commits) if at]
+
+
+def _of_work_trees(repo: Repo) -> list[Ref]:
+    """Return the refs that each work tree has of its own, as of a bisection; Git lists those of this one alone."""
+    from ledgit.git import list_refs
+
+    found = {name: oid for name, oid in list_refs(repo, "worktrees/").items() if "/refs/" in name}
+    for kind in ("bisect", "rewritten", "worktree"):
+        found |= list_refs(repo, f"refs/{kind}/")
+    return [Ref(Tie(REF, name, name), oid) for name, oid in found.items()]
 
 
 def _checkouts(repo: Repo) -> list[Ref]:

@@ -133,13 +133,14 @@ def _is_owed(objects: Objects, tip: str) -> bool:
 
 
 def _drop_snapshots(repo: Repo, runs: Iterable[str]) -> None:
-    """Drop what a run that ended uncleanly left besides its journal: the refs of its snapshot, and damaged ones."""
+    """Drop what else may lead to the runs: snapshots of those that ended uncleanly, damaged refs, and killed fetches'."""
     from ledgit.git import list_refs
     from ledgit.git.refdrop import drop_refs
 
     wanted = {active_ref(run_id) for run_id in runs} | {RUNS + run_id for run_id in runs}
     found = {**list_refs(repo, "refs/ledgit/active/"), **list_refs(repo, RUNS)}
-    drop_refs(repo, {name: oid for name, oid in found.items() if name in wanted})
+    found = {name: oid for name, oid in found.items() if name in wanted}
+    drop_refs(repo, {**found, **list_refs(repo, "refs/ledgit/incoming/")})
 
 
 def forget(repo: Repo, folder: Folder, runs: Collection[str]) -> None:
