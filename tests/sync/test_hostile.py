@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 from tests.conftest import run_git
 from tests.sync.kit import LEDGER, START, Clone, lines_of, make_clone
 
 from ledgit.errors import Conflict, LedgitError, NewerFormat, RecordError
-from ledgit.git import FILE, SYMLINK, TREE, Objects, ObjectSet, Repo, build, edit_tree
+from ledgit.git import FILE, SYMLINK, TREE, BatchReader, Objects, ObjectSet, Repo, build, edit_tree
 from ledgit.records import encode_tombstone, with_head
 from ledgit.records.table import day_of, parse_line
 from ledgit.store.ledger import add_lines, every_line
@@ -280,3 +281,46 @@ def test_a_ref_that_is_no_commit_is_refused(ada: Clone, host: Path) -> None:
         pull(ada.repo, ada.folder, find_remote(ada.repo), PullOptions())
 
     assert {} == ada.refs()
+
+
+@pytest.mark.parametrize("vast", ["ledger", "commit", "entry"])
+def test_what_unpacks_to_more_than_any_run_has_is_refused_unread(
+    ada: Clone, ben: Clone, host: Path, vast: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A few KB of a fetch can be gigabytes in memory."""
+    ada.log()
+    ada.push()
+    mallory = Mallory(host)
+    fresh, raw = mallory.fresh, _entry(mallory.lines[0].raw)
+    new = raw.replace(mallory.lines[0].id.encode(), b"0123456789abcdef" * 2)
+    entry = new + b" " * (8 << 20 if vast == "entry" else 0)
+    message = "x" * (8 << 20 if vast == "commit" else 1)
+    head = fresh.commit(build(fresh, {".ledgit/run/entry.json": entry}), [], WHO, WHO, message)
+    tree = add_lines(mallory.objects, fresh, mallory.tree, [parse_line(with_head(new.rstrip(b"\n"), head))]).tree
+    mallory.push(
+        tree, [mallory.tip, head], f"{'x' * (8 << 20 if vast == 'ledger' else 1)}\n\nLedgit-Root: {mallory.tip}\n"
+    )
+    largest = 0
+    real = Objects._read
+    stream = BatchReader._receive
+
+    def read(objects: Objects, oid: str) -> tuple[str, bytes] | None:
+        nonlocal largest
+        found = real(objects, oid)
+        largest = max(largest, len(found[1]) if found else 0)
+        return found
+
+    def receive(reader: BatchReader, source: Any) -> tuple[tuple[str, str, bytes] | None, bool]:
+        nonlocal largest
+        found = stream(reader, source)
+        largest = max(largest, len(found[0][2]) if found[0] else 0)
+        return found
+
+    monkeypatch.setattr(Objects, "_read", read)
+    monkeypatch.setattr(BatchReader, "_receive", receive)
+
+    with pytest.raises(RecordError, match="larger than any"):
+        ben.pull()
+
+    assert largest < 4 << 20
+    assert ben.ledger is None

@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
 from tests.conftest import run_git
 from tests.gc.kit import tombstones
-from tests.sync.kit import Clone, make_clone
+from tests.sync.kit import LEDGER, Clone, inboxes, make_clone
 
-from ledgit.git import read_ref
+from ledgit.git import PushResult, PushUpdate, read_ref
 from ledgit.store.sync.exchange import open_line
+from ledgit.store.sync.line import Line
 
 
 def adopt(clone: Clone, given: dict[str, str]) -> None:
@@ -78,3 +80,27 @@ def test_while_a_git_gc_is_at_work_what_was_fetched_keeps_its_refs(ada: Clone, b
 
     assert {"refs/ledgit/incoming/origin/ledger"} == during
     assert not [name for name in ben.refs() if name.startswith("refs/ledgit/incoming/")]
+
+
+def test_an_inbox_that_was_replaced_after_it_was_looked_at_is_not_deleted(
+    ada: Clone, ben: Clone, host: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What is in it now was not taken in."""
+    ada.log()
+    ada.push()
+    inbox = "refs/ledgit/inbox/0123456789abcdef-00000000"
+    run_git(host, "update-ref", inbox, LEDGER)
+    late = run_git(host, "commit-tree", f"{LEDGER}^{{tree}}", "-m", "another")
+    real = Line.push
+
+    def push(line: Line, updates: Sequence[PushUpdate], _progress: object) -> list[PushResult]:
+        if any(update.ref == inbox for update in updates):
+            run_git(host, "update-ref", inbox, late)
+        return real(line, updates, None)
+
+    monkeypatch.setattr(Line, "push", push)
+
+    ben.push()
+
+    assert [inbox] == inboxes(host)
+    assert late == run_git(host, "rev-parse", inbox)

@@ -351,3 +351,19 @@ def test_not_being_allowed_to_push_is_neither_a_broken_connection_nor_a_missing_
 
     assert AccessDenied is type(error)
     assert "check that 'git push' works there" in str(error)
+
+
+def test_a_host_that_talks_for_ever_fills_no_memory() -> None:
+    """Neither with lines nor with one line; what git itself says last is kept."""
+    from ledgit.git.transport import _Lines
+
+    lines = _Lines(None)
+    for _ in range(1000):
+        lines.feed(b"remote: " + b"x" * 5000 + b"\n")
+        lines.feed(b"y" * 5000)
+    lines.feed(b"\nfatal: the end\n")
+
+    text = lines.text()
+
+    assert len(text) < 200_000
+    assert text.endswith("fatal: the end")

@@ -73,6 +73,8 @@ _PUSH = (
     "--porcelain",
     "--progress",
 )
+_MOST_SAID = 64 << 10  # characters that are kept of what the other side says
+_LONGEST = 4096  # bytes of a line of it
 _END = 2.0  # seconds that an interrupted git has to clean up
 
 
@@ -439,17 +441,24 @@ class _Lines:
         self._progress = progress
         self._rest = b""
         self._kept: list[str] = []
+        self._last: list[str] = []
+        self._room = _MOST_SAID
 
     def feed(self, data: bytes) -> None:
         """Take what git wrote; a line of progress ends with CR, or with LF when it is the last."""
-        *lines, self._rest = (self._rest + data).replace(b"\r", b"\n").split(b"\n")
+        *lines, rest = (self._rest + data).replace(b"\r", b"\n").split(b"\n")
+        self._rest = rest[:_LONGEST]  # a host could go on for ever
         for raw in lines:
             self._line(raw.decode("utf-8", "replace"))
 
     def _line(self, line: str) -> None:
         found = _progress_of(line)
         if found is None:
-            self._kept.append(line)
+            if self._room > 0:
+                self._kept.append(line[:_LONGEST])
+                self._room -= len(self._kept[-1]) + 1
+            else:  # git's own words come last
+                self._last = [*self._last[-19:], line[:_LONGEST]]
         elif self._progress is not None:
             self._progress(*found)
 
@@ -458,7 +467,7 @@ class _Lines:
         if self._rest:
             self._line(self._rest.decode("utf-8", "replace"))
             self._rest = b""
-        return "\n".join(self._kept)
+        return "\n".join([*self._kept, *self._last])
 
 
 def _progress_of(line: str) -> tuple[str, int, int | None] | None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 
-from ledgit.errors import RecordError
+from ledgit.errors import NotFound, RecordError
 from ledgit.git import LEAN, BatchReader, try_git
 from ledgit.git.helper import reading_environment
 from ledgit.records.entry import with_head
@@ -19,6 +19,7 @@ __all__ = ["check_heads"]
 
 _ENTRY = f"{RUN_FOLDER}/entry.json"
 _AT_ONCE = 5_000  # lines that one git process is asked about
+_MOST = 4 << 20  # bytes of a commit or of an entry that anything is read of: 10 MB of a fetch can unpack to 10 GB
 _FEW = 16  # lines whose commits are rather read than asked about by another process
 
 
@@ -37,16 +38,16 @@ def check_heads(objects: Objects, lines: Iterable[Line]) -> None:
             if line.head and not line.purged:
                 some.append(line)
             if len(some) >= _AT_ONCE:
-                _check(reader, objects.repo, some)
+                _check(reader, objects, some)
                 some = []
-        _check(reader, objects.repo, some)
+        _check(reader, objects, some)
 
 
-def _check(reader: BatchReader, repo: Repo, lines: list[Line]) -> None:
-    if len(lines) > _FEW and not repo.partial:  # git would look for what a partial clone lacks
-        lines = _unproven(repo, lines)
+def _check(reader: BatchReader, objects: Objects, lines: list[Line]) -> None:
+    if len(lines) > _FEW and not objects.repo.partial:  # git would look for what a partial clone lacks
+        lines = _unproven(objects.repo, lines)
     for at in range(0, len(lines), 1000):
-        _compare(reader, [line for line in lines[at : at + 1000] if not line.opaque])
+        _compare(reader, objects, [line for line in lines[at : at + 1000] if not line.opaque])
 
 
 def _unproven(repo: Repo, lines: Sequence[Line]) -> list[Line]:
@@ -76,7 +77,21 @@ def _unproven(repo: Repo, lines: Sequence[Line]) -> list[Line]:
     return left
 
 
-def _compare(reader: BatchReader, lines: Sequence[Line]) -> None:
+def _refuse_vast(objects: Objects, line: Line) -> None:
+    """Refuse a line whose commit, or what it says of itself, is too large to be read at all."""
+    if (objects.size(line.head) or 0) <= _MOST:
+        try:
+            entry = objects.find(line.head, _ENTRY)
+        except (NotFound, RecordError):
+            return  # nothing to compare with, or said by the comparison
+        if entry is None or (objects.size(entry.oid) or 0) <= _MOST:
+            return
+    raise RecordError("the ledger", f"has run {line.id[:12]}, whose commit {line.head[:12]} is larger than any run's")
+
+
+def _compare(reader: BatchReader, objects: Objects, lines: Sequence[Line]) -> None:
+    for line in lines:
+        _refuse_vast(objects, line)
     specs = [spec for line in lines for spec in (line.head, f"{line.head}:{_ENTRY}")]
     answers = iter(reader.read_many(specs))
     for line, found, entry in zip(lines, answers, answers, strict=True):

@@ -133,7 +133,7 @@ def _is_owed(objects: Objects, tip: str) -> bool:
 
 
 def _drop_snapshots(repo: Repo, runs: Iterable[str]) -> None:
-    """Drop what else may lead to the runs: snapshots of those that ended uncleanly, damaged refs, and killed fetches'."""
+    """Drop what else may lead to the runs: snapshots of unclean ends, damaged refs, what killed fetches left."""
     from ledgit.git import list_refs
     from ledgit.git.refdrop import drop_refs
 

@@ -22,6 +22,7 @@ __all__ = ["Incoming", "Purge", "SyncLock", "check_writable", "follows", "forget
 FEW_PURGES = 10
 #: Ledger commits that are walked back to find the one seen last.
 _FAR = 100_000
+_MOST_COMMIT = 1 << 20  # bytes; it has at most 101 parents
 
 
 @dataclass(frozen=True, slots=True)
@@ -202,6 +203,8 @@ def _check_inbox(line: Line, commit: str) -> str:
 
 
 def _tree(objects: Objects, commit: str) -> str:
+    if (objects.size(commit) or 0) > _MOST_COMMIT:
+        raise RecordError("the ledger", "is larger than any commit of a ledger")
     kind, _ = objects.read(commit)
     if kind != "commit":
         raise RecordError("the ledger", f"is a {kind}, not a commit")

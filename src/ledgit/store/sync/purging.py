@@ -206,7 +206,7 @@ class _Purging:
         updates: list[PushUpdate] = []
         if new is not None:
             updates.append(PushUpdate(line.remote.ledger_ref, new, force=seen.tip or ""))
-            updates += [PushUpdate(name, None) for name in seen.inboxes]
+            updates += [PushUpdate(name, None, force=oid) for name, oid in seen.inboxes.items()]
         updates += [PushUpdate(name, None) for name in tags]
         if not updates:
             return True

@@ -181,7 +181,7 @@ class Push:
         from ledgit.git import PushUpdate
 
         line, seen = self.line, plan.found.seen
-        deletes = [PushUpdate(name, None) for name in plan.deletes]
+        deletes = [PushUpdate(name, None, force=seen.inboxes[name]) for name in plan.deletes]  # what was taken in
         probing = self.refusals.group() == []
         if not probing and (plan.tree == line.tree_of(seen.tip) or (seen.tip is None and self.is_empty(plan))):
             if deletes:  # whoever took them in was interrupted before they went
