@@ -28,6 +28,7 @@ class Clone:
 
     def __init__(self, path: Path) -> None:
         self.path = path
+        self.twin: Clone | None = None  # has the same clone id
 
     @property
     def repo(self) -> Repo:
@@ -35,7 +36,10 @@ class Clone:
 
     @property
     def folder(self) -> Folder:
-        return Folder.of(self.repo)
+        folder = Folder.of(self.repo)
+        if self.twin is not None:
+            folder._clone = self.twin.folder.clone_id
+        return folder
 
     @property
     def remote(self) -> Remote:
@@ -51,13 +55,16 @@ class Clone:
         start: int | None = None,
         run_id: str | None = None,
         tags: dict[str, str] | None = None,
+        version: int = 1,
     ) -> str:
         """Finish a run, with the commit that finalizing writes but without code, and return its id."""
         run_id = run_id or os.urandom(16).hex()
         begun = START + int(run_id[:6], 16) % 3 * DAY if start is None else start
         info = RunInfo(run_id, name, status="FINISHED", start=begun, end=begun + 1000, user="Ada")
         record = RunRecord(info, params={"lr": 0.1}, tags=tags or {}, clocks=Clocks((1, self.folder.clone_id)))
-        files = run_files(record, encode_entry(make_entry(record)))
+        entry = make_entry(record)
+        entry.v = version
+        files = run_files(record, encode_entry(entry))
         fresh = ObjectSet()
         tree = build(fresh, {f".ledgit/run/{path}": data for path, data in files.items()})
         who = ("Ada Lovelace", "ada@example.org", begun // 1000, "+0000")
