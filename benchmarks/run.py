@@ -6,10 +6,12 @@ import argparse
 import json
 import os
 import platform
+import shutil
 import subprocess
 import sys
 import tempfile
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from importlib import import_module
 from importlib.metadata import version
 from pathlib import Path
@@ -34,13 +36,15 @@ def main() -> int:
         os.environ["BENCH_MLFLOW_PYTHON"] = options.mlflow_python  # for cases that prepare a store of MLflow's
     pythons = {"ledgit": sys.executable, "": sys.executable, "mlflow": options.mlflow_python}
     measured = []
-    with tempfile.TemporaryDirectory(prefix="ledgit-bench-") as scratch:
+    with scratch_folder(options.keep) as scratch:
         for name in options.only or (LARGE if options.large else CASES):
             case: Case = import_module(f"benchmarks.cases.{name}").CASE
-            folder = Path(scratch).resolve() / name
+            folder = scratch / name
+            shutil.rmtree(folder, ignore_errors=True)
             folder.mkdir()
             rounds = options.rounds or case.rounds
             measured.append((case, measure(name, case, folder, pythons, rounds)))
+            shutil.rmtree(folder, ignore_errors=True)
             print(case_table(*measured[-1]), flush=True)
     report = "\n".join([conditions(pythons), "", targets_table(measured), *[case_table(*one) for one in measured]])
     print(targets_table(measured))
@@ -50,12 +54,25 @@ def main() -> int:
     return 0
 
 
+@contextmanager
+def scratch_folder(kept: str | None) -> Iterator[Path]:
+    """Yield the folder to work in; one that is *kept* still has the large repositories next time."""
+    if kept:
+        folder = Path(kept).resolve()
+        folder.mkdir(parents=True, exist_ok=True)
+        yield folder
+    else:
+        with tempfile.TemporaryDirectory(prefix="ledgit-bench-") as scratch:
+            yield Path(scratch).resolve()
+
+
 def arguments() -> argparse.Namespace:
     """Read the command line."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
     parser.add_argument("--mlflow-python", metavar="PATH", help="an interpreter that has mlflow; without it, no MLflow")
     parser.add_argument("--only", action="append", choices=(*CASES, *LARGE), help="this case alone (may be repeated)")
     parser.add_argument("--large", action="store_true", help="the cases with 100,000 runs: a quarter of an hour, 5 GB")
+    parser.add_argument("--keep", metavar="DIR", help="work in DIR and leave the large repositories there")
     parser.add_argument("--rounds", type=int, metavar="N", help="processes of each subject, instead of the case's own")
     parser.add_argument("--write", metavar="FILE", help="put the report between the two marks in this Markdown file")
     options = parser.parse_args()
