@@ -283,9 +283,14 @@ class Objects:
         """
         odb = self._odb
         if self._left <= 0:
-            self._left = _TRUSTED
+            self._left = _LEAST_READS
             if odb is not None and self._stamp(self._beside) != self._packs:
                 odb = None
+                try:  # opening costs time with each pack there is
+                    names = os.listdir(os.path.join(self.repo.objects_dir, "pack"))
+                    self._left = min(max(self._left, len(names)), _MOST_READS)
+                except OSError:
+                    pass
         self._left -= 1
         return odb or self._open()
 
@@ -374,7 +379,7 @@ class _Light:
 
 
 _FEW = 64
-_TRUSTED = 100  # reads, each of which opens one pack at most
+_LEAST_READS, _MOST_READS = 100, 400  # between two looks at the packs; a read opens one pack at most
 _SHARED_MOST = 8  # repositories
 _shared: dict[str, Objects] = {}
 

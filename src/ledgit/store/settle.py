@@ -94,7 +94,7 @@ def _settle(item: _Unsettled) -> None:
     if not item.pack.stands():
         # Repacked by Git, then the commit is whole elsewhere; or else the journal is the truth.
         run_id, session, _ = _parse(os.path.basename(item.directory))
-        if not _is_whole(item.repo, item.directory, run_id, session):
+        if not _is_whole(item.repo, _fresh_objects(item.repo), item.directory, run_id, session):
             item.pack.release()
             os.rename(item.directory, item.folder.active_dir(run_id))
             return
@@ -158,6 +158,7 @@ def settle_leftovers(repo: Repo, folder: Folder, older_than: float = _LEFT) -> l
     names = _settling(folder)
     torn: list[str] = []
     synced = False
+    objects = _fresh_objects(repo)  # one for all: opening thousands of packs takes a while
     for name in names:
         directory = os.path.join(folder.settling, name)
         run_id, session, pack = _parse(name)
@@ -166,7 +167,7 @@ def settle_leftovers(repo: Repo, folder: Folder, older_than: float = _LEFT) -> l
                 continue
         except FileNotFoundError:
             continue
-        if _is_whole(repo, directory, run_id, session):
+        if _is_whole(repo, objects, directory, run_id, session):
             if not synced:
                 os.sync()  # which files its commit is in is not known any more
                 synced = True
@@ -188,14 +189,20 @@ def _parse(name: str) -> tuple[str, str, str]:
     return run_id, session, pack
 
 
-def _is_whole(repo: Repo, directory: str, run_id: str, session: str) -> bool:
+def _fresh_objects(repo: Repo) -> Objects:
+    """Return a reader that has nothing open: what it finds is in files that are there."""
+    from ledgit.git import Objects
+
+    return Objects(repo)
+
+
+def _is_whole(repo: Repo, objects: Objects, directory: str, run_id: str, session: str) -> bool:
     """Whether a head of the run leads to the session's commit and everything in it can be read.
 
     The head is the loose ref's; of a run that was compacted meanwhile the ledger's.
     """
-    from ledgit.git import Objects, read_ref
+    from ledgit.git import read_ref
 
-    objects = Objects(repo)
     try:
         loose = read_ref(repo, run_ref(run_id))
         for head in [loose] if loose else _compacted(repo, objects, directory, run_id):
