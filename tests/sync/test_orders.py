@@ -63,7 +63,7 @@ class World:
         clone = self.clones[which]
         if verb == "log":
             run_id = f"{len(self.made):06x}" + "0" * 25 + str(which)
-            version = 2 if self.newer and which == 2 and number % 2 else 1
+            version = 2 if self.newer and which == 2 else 1
             self.made.append(clone.log(start=START + len(self.made), run_id=run_id, version=version))
         elif verb == "compact":
             clone.compact()
