@@ -21,14 +21,15 @@ from ledgit.store.ledger.local import drop_covered, local_ledger, move_ledger
 from ledgit.store.ledger.lock import LedgerLock
 from ledgit.store.ledger.loose import RUNS, busy, loose_runs, read_loose
 from ledgit.store.ledger.rerooting import reroot
-from ledgit.store.ledger.tree import add_lines
+from ledgit.store.ledger.tree import add_lines, on_other_days
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from ledgit.git import Objects, Repo
+    from ledgit.git import Objects, ObjectSet, Repo
+    from ledgit.records.table import Line
     from ledgit.store.folder import Folder
 
-__all__ = ["PurgedHere", "forget", "purge"]
+__all__ = ["PurgedHere", "forget", "purge", "tombstones_of_twins"]
 
 _ATTEMPTS = 5
 
@@ -100,6 +101,7 @@ def _purge(repo: Repo, folder: Folder, objects: Objects, runs: Mapping[str, int]
     fresh = ObjectSet()
     starts = {**runs, **_said_by_commits(repo, runs)}
     stones = [parse_line(encode_tombstone(run_id, start)) for run_id, start in starts.items()]
+    stones += tombstones_of_twins(objects, fresh, before, stones)
     tree = add_lines(objects, fresh, before, stones).tree if stones else before
     if tree is None:
         return PurgedHere(None)
@@ -120,6 +122,20 @@ def _said_by_commits(repo: Repo, runs: Collection[str]) -> dict[str, int]:
     heads = {run_id: head for run_id, head in loose_runs(repo).items() if run_id in runs}
     found = read_loose(repo, heads) if heads else []
     return {run.id: run.line.start for run in found if run.line is not None and run.line.start is not None}
+
+
+def tombstones_of_twins(objects: Objects, fresh: ObjectSet, tree: str | None, stones: Iterable[Line]) -> list[Line]:
+    """Return further tombstones, for the other days on which the runs of *stones* have lines in *tree*.
+
+    A run has one day, but where two clones imported it with different starts.
+    """
+    twins = on_other_days(objects, tree, {stone.id: stone.day for stone in stones if stone.day}, fresh)
+    return [
+        parse_line(encode_tombstone(line.id, line.start))
+        for lines in twins.values()
+        for line in lines
+        if not line.purged and line.start is not None
+    ]
 
 
 def _is_owed(objects: Objects, tip: str) -> bool:

@@ -8,11 +8,11 @@ never leaves the table, no folder ever has to become a file again.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 
 from ledgit.errors import RecordError
 from ledgit.git import FILE, TREE, TreeEntry
-from ledgit.records.table import LEAF_RUNS, Line, encode_leaf, place_of, unite_leaf
+from ledgit.records.table import LEAF_RUNS, Line, decode_leaf, encode_leaf, place_of, unite_leaf
 from ledgit.store.ledger.files import base_files, join_entry
 from ledgit.store.ledger.reader import SEGMENTS, SUFFIX, Dir, Leaf, Node, Reader
 
@@ -20,8 +20,9 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from ledgit.git import Objects, ObjectSet
 
-__all__ = ["Union", "add_lines", "differing", "every_line", "lines_of", "union_trees"]
+__all__ = ["Union", "add_lines", "differing", "every_line", "lines_of", "on_other_days", "union_trees"]
 
+_FEW = 16
 _DIGITS = 32  # of an id: deeper nothing is split
 
 
@@ -264,6 +265,43 @@ def lines_of(objects: Objects, tree: str | None, run_id: str, day: str, fresh: O
         node = reader.slots(node.oid).get(key[depth])
         depth += 1
     return [] if node is None else [line for line in reader.lines(node.oid) if line.key == key]
+
+
+def on_other_days(
+    objects: Objects, tree: str | None, runs: Mapping[str, str], fresh: ObjectSet | None = None
+) -> dict[str, list[Line]]:
+    """Return the lines that runs (id → day) have on other days than theirs; a run has one day.
+
+    Two clones that import a run with different starts make such lines. Of a few runs one file a day is
+    looked at (about 0.1 ms each), of many all.
+    """
+    reader = Reader(objects, fresh)
+    found: dict[str, list[Line]] = {}
+    keys = {place_of(run_id) for run_id in runs} if len(runs) <= _FEW else None
+    for month, oid in reader.segments(tree).items() if runs else ():
+        for slot, node in reader.slots(oid).items():
+            for data in _files(reader, node, keys, 0):
+                for run_id in _ids_in(data, runs):
+                    if runs[run_id] != f"{month}/{slot}":
+                        found.setdefault(run_id, []).extend(line for line in decode_leaf(data) if line.id == run_id)
+    return found
+
+
+def _files(reader: Reader, node: Node, keys: Collection[str] | None, depth: int) -> Iterator[bytes]:
+    """Yield the files of *node* that can have one of *keys*; of None, all."""
+    if isinstance(node, Leaf):
+        yield reader.read(node.oid, "blob")
+        return
+    for digit, below in reader.slots(node.oid).items():
+        left = None if keys is None else [key for key in keys if key[depth : depth + 1] == digit]
+        if left is None or left:
+            yield from _files(reader, below, left, depth + 1)
+
+
+def _ids_in(data: bytes, runs: Mapping[str, str]) -> set[str]:
+    """Return those of *runs* that a line of *data* begins with the id of, without decoding the others."""
+    starts = (line[7:300].partition(b'"')[0] for line in data.split(b"\n") if line.startswith(b'{"id":"'))
+    return {text for start in starts if (text := start.decode("ascii", "replace")) in runs}
 
 
 def every_line(objects: Objects, tree: str | None, fresh: ObjectSet | None = None) -> Iterator[tuple[str, Line]]:

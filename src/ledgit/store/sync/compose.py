@@ -6,7 +6,7 @@ from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from ledgit.store.ledger.tree import add_lines, union_trees
+from ledgit.store.ledger.tree import add_lines, lines_of, on_other_days, union_trees
 from ledgit.store.sync.table import files_only
 
 if TYPE_CHECKING:
@@ -26,9 +26,9 @@ class Mine:
         loose: Those of loose runs, whether the remote has them or not.
         known: Table of all that the remote, its inboxes and the line to be restored have.
         local: Table of the clone's own ledger.
-        unreadable: Loose runs whose commit does not read: id → why.
-        absent: Ids of runs whose commits are not in this clone: it had the tip alone, and the remote
-            lost them since. Somebody else may bring them back.
+        unreadable: Runs that are left out, as their commit does not read or the remote has them elsewhere: id → why.
+        absent: Ids of runs that are no candidates: the remote has them on another day, or their commits are not in
+            this clone: it had the tip alone, and the remote lost them since. Somebody else may bring them back.
     """
 
     lines: list[Line]
@@ -79,7 +79,21 @@ def find_mine(
     if loose[0]:
         everything = add_lines(objects, fresh, everything, loose[0]).tree
     lines = [] if everything == known else union_trees(objects, fresh, known, everything).added
-    return Mine(lines, loose[0], known, local, loose[1])
+    mine = Mine(lines, loose[0], known, local, dict(loose[1]))
+    if known is not None and lines:
+        _leave_twins(objects, fresh, known, mine)
+    return mine
+
+
+def _leave_twins(objects: Objects, fresh: ObjectSet, known: str, mine: Mine) -> None:
+    """Leave out runs that the remote has with another start: nobody new could pull a ledger with both."""
+    days = {run_id: lines[0].day for run_id, lines in mine.runs().items()}
+    # One that is edited is there already.
+    new = {run_id: day for run_id, day in days.items() if day and not lines_of(objects, known, run_id, day, fresh)}
+    for run_id, lines in on_other_days(objects, known, new, fresh).items():
+        there = (lines[0].day or "?").replace("/", "-")
+        mine.unreadable[run_id] = f"it is there with another start, on {there}: imported twice; the one here stays here"
+        mine.absent.add(run_id)
 
 
 def compose(

@@ -180,9 +180,11 @@ class _Purging:
 
     def with_tombstones(self, fresh: ObjectSet, tree: str, local: str | None) -> str:
         from ledgit.store.ledger import add_lines
+        from ledgit.store.ledger.purging import tombstones_of_twins
         from ledgit.store.sync.table import new_lines
 
         stones = [item for item in new_lines(self.line.objects, tree, local, fresh) if item.purged and item.day]
+        stones += tombstones_of_twins(self.line.objects, fresh, tree, stones)
         return add_lines(self.line.objects, fresh, tree, stones).tree if stones else tree
 
     def check_sent(self, fresh: ObjectSet, tree: str, local: str | None) -> None:
