@@ -73,13 +73,14 @@ def test_the_log_shows_both_branches_of_edits(clone: Clone, other: Clone) -> Non
     clone.pull(other)
 
     forked = [entry.subject for entry in clone.run(run_id).log()]
+    heads = clone.run(run_id).heads
     clone.run(run_id).set_tags({"joined": "3"})
     joined = clone.run(run_id).log()
 
     assert ["tag mine=1: owl", "tag yours=2: owl"] == sorted(forked[:2])
     assert ["run: owl (owls)"] == forked[2:]
     assert ["tag joined=3: owl", *sorted(forked[:2])] == [joined[0].subject, *sorted(e.subject for e in joined[1:3])]
-    assert joined[0].changes[1].startswith("join ")
+    assert f"join {', '.join(head[:8] for head in heads)}" == joined[0].changes[1]
     assert [entry.when for entry in joined] == sorted((entry.when for entry in joined), reverse=True)
 
 

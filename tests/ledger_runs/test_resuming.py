@@ -40,6 +40,21 @@ def test_a_compacted_run_is_resumed(clone: Clone) -> None:
     clone.check()
 
 
+def test_the_log_says_what_a_session_added(clone: Clone) -> None:
+    """Params are told by the session that logged them: the first one's commit is the run itself."""
+    run_id = clone.add_run()
+    session = clone.resume(run_id)
+    session.log_params({"lr": clone.run(run_id).params["lr"], "late": "a long one " * 20})
+    session.log_metric("loss", 1.0, 2)
+    session.finish()
+
+    newest, *_, first = clone.run(run_id).log()
+
+    assert [f"param late={'a long one ' * 5}a ..."] == [text for text in newest.changes if "param" in text]
+    assert "loss = 1.0" in newest.changes
+    assert not any("param" in text for text in first.changes)
+
+
 def test_a_run_without_loose_ref_and_known_heads_is_not_found(clone: Clone) -> None:
     run_id = clone.add_run()
     clone.compact()

@@ -20,12 +20,16 @@ from ledgit.store.journal import JournalState
 
 __all__ = ["Built", "build_record", "lost_files", "message", "staged_files"]
 
+_MOST_TOLD = 20  # params, and metrics, that a commit message names
+_LONGEST_TOLD = 60  # characters of a param's value in it
+
 
 class Built:
     """A record made from a journal, and what the commit needs besides."""
 
     __slots__ = (
-        "code_commit", "email", "problems", "record", "refused", "session", "status", "threshold", "tree", "user",
+        "added", "code_commit", "email", "problems", "record", "refused", "session", "status", "threshold", "tree",
+        "user",
     )  # fmt: skip
 
     def __init__(self) -> None:
@@ -37,6 +41,7 @@ class Built:
         self.threshold = 256 * 1024
         self.code_commit: str | None = None
         self.tree: str | None = None
+        self.added: list[str] = []  # params that a resumed session was the first to log
         self.refused: list[str] = []
         self.problems: list[str] = []
 
@@ -86,6 +91,7 @@ def build_record(state: JournalState, base: RunRecord | None) -> Built:
     fold.touch("status")
     fold.touch("end")
     env = state.latest("env")
+    built.added = [key for key in fold.params if key not in base.params] if base else []
     built.refused = fold.refused
     notes = (str(item["text"]) for kind, item in state.events if kind == "note")
     built.problems = list(dict.fromkeys(_nameless(text, start, identity) for text in notes))
@@ -220,7 +226,8 @@ def message(built: Built, *, resumed: bool) -> str:
     info = record.info
     verb = "resume" if resumed else "run"
     lines = [f"{verb}: {info.name} ({info.experiment})", ""]
-    shown = [f"{key} = {value!r}" for key, value in sorted(record.metrics.items())[:20]]
+    shown = [f"param {key}={_short(str(record.params[key]))}" for key in built.added[:_MOST_TOLD]]
+    shown += [f"{key} = {value!r}" for key, value in sorted(record.metrics.items())[:_MOST_TOLD]]
     lines.extend(shown)
     if shown:
         lines.append("")
@@ -230,3 +237,9 @@ def message(built: Built, *, resumed: bool) -> str:
     lines.append(f"Ledgit-Status: {info.status}")
     lines.append(f"Ledgit-Session: {built.session}")
     return "\n".join(lines) + "\n"
+
+
+def _short(text: str) -> str:
+    """Return *text* on one line, cut where it is long."""
+    text = " ".join(text.split())
+    return text if len(text) <= _LONGEST_TOLD else text[: _LONGEST_TOLD - 3] + "..."

@@ -239,7 +239,7 @@ class _Draft:
         what = "edit" if len(told) > 1 else "note" if told[0].startswith("note: ") else told[0]
         lines = [f"{what}: {self.info.name}", "", *told]
         if self.base is not None and len(self.heads) > 1:
-            lines.append(f"join {', '.join(head[:12] for head in self.heads)}")
+            lines.append(f"join {', '.join(head[:8] for head in self.heads)}")
             for key, values in param_conflicts(self.base.records).items():
                 lines.append(f"param {key}: {' and '.join(map(_short, map(str, values)))}; the first one counts")
         return "\n".join([*lines, "", f"Ledgit-Run: {self.run_id}", ""])
