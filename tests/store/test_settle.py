@@ -16,7 +16,6 @@ from ledgit.repository import open_repository
 from ledgit.store import Folder, recover, run_ref
 from ledgit.store.edit import Edit, edit_run
 from ledgit.store.gc import Selection
-from ledgit.store.gc import Selection
 from ledgit.store.settle import settle_leftovers
 from ledgit.store.sync import PushOptions
 

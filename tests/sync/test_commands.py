@@ -16,6 +16,8 @@ from tests.sync.test_refused import refuse
 
 from ledgit.cli.progress import Progress, picture
 
+STILL = "still held back: {}; 'ledgit push --dry-run' says why"
+
 
 def ledgit(clone: Clone, *words: str, code: int = 0, **env: str) -> str:
     """Run a command where nobody can be asked and return what it printed."""
@@ -70,11 +72,51 @@ def test_what_is_held_back_is_named_with_its_reason(ada: Clone, host: Path) -> N
 
     alone = ledgit(ada, "push", "--all", code=4)
     ada.log()
+    ledgit(ada, "tag", "sad-cat", "looked-at=yes")  # so that it is looked at again
     said = ledgit(ada, "push", "--all")
 
     assert f"held back 1 run:\n  sad-cat ({bad[:8]}): origin refused it" in alone
     assert "a key was found in your commits" in alone
     assert said.startswith("pushed 1 new run to origin\nheld back 1 run:\n")
+
+
+def test_what_stayed_before_fails_no_later_push(ada: Clone, host: Path) -> None:
+    """Or a nightly push would fail until somebody purges the run. Who asks for it by name is told."""
+    bad = ada.log("sad-cat")
+    refuse(host, bad)
+    ledgit(ada, "push", "--all", code=4)
+
+    again = ledgit(ada, "push", "--all")
+    told = json.loads(ledgit(ada, "push", "--all", "--json"))["held"][bad]["before"]
+    dry = ledgit(ada, "push", "--all", "--dry-run")
+    ada.log()
+    more = ledgit(ada, "push", "--all").splitlines()
+    named = ledgit(ada, "push", "--all", "--runs", bad, code=4)
+    retried = ledgit(ada, "push", "--all", "--retry", code=4)
+
+    assert ["origin has all other runs", STILL.format("sad-cat")] == again.splitlines()
+    assert told
+    assert f"would hold back 1 run:\n  sad-cat ({bad[:8]}): origin refused it" in dry
+    assert ["pushed 1 new run to origin", STILL.format("sad-cat")] == more
+    for said in (named, retried):
+        assert f"held back 1 run:\n  sad-cat ({bad[:8]}): origin refused it" in said
+
+
+def test_a_deleted_run_that_stays_is_only_counted(ada: Clone) -> None:
+    """Nobody waits for it; but it is held anew, as the deletion is a commit of its own."""
+    for name in ("sad-cat", "bad-cat", "mad-cat", "wet-cat", "red-cat"):
+        (ada.path / "train.py").write_text(f"key = {name!r}\n")  # not committed
+        ledgit(ada, "record", "--name", name)
+    said = ledgit(ada, "push", code=4)
+    ledgit(ada, "rm", "bad-cat")
+
+    again = ledgit(ada, "push")
+
+    assert "held back 5 runs:" in said
+    first, still = again.splitlines()
+    assert "origin has all other runs" == first
+    assert still.startswith("still held back: ")
+    assert still.endswith("-cat, 1 more, 1 deleted; 'ledgit push --dry-run' says why")
 
 
 def test_runs_can_be_chosen(ada: Clone, host: Path) -> None:

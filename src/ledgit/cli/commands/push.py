@@ -14,13 +14,15 @@ if TYPE_CHECKING:
     from ledgit.repository import Repository
     from ledgit.store.sync import Pushed
 
+_NAMED = 3  # runs held back before that are named
 HELP = """\
 Send the runs that a remote lacks, after taking in what it has. Only runs travel: none of your branches or tags is
 pushed, and no hook or setting of yours for 'git push' plays a part. It can be interrupted and repeated at any point.
 
 A run carries the code it ran. Before code becomes public that is not on the remote yet you are asked, once a
 repository; where nobody can be asked such runs stay here. So do runs with something in them that looks like a secret,
-and runs that the host refuses: each with its reason, and the others go. If nothing could go the exit code is 4.
+and runs that the host refuses: each with its reason, and the others go. The exit code is 4 if a run that was asked for
+with --runs stayed, or if one was held back for the first time and nothing went.
 """
 EPILOG = """
 ledgit push
@@ -83,12 +85,27 @@ def run(args: argparse.Namespace) -> int:
         )
         done = repository.push(args.remote, options, progress)
     sharing.say_notes(done.notes)
+    news = _news(repository, done, asked=bool(args.runs))
     if args.format == "json":
         terminal.write(render.json_text(_as_json(done)))
     else:
-        terminal.write("\n".join(_lines(repository, done)) + "\n")
-    stayed = bool(done.held or done.left) and not done.sent
+        terminal.write("\n".join(_lines(repository, done, news)) + "\n")
+    stayed = bool(news or done.left) and (bool(args.runs) or not done.sent)
     return Conflict.exit_code if stayed or done.declined else 0
+
+
+def _news(repository: Repository, done: Pushed, *, asked: bool) -> dict[str, str]:
+    """Return the held runs that somebody should hear of, with the reasons: id → why.
+
+    All where runs were *asked* for by name. Else not those that stayed before, nor deleted ones: nobody waits for
+    them, and a script would fail on them until they are purged.
+    """
+    news = {}
+    for run_id, held in done.held.items():
+        state = None if asked else repository.index.get(run_id)
+        if asked or (run_id not in done.known and not (state is not None and state.deleted)):
+            news[run_id] = held.reason
+    return news
 
 
 def _in_ci() -> bool:
@@ -96,31 +113,51 @@ def _in_ci() -> bool:
     return os.environ.get("CI", "").lower() not in ("", "0", "false")
 
 
-def _lines(repository: Repository, done: Pushed) -> list[str]:
+def _lines(repository: Repository, done: Pushed, news: dict[str, str]) -> list[str]:
     if done.declined:
         return ["nothing was pushed"]
     lines = []
     sent = sharing.counted(done.sent)
     if done.dry_run:
         lines += _planned(done, sent)
+        news = {run_id: held.reason for run_id, held in done.held.items()}  # somebody wants to know
     elif done.inbox is not None:
         lines.append(f"pushed {sent} into an inbox of {done.remote}, whose ledger is busy; the next push takes them in")
     elif sent:
         lines.append(f"pushed {sent} to {done.remote}")
-    elif not done.held:
-        lines.append(f"{done.remote} has all runs")
+    elif not news:
+        lines.append(f"{done.remote} has all {'other ' * bool(done.held or done.left)}runs")
     received = sharing.counted(done.received)
     if received:
         lines.append(f"received {received}")
-    if done.held:
-        lines.append(f"{'would hold' if done.dry_run else 'held'} back {sharing.runs(len(done.held))}:")
-        lines += sharing.reasons(repository, {run_id: held.reason for run_id, held in done.held.items()})
+    if news:
+        lines.append(f"{'would hold' if done.dry_run else 'held'} back {sharing.runs(len(news))}:")
+        lines += sharing.reasons(repository, news)
+    if len(news) < len(done.held):
+        lines.append(_still(repository, done, news))
     if done.left:
         lines.append(f"left out {sharing.runs(len(done.left))}:")
         lines += sharing.reasons(repository, done.left)
     if done.purged:
         lines.append(f"dropped {sharing.runs(len(done.purged))} here that had been purged elsewhere")
     return lines
+
+
+def _still(repository: Repository, done: Pushed, news: dict[str, str]) -> str:
+    """Name the runs that were held back before, and count the deleted ones."""
+    names, deleted = [], 0
+    for run_id in done.held:
+        state = repository.index.get(run_id) if run_id not in news else None
+        if state is not None and state.deleted:
+            deleted += 1
+        elif run_id not in news:
+            names.append(clean(state.name) if state is not None and state.name else run_id[:8])
+    shown = names[:_NAMED]
+    if len(names) > _NAMED:
+        shown.append(f"{len(names) - _NAMED:,} more")
+    if deleted:
+        shown.append(f"{deleted:,} deleted")
+    return f"still held back: {', '.join(shown)}; 'ledgit push --dry-run' says why"
 
 
 def _planned(done: Pushed, sent: str) -> list[str]:
@@ -138,13 +175,18 @@ def _planned(done: Pushed, sent: str) -> list[str]:
     return lines
 
 
+def _held(done: Pushed, run_id: str) -> dict[str, Any]:
+    held = done.held[run_id]
+    return {"kind": held.kind, "reason": held.reason, "before": run_id in done.known}
+
+
 def _as_json(done: Pushed) -> dict[str, Any]:
     review = done.review
     return {
         "remote": done.remote,
         **sharing.as_json(done.sent),
         "received": sharing.as_json(done.received),
-        "held": {run_id: {"kind": held.kind, "reason": held.reason} for run_id, held in done.held.items()},
+        "held": {run_id: _held(done, run_id) for run_id in done.held},
         "left": done.left,
         "published": [commit.oid for commit in review.commits] if review is not None else [],
         "inbox": done.inbox,

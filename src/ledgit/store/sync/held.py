@@ -78,6 +78,15 @@ class Held:
         """Whether the run still has the heads it was held with."""
         return self.heads == tuple(sorted(heads))
 
+    def is_same(self, other: Held) -> bool:
+        """Whether *other* holds the same commits back from the same remote for the same reason, at whatever time."""
+        return (self.heads, self.reason, self.kind, self.remote) == (
+            other.heads,
+            other.reason,
+            other.kind,
+            other.remote,
+        )
+
 
 def read_held(folder: Folder) -> dict[str, Held]:
     """Return the runs that are held back: run id → why. Never fails: what is unreadable is not there."""

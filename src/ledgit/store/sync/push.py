@@ -89,6 +89,7 @@ class Pushed:
         sent: Runs that the remote has now because of it: new, edited, purged.
         received: Runs that came from there on the way.
         held: Runs that stayed here: id → why.
+        known: Ids of those of them that an earlier push held back already, as they are now and for the same reason.
         left: Runs that could not be looked at or tried: id → why.
         inbox: Name of the inbox they went into, if the ledger was busy.
         attempts: How many pushes it took; 0 if there was nothing to push.
@@ -105,6 +106,7 @@ class Pushed:
         "dry_run",
         "held",
         "inbox",
+        "known",
         "left",
         "notes",
         "purged",
@@ -128,6 +130,7 @@ class Pushed:
         self.sent = Changes()
         self.received = Changes()
         self.held: dict[str, Held] = {}
+        self.known: set[str] = set()
         self.left: dict[str, str] = {}
         self.inbox = inbox
         self.attempts = attempts

@@ -17,7 +17,7 @@ from ledgit.store.sync.exchange import (
     forget_gone,
     take_in,
 )
-from ledgit.store.sync.held import REFUSED, Held, hold, release
+from ledgit.store.sync.held import REFUSED, Held, hold, read_held, release
 from ledgit.store.sync.push import Pushed, PushOptions
 from ledgit.store.sync.refusal import Refusals
 from ledgit.store.sync.table import Changes, table_changes
@@ -63,6 +63,7 @@ class Push:
         self.refusals = Refusals(line.remote)
         self.heads: dict[str, tuple[str, ...]] = {}  # run → heads that were looked at
         self.last: str | None = None  # the remote's ledger as it was seen before this push
+        self.noted: dict[str, Held] | None = None  # runs that earlier pushes held back
 
     def run(self) -> Pushed:
         """Try until it has arrived, or until it is clear that it can't."""
@@ -165,11 +166,18 @@ class Push:
             return
         self.heads |= heads
         line, options = self.line, self.options
+        if self.noted is None:
+            self.noted = read_held(line.folder)
         result = reviewed(line, new, options, self.progress)
         self.done.review = result
         self.done.notes += [note for note in result.notes if note not in self.done.notes]
         self.done.declined = result.declined
         self.done.held |= result.held
+        for run_id, held in result.held.items():
+            if run_id in self.noted and held.is_same(self.noted[run_id]):
+                self.done.known.add(run_id)
+            else:
+                self.done.known.discard(run_id)
         if not options.dry_run and not result.declined:
             hold(line.folder, result.held)
             release(line.folder, result.publish)
@@ -301,6 +309,7 @@ class Push:
         }
         hold(line.folder, held)
         self.done.held |= held
+        self.done.known -= set(held)
 
     def to_loosen(self) -> dict[str, str]:
         """Return the held runs that get back a ref of their own: id → head. One with several heads can't."""
@@ -312,7 +321,6 @@ def reviewed(
 ) -> Review:
     """Ask :func:`ledgit.store.sync.publish.review` about *runs*."""
     from ledgit.records import decode_entry
-    from ledgit.store.sync.held import read_held
     from ledgit.store.sync.moved import look_again
     from ledgit.store.sync.publish import Candidate, review
 
