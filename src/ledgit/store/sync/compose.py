@@ -88,8 +88,15 @@ def find_mine(
 def _leave_twins(objects: Objects, fresh: ObjectSet, known: str, mine: Mine) -> None:
     """Leave out runs that the remote has with another start: nobody new could pull a ledger with both."""
     days = {run_id: lines[0].day for run_id, lines in mine.runs().items()}
-    # One that is edited is there already.
-    new = {run_id: day for run_id, day in days.items() if day and not lines_of(objects, known, run_id, day, fresh)}
+    loose = {line.id for line in mine.loose}
+    new = {
+        run_id: day
+        for run_id, day in days.items()
+        if day
+        # What was imported stands in the ledger at once; a run that is loose alone was made here, under a new id.
+        and (run_id not in loose or lines_of(objects, mine.local, run_id, day, fresh))
+        and not lines_of(objects, known, run_id, day, fresh)  # an edit
+    }
     for run_id, lines in on_other_days(objects, known, new, fresh).items():
         there = (lines[0].day or "?").replace("/", "-")
         mine.unreadable[run_id] = f"it is there with another start, on {there}: imported twice; the one here stays here"
