@@ -14,6 +14,7 @@ from ledgit.errors import Conflict, LedgitError, NewerFormat, RecordError
 from ledgit.git import FILE, SYMLINK, TREE, BatchReader, Objects, ObjectSet, Repo, build, edit_tree
 from ledgit.records import encode_tombstone, with_head
 from ledgit.records.table import day_of, parse_line
+from ledgit.store.journal import now_ms
 from ledgit.store.ledger import add_lines, every_line
 from ledgit.store.sync import PullOptions, find_remote
 from ledgit.store.sync.exchange import Purge
@@ -324,3 +325,31 @@ def test_what_unpacks_to_more_than_any_run_has_is_refused_unread(
 
     assert largest < 4 << 20
     assert ben.ledger is None
+
+
+def test_many_small_wipes_are_asked_about_as_one_large_one(
+    ada: Clone, ben: Clone, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Ten with each pull would be all of them in the end; a day later it is another matter."""
+    ids = [ada.log() for _ in range(18)]
+    ada.push()
+    ben.pull()
+    ada.purge(*ids[:6])
+    ada.push()
+    few = ben.pull()
+    ada.purge(*ids[6:12])
+    ada.push()
+
+    with pytest.raises(Conflict, match="takes away 6 runs"):
+        ben.pull()
+    kept = ben.listed()
+    ben.pull(confirm=lambda purge: len(purge.runs) == 6)
+    ada.purge(*ids[12:])
+    ada.push()
+    later = now_ms() + 25 * 3_600_000
+    monkeypatch.setattr("ledgit.store.journal.now_ms", lambda: later)
+    ben.pull()
+
+    assert 6 == len(few.changes.purged)
+    assert set(ids[6:]) == kept
+    assert set() == ben.listed()

@@ -12,14 +12,18 @@ from ledgit.store.sync.opening import SyncLock, open_line
 from ledgit.store.sync.table import Changes, add_new, new_lines, table_changes
 
 if TYPE_CHECKING:
+    from typing import Any
+
     from ledgit.git import Objects
     from ledgit.records.table import Line as TableLine
+    from ledgit.store.folder import Folder
     from ledgit.store.sync.line import Adopted, Line, Progress, Seen
 
 __all__ = ["Incoming", "Purge", "SyncLock", "check_writable", "follows", "forget_gone", "open_line", "take_in"]
 
 #: Runs that a pull may take away for good without asking, if none was made in this clone.
 FEW_PURGES = 10
+_LATELY = 24 * 3_600_000  # ms in which they are counted together: ten with each pull would be all in the end
 #: Ledger commits that are walked back to find the one seen last.
 _FAR = 100_000
 _MOST_COMMIT = 1 << 20  # bytes; it has at most 101 parents
@@ -259,7 +263,7 @@ def _ask(line: Line, found: Incoming, confirm: Callable[[Purge], bool] | None) -
         if tree is not None and tree != before and (loose or before is not None):
             runs |= _taken_away(line, loose, before, tree)
     own = tuple(run_id for run_id, mine in runs.items() if mine)
-    if not own and len(runs) <= FEW_PURGES:
+    if not runs or (not own and _are_few(line.folder, runs)):
         return
     question = Purge(line.remote.shown, tuple(runs), own)
     if confirm is not None and confirm(question):
@@ -267,6 +271,30 @@ def _ask(line: Line, found: Incoming, confirm: Callable[[Purge], bool] | None) -
     raise Conflict(
         f"{question}; nothing was changed: 'ledgit export' keeps copies of them, 'ledgit pull --accept-purges' agrees"
     )
+
+
+def _are_few(folder: Folder, runs: Collection[str]) -> bool:
+    """Whether *runs*, with those that went lately without a question, are few enough to go without one."""
+    import os
+
+    from ledgit.store.journal import now_ms
+    from ledgit.store.sync.held import update_json
+
+    now, few = now_ms(), False
+
+    def change(document: dict[str, Any]) -> None:
+        nonlocal few
+        known = document.get("unasked")
+        lately = {
+            run_id: when
+            for run_id, when in (known.items() if isinstance(known, dict) else ())
+            if type(when) is int and now - _LATELY < when <= now
+        }
+        few = len({*lately, *runs}) <= FEW_PURGES
+        document["unasked"] = {**dict.fromkeys(runs, now), **lately} if few else lately
+
+    update_json(folder, os.path.join(folder.path, "purges.json"), change)
+    return few
 
 
 def _taken_away(line: Line, loose: dict[str, str], before: str | None, after: str) -> dict[str, bool]:
