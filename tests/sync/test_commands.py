@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import pty
 import selectors
 import subprocess
 import sys
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -15,6 +18,8 @@ from tests.sync.kit import Clone, lines_of
 from tests.sync.test_refused import refuse
 
 from ledgit.cli.progress import Progress, picture
+from ledgit.errors import Conflict
+from ledgit.store.sync.opening import WAITING, SyncLock
 
 STILL = "still held back: {}; 'ledgit push --dry-run' says why"
 
@@ -208,8 +213,11 @@ def test_code_is_asked_about_at_a_terminal_and_a_dry_run_shows_it_instead(ada: C
     assert gone.endswith("pushed 1 new run to origin\r\n")
 
 
-def at_terminal(clone: Clone, *words: str, question: str = "", answer: str = "") -> str:
-    """Run a command at a terminal, answer its *question* if it has one, and return all that was on the screen."""
+def at_terminal(clone: Clone, *words: str, question: str = "", answer: str | Callable[[], None] = "") -> str:
+    """Run a command at a terminal, answer its *question* if it has one, and return all that was on the screen.
+
+    An answer may also be something to do.
+    """
     here, there = pty.openpty()
     process = subprocess.Popen(
         [sys.executable, "-m", "ledgit", *words], cwd=clone.path, stdin=there, stdout=there, stderr=there
@@ -229,12 +237,35 @@ def at_terminal(clone: Clone, *words: str, question: str = "", answer: str = "")
             break
         screen += data
         if question and question.encode() in screen and not answered:
-            os.write(here, answer.encode())
+            if isinstance(answer, str):
+                os.write(here, answer.encode())
+            else:
+                answer()
             answered = True
     process.wait()
     selector.close()
     os.close(here)
     return screen.decode()
+
+
+def test_who_waits_for_another_push_is_told_so(ada: Clone) -> None:
+    """It may stand at its question in another terminal, for as long as somebody is at lunch."""
+    with contextlib.ExitStack() as other:
+        other.enter_context(SyncLock(ada.folder))
+        shown = at_terminal(ada, "pull", question=WAITING, answer=other.close)
+
+    assert shown.endswith("\r\x1b[Korigin has no runs yet\r\n")
+
+
+def test_waiting_for_another_push_has_an_end(ada: Clone, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("ledgit.store.sync.opening._PATIENCE", 0.1)
+    told: list[tuple[str, int, int | None]] = []
+    waiting = SyncLock(ada.folder, lambda *args: told.append(args), wait=0.3)
+    with SyncLock(ada.folder), ThreadPoolExecutor(1) as pool, pytest.raises(Conflict) as failed:
+        pool.submit(waiting.__enter__).result()
+
+    assert (WAITING, 0, None) == told[0]
+    assert "another 'ledgit push' or 'ledgit pull' works in this repository" in str(failed.value)
 
 
 def test_progress_is_a_line_as_wide_as_the_terminal(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -35,6 +35,9 @@ class LedgerLock:
         StorageError: (on entering) the folder can't be written.
     """
 
+    #: What the others do, for the error.
+    _busy = "another ledgit process is working on the ledger of this repository"
+
     def __init__(self, folder: Folder, wait: float = 10.0) -> None:
         self._folder = folder
         self._wait = wait
@@ -76,7 +79,8 @@ class LedgerLock:
     def _take(self) -> None:
         import fcntl
 
-        deadline = time.monotonic() + self._wait
+        began = time.monotonic()
+        deadline = began + self._wait
         pause = 0.002
         while True:
             try:
@@ -84,14 +88,17 @@ class LedgerLock:
             except OSError as error:
                 if error.errno in _NO_LOCKS:
                     return  # the ref is moved by compare and swap all the same
-                if time.monotonic() >= deadline:
-                    raise Conflict(
-                        "another ledgit process is working on the ledger of this repository; try again when it is done"
-                    ) from None
+                now = time.monotonic()
+                if now >= deadline:
+                    raise Conflict(f"{self._busy}; try again when it is done") from None
+                self._waits(now - began)
                 time.sleep(pause)
                 pause = min(pause * 1.5, 0.1)
             else:
                 return
+
+    def _waits(self, seconds: float) -> None:
+        """Say how long somebody else has had it, where somebody wants to know."""
 
 
 def _after_fork() -> None:

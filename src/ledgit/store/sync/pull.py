@@ -86,7 +86,7 @@ def pull(
         Conflict: Runs would go for good, and nobody agreed; or another process syncs for ten minutes.
     """
     options = options or PullOptions()
-    with SyncLock(folder):
+    with SyncLock(folder, progress):
         line = open_line(repo, folder, remote, prompt=options.prompt)
         try:
             seen = line.fetch(progress)

@@ -98,7 +98,7 @@ def purge_remote(
         Conflict: Others purged runs that were made here, and nobody agreed; or the ledger was too busy.
     """
     options = options or PurgeOptions()
-    with SyncLock(folder):
+    with SyncLock(folder, progress):
         line = open_line(repo, folder, remote, prompt=options.prompt)
         if not line.has_runs:
             raise tip_only()

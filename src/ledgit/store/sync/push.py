@@ -166,7 +166,7 @@ def push(
         Conflict: Runs would go for good, and nobody agreed; or the ledger was too busy.
     """
     options = options or PushOptions()
-    with SyncLock(folder):
+    with SyncLock(folder, progress):
         line = open_line(repo, folder, remote, prompt=options.prompt)
         line.begin()
         try:
