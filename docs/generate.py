@@ -105,12 +105,16 @@ def python() -> str:
 
 
 def members(kind: type) -> Iterator[tuple[str, object]]:
-    """Yield what a class itself shows, in the order of its source."""
+    """Yield what a class shows, in the order of its source; then that of its bases that have no part of their own."""
+    import ledgit
+
     if issubclass(kind, BaseException):
         return
-    for name, value in vars(kind).items():
-        if not name.startswith("_") and (inspect.isroutine(value) or isinstance(value, property)):
-            yield name, value
+    ours = [base for base in kind.__mro__ if base.__module__.startswith("ledgit.")]
+    for base in ours:
+        for name, value in vars(base).items() if base is kind or base.__name__ not in ledgit.__all__ else ():
+            if not name.startswith("_") and (inspect.isroutine(value) or isinstance(value, property)):
+                yield name, value
 
 
 def described(name: str, value: Any) -> list[str]:

@@ -35,7 +35,7 @@ class Cleaning(Opened):
         """Find out which runs *selection* would take, and what keeps the others alive.
 
         Args:
-            selection: Which runs.
+            selection: Which runs (``ledgit.store.gc.Selection``).
             directions: Which way metrics are better, for rules such as ``best 5 by metrics.loss``.
 
         Raises:

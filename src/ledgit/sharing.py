@@ -28,14 +28,15 @@ class Sharing(Opened):
 
         Args:
             remote: Name or address; default: ``ledgit.remote``, ``origin``, or the only one.
-            options: How; asks nobody by default.
+            options: How (``ledgit.store.sync.PullOptions``); asks nobody by default.
             progress: Is told (what, done, total or None).
 
         Raises:
             NoRemote: There is no remote.
             Unreachable, AccessDenied, RemoteError: It can't be used; repeat it later.
             RecordError, NewerFormat: Its ledger was refused; nothing has changed.
-            Conflict: It would take away runs that were made here, or more than 10, and nobody agreed.
+            Conflict: It would take away runs that were made here, or more than 10, and nobody agreed; or another
+                pull or push worked in this clone for ten minutes.
         """
         from ledgit.store.sync import find_remote
         from ledgit.store.sync.pull import pull
@@ -52,7 +53,7 @@ class Sharing(Opened):
 
         Args:
             remote: Name or address; default: ``ledgit.remote``, ``origin``, or the only one.
-            options: How; asks nobody by default.
+            options: How (``ledgit.store.sync.PushOptions``); asks nobody by default.
             progress: Is told (what, done, total or None).
 
         Raises:
@@ -60,7 +61,8 @@ class Sharing(Opened):
             Unreachable, AccessDenied, RemoteError: It can't be used; repeat it later.
             PushRefused: The host takes no push to this ref at all.
             RecordError, NewerFormat: Its ledger was refused; nothing has changed.
-            Conflict: It would take away runs that were made here, or more than 10, and nobody agreed.
+            Conflict: It would take away runs that were made here, or more than 10, and nobody agreed; or another
+                pull or push worked in this clone for ten minutes.
         """
         from ledgit.store.sync import find_remote
         from ledgit.store.sync.push import push
