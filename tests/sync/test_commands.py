@@ -58,6 +58,14 @@ def test_both_say_in_a_line_what_happened(ada: Clone, ben: Clone) -> None:
     assert {run} < ada.listed()
 
 
+def test_git_has_them_as_commands_of_its_own(ada: Clone, host: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PATH", f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}")
+    run = ada.log()
+
+    assert "pushed 1 new run to origin" == ada.git("ledgit", "push", "--all")
+    assert {run} == lines_of(host)
+
+
 def test_json_has_the_ids(ada: Clone, ben: Clone) -> None:
     run = ada.log()
 
