@@ -58,7 +58,18 @@ class Module:
 
 # The public object model is one unit in several files.
 SAME = dict.fromkeys(
-    ["cleaning", "experiment", "opened", "run", "run_editing", "run_reading", "runset", "sharing", "views"],
+    [
+        "cleaning",
+        "experiment",
+        "experiments",
+        "opened",
+        "run",
+        "run_editing",
+        "run_reading",
+        "runset",
+        "sharing",
+        "views",
+    ],
     "repository",
 )
 

@@ -28,7 +28,8 @@ if TYPE_CHECKING:
 
     from ledgit._version import __version__
     from ledgit.errors import LedgitError, LedgitWarning
-    from ledgit.repository import Experiment, Repository, Run, RunSet
+    from ledgit.experiment import Experiment
+    from ledgit.repository import Repository, Run, RunSet
     from ledgit.repository import open_repository as open  # noqa: A004, F401 - a name that star imports leave out
     from ledgit.tracking import (
         ActiveRun,
@@ -152,7 +153,7 @@ __all__ = [
 ]
 
 _ELSEWHERE = {
-    "Experiment": "ledgit.repository",
+    "Experiment": "ledgit.experiment",
     "LedgitError": "ledgit.errors",
     "LedgitWarning": "ledgit.errors",
     "Repository": "ledgit.repository",

@@ -16,9 +16,8 @@ from typing import TYPE_CHECKING
 
 from ledgit.cleaning import Cleaning
 from ledgit.errors import Ambiguous, GitFailed, NotHere, RunNotFound
-from ledgit.experiment import Experiment, Experiments
+from ledgit.experiments import Experiments
 from ledgit.git import Repo
-from ledgit.query import Query
 from ledgit.run import LogEntry, Run
 from ledgit.run_editing import RunEditing
 from ledgit.run_reading import RunReading
@@ -28,11 +27,12 @@ from ledgit.sharing import Sharing
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
+    from ledgit.query import Query
     from ledgit.records.state import RunState
     from ledgit.store import ActiveRun, Bulk, Recovered, RunStart
     from ledgit.store.export import Exported, Imported
 
-__all__ = ["Experiment", "LogEntry", "Repository", "Run", "RunSet", "open_repository"]
+__all__ = ["LogEntry", "Repository", "Run", "RunSet", "open_repository"]
 
 
 def open_repository(path: str | os.PathLike[str] | None = None) -> Repository:
@@ -101,6 +101,8 @@ class Repository(RunReading, RunEditing, Experiments, Sharing, Cleaning):
             if line.startswith("Ledgit-Run: "):
                 state = self.index.get(line[12:].strip())
                 return [state] if state is not None else []
+        from ledgit.query import Query
+
         quoted = f"attributes.commit = '{oid}'"
         return list(self.index.search(Query(filter=quoted)).runs)
 

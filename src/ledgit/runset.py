@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import replace
 from typing import TYPE_CHECKING, Any, overload
-
-from ledgit.query import Query
 
 if TYPE_CHECKING:
     from ledgit.compare import RunDiff
+    from ledgit.query import Query
     from ledgit.records.history import Points
     from ledgit.repository import Repository
     from ledgit.run import Run
@@ -27,7 +25,11 @@ class RunSet:
 
     def __init__(self, repository: Repository, query: Query | None = None) -> None:
         self._repository = repository
-        self._query = query or Query()
+        if query is None:
+            from ledgit.query import Query  # a dataclass; most commands ask for no set
+
+            query = Query()
+        self._query = query
         self._runs: list[Run] | None = None
 
     def __repr__(self) -> str:
@@ -43,6 +45,8 @@ class RunSet:
         return self._query
 
     def _with(self, **changes: Any) -> RunSet:
+        from dataclasses import replace
+
         return RunSet(self._repository, replace(self._query, **changes))
 
     def filter(self, text: str) -> RunSet:

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
 
 __all__ = [
+    "RUN_FOLDER",
     "check_artifact_path",
     "check_key",
     "check_run_name",
@@ -26,6 +27,8 @@ __all__ = [
     "stored_paths",
 ]
 
+RUN_FOLDER = ".ledgit/run"
+"""Where a run commit holds its run."""
 MAX_KEY = 250
 MAX_STORED = 200
 

@@ -15,7 +15,7 @@ from ledgit.records.flat import dump_flat, load_flat
 from ledgit.records.history import Points, decode_history, encode_history
 from ledgit.records.inputs import InputRecord, decode_inputs, encode_inputs
 from ledgit.records.line import Entry
-from ledgit.records.names import history_files
+from ledgit.records.names import RUN_FOLDER, history_files
 from ledgit.records.run import RunInfo, decode_run, encode_run
 from ledgit.records.scalars import Scalar
 from ledgit.records.state import RunState, join
@@ -33,7 +33,6 @@ __all__ = [
     "run_files",
 ]
 
-RUN_FOLDER = ".ledgit/run"
 REDUCED_POINTS = 1000
 """Points a metric that stay in the tree when the full histories went to DVC."""
 ARTIFACT_CLOCK = "artifacts."

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from ledgit.errors import FilterError
 
 if TYPE_CHECKING:
-    from ledgit.repository import Experiment
+    from ledgit.experiment import Experiment
 
 __all__ = ["matching"]
 

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
     from typing import Any
 
-    from ledgit.repository import Experiment
+    from ledgit.experiment import Experiment
 
 __all__ = [
     "create_experiment",
@@ -228,7 +228,7 @@ def _recorded(experiment: Experiment) -> str:
 
 
 def _fresh(name: str) -> Experiment:
-    from ledgit.repository import Experiment
+    from ledgit.experiment import Experiment
     from ledgit.store import experiment_id
 
     check_experiment(name)

@@ -8,7 +8,7 @@ from ledgit.errors import NotFound, RecordError
 from ledgit.git import LEAN, BatchReader, try_git
 from ledgit.git.helper import reading_environment
 from ledgit.records.entry import with_head
-from ledgit.store.chain import RUN_FOLDER
+from ledgit.records.names import RUN_FOLDER
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

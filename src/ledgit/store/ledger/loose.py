@@ -64,7 +64,7 @@ def _names(path: str) -> list[str]:
 def read_loose(repo: Repo, runs: Mapping[str, str]) -> list[Loose]:
     """Read the lines of loose runs (id → head), through one git process."""
     from ledgit.git import BatchReader
-    from ledgit.store.chain import RUN_FOLDER
+    from ledgit.records.names import RUN_FOLDER
 
     found = []
     with BatchReader(repo) as reader:
