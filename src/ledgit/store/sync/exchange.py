@@ -153,9 +153,12 @@ def check_writable(line: Line, tip: str | None) -> None:
 
 def forget_gone(line: Line, changes: Changes, loose: Collection[str]) -> None:
     """Remove what caches and notes have of runs that others purged: those here before, and *loose* ones."""
+    gone = {*loose, *(run_id for run_id, lines in changes.purged.items() if lines)}
+    if not gone:
+        return
     from ledgit.store.ledger import forget
 
-    forget(line.repo, line.folder, {*loose, *(run_id for run_id, lines in changes.purged.items() if lines)})
+    forget(line.repo, line.folder, gone)
 
 
 def _check_ledger(line: Line, tip: str, before: str | None, progress: Progress | None) -> Changes | None:
