@@ -22,22 +22,21 @@ if TYPE_CHECKING:
         reachable,
         resolve_links,
     )
-    from ledgit.git.objects import (
+    from ledgit.git.objects import Objects, read_loose
+    from ledgit.git.pack import ObjectSet, Pack, release_leftovers, release_pack
+    from ledgit.git.packmerge import gc_is_running, merge_packs
+    from ledgit.git.parsing import (
         EXECUTABLE,
         FILE,
         GITLINK,
         SYMLINK,
         TREE,
         Commit,
-        Objects,
         Signature,
         TreeEntry,
         parse_commit,
         parse_tree,
-        read_loose,
     )
-    from ledgit.git.pack import ObjectSet, Pack, release_leftovers, release_pack
-    from ledgit.git.packmerge import gc_is_running, merge_packs
     from ledgit.git.patches import base_ref, code_patch_ids, find_base, patch_id
     from ledgit.git.reflock import remove_left_lock
     from ledgit.git.refs import RefUpdate, list_refs, read_ref, stamp, sync_ref, update_refs
@@ -141,10 +140,10 @@ _MODULES = {
     "command": "LEAN git_environment git_version run_git start_git try_git",
     "helper": "Helper helper_objects reading_environment",
     "links": "Branch CodeFacts Link merge_base reachable resolve_links",
-    "objects": "EXECUTABLE FILE GITLINK SYMLINK TREE Commit Objects Signature TreeEntry"
-    " parse_commit parse_tree read_loose",
+    "objects": "Objects read_loose",
     "pack": "ObjectSet Pack release_leftovers release_pack",
     "packmerge": "gc_is_running merge_packs",
+    "parsing": "EXECUTABLE FILE GITLINK SYMLINK TREE Commit Signature TreeEntry parse_commit parse_tree",
     "patches": "base_ref code_patch_ids find_base patch_id",
     "reflock": "remove_left_lock",
     "refs": "RefUpdate list_refs read_ref stamp sync_ref update_refs",

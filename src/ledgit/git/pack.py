@@ -18,7 +18,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Container, Iterable, Sequence
 
-    from ledgit.git.objects import Signature, TreeEntry
+    from ledgit.git.parsing import Signature, TreeEntry
     from ledgit.git.repo import Repo
 
 __all__ = ["ObjectSet", "Pack", "collect_loose", "release_leftovers", "release_pack"]

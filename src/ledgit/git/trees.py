@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from ledgit.errors import RecordError, UnsafePath
-from ledgit.git.objects import FILE, TREE, Objects, TreeEntry, parse_tree
+from ledgit.git.objects import Objects
+from ledgit.git.parsing import FILE, TREE, TreeEntry, parse_tree
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
