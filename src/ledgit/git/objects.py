@@ -105,7 +105,7 @@ class Objects:
 
     def exists(self, oid: str) -> bool:
         """Whether the object is here."""
-        return self._read(oid) is not None
+        return self._read(oid, again=True) is not None
 
     def size(self, oid: str) -> int | None:
         """Return how many bytes the object *oid* has, without reading it; None if it isn't here."""
@@ -190,9 +190,9 @@ class Objects:
             elif entry.mode != GITLINK:
                 found[below + entry.name] = self.read(entry.oid)[1]
 
-    def _read(self, oid: str) -> tuple[str, bytes] | None:
+    def _read(self, oid: str, *, again: bool = False) -> tuple[str, bytes] | None:
         if self._odb is None and not self._own and self._light.serves():
-            found = self._light.read(oid)
+            found = self._light.read(oid, again=again)
             if found is not None:
                 return found
         odb = self._opened()
@@ -261,13 +261,15 @@ class _Light:
     """Reads the first few objects of a process that has not loaded pygit2.
 
     Its import takes 40-65 ms, a git process 3: ending the only run of a script, or showing one,
-    needs a handful of objects.
+    needs a handful of objects. A push asks for the same dozen, the ledger's commit and tables, some
+    seventy times: what was read stays in memory as long as the process runs.
     """
 
     def __init__(self, repo: Repo) -> None:
         self._repo = repo
         self._left = _FEW
         self._batch: BatchReader | None = None
+        self._known: dict[str, tuple[str, bytes]] = {}
         self._pid = 0
         self._lock = allocate_lock()
 
@@ -278,8 +280,16 @@ class _Light:
         self.rest()
         return False
 
-    def read(self, oid: str) -> tuple[str, bytes] | None:
-        """Return (type, content); None if it is missing or damaged, which pygit2 tells apart."""
+    def read(self, oid: str, *, again: bool = False) -> tuple[str, bytes] | None:
+        """Return (type, content); None if it is missing or damaged, which pygit2 tells apart.
+
+        Args:
+            oid: Full object id.
+            again: Look whether it is still there, also if it was read before.
+        """
+        known = None if again else self._known.get(oid)
+        if known is not None:
+            return known
         loose = read_loose(self._repo, oid)
         if loose is not None:
             return loose
@@ -294,13 +304,18 @@ class _Light:
             except (GitFailed, RepositoryError):
                 self._left = 0
                 raise
-        return None if found is None else (found[1], found[2])
+        if found is None:
+            return None
+        if found[0] == oid and len(found[2]) <= _SMALL:  # at most _FEW of them
+            self._known[oid] = (found[1], found[2])
+        return found[1], found[2]
 
     def __del__(self) -> None:
         self.rest()
 
     def rest(self) -> None:
         """End the process, if there is one and it is ours."""
+        self._known = {}
         batch, self._batch = self._batch, None
         if batch is not None:
             self._left = 0  # whoever comes again is better off with pygit2
@@ -309,6 +324,7 @@ class _Light:
 
 
 _FEW = 64
+_SMALL = 1 << 16  # bytes of an object that is kept
 _LEAST_READS, _MOST_READS = 100, 400  # between two looks at the packs; a read opens one pack at most
 _SHARED_MOST = 8  # repositories
 _shared: dict[str, Objects] = {}
