@@ -355,9 +355,9 @@ def test_not_being_allowed_to_push_is_neither_a_broken_connection_nor_a_missing_
 
 def test_a_host_that_talks_for_ever_fills_no_memory() -> None:
     """Neither with lines nor with one line; what git itself says last is kept."""
-    from ledgit.git.transport import _Lines
+    from ledgit.git.progress import Lines
 
-    lines = _Lines(None)
+    lines = Lines(None)
     for _ in range(1000):
         lines.feed(b"remote: " + b"x" * 5000 + b"\n")
         lines.feed(b"y" * 5000)

@@ -8,14 +8,14 @@ from __future__ import annotations
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from ledgit.store.sync.pull import Pulled, PullOptions
-    from ledgit.store.sync.push import Pushed, PushOptions
+    from ledgit.store.sync.pushed import Pushed, PushOptions
     from ledgit.store.sync.remote import Remote, find_remote
 
 _HOME = {
     "PullOptions": "pull",
     "Pulled": "pull",
-    "PushOptions": "push",
-    "Pushed": "push",
+    "PushOptions": "pushed",
+    "Pushed": "pushed",
     "Remote": "remote",
     "find_remote": "remote",
 }

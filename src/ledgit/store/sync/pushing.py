@@ -18,7 +18,7 @@ from ledgit.store.sync.exchange import (
     take_in,
 )
 from ledgit.store.sync.held import REFUSED, Held, hold, read_held, release
-from ledgit.store.sync.push import Pushed, PushOptions
+from ledgit.store.sync.pushed import Pushed, PushOptions
 from ledgit.store.sync.refusal import Refusals
 from ledgit.store.sync.table import Changes, table_changes
 
@@ -62,6 +62,7 @@ class Push:
         self.done = Pushed(line.remote.shown, dry_run=options.dry_run)
         self.refusals = Refusals(line.remote)
         self.heads: dict[str, tuple[str, ...]] = {}  # run → heads that were looked at
+        self.looked: str | None = None  # the remote's ledger when they were
         self.last: str | None = None  # the remote's ledger as it was seen before this push
         self.noted: dict[str, Held] | None = None  # runs that earlier pushes held back
 
@@ -121,6 +122,9 @@ class Push:
         mine = find_mine(objects, fresh, [base, *found.trees], line.tree_of(ledger), loose)
         mine.absent |= {item.id for item in mine.lines if item.head and not item.purged and not line.holds(item.head)}
         self.done.left |= mine.unreadable
+        if self.looked is not None and tip is not None and not follows(objects, tip, self.looked):
+            self.heads = {}  # it began anew: what it had, as code of purged runs, it has no more
+        self.looked = tip
         self.decide(mine)
         stay = {*self.done.held, *self.refusals.held, *self.refusals.untried, *mine.absent}
         only, group = self.options.runs, self.refusals.group()
