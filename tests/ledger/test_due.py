@@ -18,6 +18,7 @@ from ledgit.git.background import start_quietly
 from ledgit.repository import open_repository
 from ledgit.store import Edit, Folder
 from ledgit.store.ledger import DUE, LedgerLock, compact_if_due, every_line, local_ledger
+from ledgit.store.ledger.graph import write_graph
 
 IDS = [run_id(number) for number in range(300)]
 SOURCE = Path(__file__).parents[2] / "src"
@@ -188,3 +189,29 @@ def test_counting_costs_next_to_nothing(opened: Repo, folder: Folder) -> None:
     for _ in range(50):
         assert not compact_if_due(opened, folder)
     assert 0.01 > (time.perf_counter() - started) / 50
+
+
+def test_the_background_writes_the_commit_graph(repo: Path, opened: Repo, folder: Folder) -> None:
+    """Git's fetch would parse every run otherwise; what was written is in order, and a gc replaces it."""
+    make_runs(opened, IDS, step=DAY // 30)
+    chain = repo / ".git" / "objects" / "info" / "commit-graphs" / "commit-graph-chain"
+
+    assert compact_if_due(opened, folder)
+
+    wait_for(chain.exists)
+    run_git(repo, "commit-graph", "verify", "--no-progress")
+    run_git(repo, "fsck", "--no-progress")
+    run_git(repo, "gc", "-q", "--prune=now")
+    run_git(repo, "commit-graph", "verify", "--no-progress")
+
+
+def test_no_commit_graph_is_written_where_none_is_wanted_or_git_has_none(repo: Path, tmp_path: Path) -> None:
+    for name, config, depth in (
+        ("unwanted", "core.commitGraph=false", "--no-single-branch"),
+        ("shallow", "a.b=1", "--depth=1"),
+    ):
+        run_git(repo, "clone", "-q", "-c", config, depth, repo.as_uri(), str(tmp_path / name))
+        assert not write_graph(Repo.discover(str(tmp_path / name)))
+        assert not list((tmp_path / name / ".git/objects/info").glob("commit-graph*"))
+    run_git(repo, "clone", "-q", repo.as_uri(), str(tmp_path / "whole"))
+    assert write_graph(Repo.discover(str(tmp_path / "whole")))

@@ -96,6 +96,7 @@ def pull(
         if line.is_settled(seen):
             line.accept(seen)
             return Pulled(remote.shown, Changes())
+        from ledgit.store.ledger.graph import MANY, write_graph
         from ledgit.store.sync.exchange import forget_gone, take_in
 
         found = take_in(line, seen, confirm=options.confirm, accept_purges=options.accept_purges, progress=progress)
@@ -103,6 +104,8 @@ def pull(
         changes = found.changes(line, done)
         line.objects.rest()
         forget_gone(line, changes, done.purged)
+    if line.has_runs and len(changes.new) > MANY:
+        write_graph(repo)
     return Pulled(
         remote.shown,
         changes,
