@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "KINDS",
+    "PURGED",
     "REFUSED",
     "SECRET",
     "SIZE",
@@ -38,7 +39,8 @@ UNPUSHED = "unpushed-code"  #: code that is not on the remote, and nobody agreed
 SECRET = "secret"  # noqa: S105 #: something in it looks like a secret
 SIZE = "size"  #: an object is larger than the host takes
 REFUSED = "refused"  #: the host refused it
-KINDS = (UNPUSHED, SECRET, SIZE, REFUSED)
+PURGED = "purged"  #: it stands on a run that was purged, and would bring it back
+KINDS = (UNPUSHED, SECRET, SIZE, REFUSED, PURGED)
 
 _LONGEST = 2000  # characters of a reason that are kept
 _MOST_BYTES = 64 << 20

@@ -7,6 +7,7 @@ remote's ledger where the code is on one of its branches.
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from sys import intern
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -24,6 +25,7 @@ _MARK = ".ledgit/run/entry.json"
 # Put beside a run's pointers by us; no change of the user's.
 _OURS = ".dvc/config"
 _FILES = {"100644", "100755", "120000"}
+_AT_ONCE = 10_000  # commits or files that git is asked about at once: its answer is kept until it is read
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,6 +52,7 @@ class NewCommit:
         run: The run that it is a commit of, as its trailer says; None for code.
         changes: Files it adds or changes.
         code: It changes files outside the run's folder.
+        other: The run that it is a commit of, if it is none of those that were asked about.
     """
 
     oid: str
@@ -58,6 +61,7 @@ class NewCommit:
     run: str | None = None
     changes: list[Change] = field(default_factory=list)
     code: bool = False
+    other: str | None = None
 
     @property
     def subject(self) -> str:
@@ -133,7 +137,9 @@ def find_outgoing(
     outgoing = Outgoing(found)
     _add_changes(where, outgoing)
     for commit in found:
-        if commit.run not in runs or not any(change.path == _MARK for change in commit.changes):
+        marked = any(change.path == _MARK for change in commit.changes)
+        if commit.run not in runs or not marked:
+            commit.other = commit.run if marked else None
             commit.run = None  # a code commit that was made from a run names it too
             commit.code = True
     return outgoing
@@ -182,20 +188,24 @@ def _shallow(repo: Repo) -> list[str]:
 
 
 def _walk(repo: Repo, heads: Collection[str], known: Collection[str], most: int | None = None) -> Iterator[NewCommit]:
-    from ledgit.git import run_git
+    from ledgit.git import LEAN, run_git
 
     if not heads:
         return
     limit = [] if most is None else [f"--max-count={most}"]
     asked = "\n".join([*sorted(heads), *(f"^{oid}" for oid in sorted(known)), ""]).encode("ascii")
     # The order of these options matters to older Git.
-    out = run_git(repo, "rev-list", *limit, "--ignore-missing", "--header", "--parents", "--stdin", stdin=asked)
-    for item in out.split(b"\0"):
-        raw = item.lstrip(b"\n")
+    args = ("rev-list", *limit, "--ignore-missing", "--header", "--parents", "--stdin")
+    out = run_git(repo, *LEAN, *args, stdin=asked)
+    end = -1
+    while end < len(out):  # not split at once: of 100,000 runs it is 100 MB
+        begin, end = end + 1, out.find(b"\0", end + 1)
+        end = len(out) if end < 0 else end
+        raw = out[begin:end].lstrip(b"\n")
         if not raw:
             continue
         head, _, body = raw.partition(b"\n\n")
-        oid, *parents = head.partition(b"\n")[0].decode("ascii").split()
+        oid, *parents = map(intern, head.partition(b"\n")[0].decode("ascii").split())  # most stand on the same few
         lines = [line.removeprefix("    ") for line in body.decode("utf-8", "replace").split("\n")]
         run = next((line.removeprefix(_RUN).strip() for line in reversed(lines) if line.startswith(_RUN)), None)
         yield NewCommit(oid, tuple(parents), "\n".join(lines).strip("\n"), run)
@@ -203,20 +213,25 @@ def _walk(repo: Repo, heads: Collection[str], known: Collection[str], most: int 
 
 def _add_changes(repo: Repo, outgoing: Outgoing) -> None:
     """Fill in what each commit adds: by its own difference, so that what was deleted later counts."""
-    from ledgit.git import run_git
+    commits = list(outgoing.commits)
+    for begin in range(0, len(commits), _AT_ONCE):
+        _add_some(repo, outgoing, commits[begin : begin + _AT_ONCE])
 
-    if not outgoing.commits:
-        return
-    asked = "\n".join([*outgoing.commits, ""]).encode("ascii")
+
+def _add_some(repo: Repo, outgoing: Outgoing, commits: Sequence[str]) -> None:
+    from ledgit.git import LEAN, run_git
+
+    asked = "\n".join([*commits, ""]).encode("ascii")
     # -c: of a merge only what none of its parents has.
-    out = run_git(repo, "diff-tree", "--stdin", "-r", "-c", "--root", "--raw", "-z", "--no-renames", stdin=asked)
+    args = ("diff-tree", "--stdin", "-r", "-c", "--root", "--raw", "-z", "--no-renames")
+    out = run_git(repo, *LEAN, *args, stdin=asked)
     items = iter(out.split(b"\0"))
     commit: NewCommit | None = None
     for item in items:
         if not item.startswith(b":"):
             commit = outgoing.commits.get(item.decode("ascii", "replace"), commit) if item else commit
             continue
-        path = next(items, b"").decode("utf-8", "surrogateescape")
+        path = intern(next(items, b"").decode("utf-8", "surrogateescape"))
         sides = len(item) - len(item.lstrip(b":"))
         words = item[sides:].decode("ascii").split(" ")
         mode, blob = words[sides], words[2 * sides + 1]
@@ -230,17 +245,18 @@ def _add_changes(repo: Repo, outgoing: Outgoing) -> None:
 
 def sizes(repo: Repo, blobs: Iterable[str]) -> dict[str, int]:
     """Return the sizes of *blobs*; what is not here (a partial clone's: it is on a remote) is left out."""
-    from ledgit.git import run_git
+    from ledgit.git import LEAN, run_git
 
-    asked = "\n".join([*blobs, ""]).encode("ascii")
-    if asked == b"\n" or not asked.strip():
-        return {}
-    out = run_git(repo, "cat-file", "--batch-check=%(objectname) %(objecttype) %(objectsize)", "--buffer", stdin=asked)
-    found = {}
-    for line in out.decode("ascii", "replace").splitlines():
-        words = line.split(" ")
-        if len(words) == 3 and words[1] == "blob":
-            found[words[0]] = int(words[2])
+    args = ("cat-file", "--batch-check=%(objectname) %(objecttype) %(objectsize)", "--buffer")
+    found, wanted = {}, [blob for blob in blobs if blob]
+    for begin in range(0, len(wanted), _AT_ONCE):
+        some = wanted[begin : begin + _AT_ONCE]
+        out = run_git(repo, *LEAN, *args, stdin="\n".join([*some, ""]).encode("ascii"))
+        # A line for each, in their order; their own strings stay the only ones.
+        for blob, line in zip(some, out.decode("ascii", "replace").splitlines(), strict=True):
+            words = line.split(" ")
+            if len(words) == 3 and words[1] == "blob":
+                found[blob] = int(words[2])
     return found
 
 

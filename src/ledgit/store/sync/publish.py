@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 from ledgit.errors import ConfigError
 from ledgit.store.journal import now_ms
 from ledgit.store.sync.ask import ALWAYS, NO, ONLY_PUSHED, Answer, CodeCommit, Question, remember, remembered
-from ledgit.store.sync.held import REFUSED, SECRET, SIZE, UNPUSHED, Held, read_held
+from ledgit.store.sync.held import PURGED, REFUSED, SECRET, SIZE, UNPUSHED, Held, read_held
 from ledgit.store.sync.moved import branches_elsewhere
 from ledgit.store.sync.outgoing import Outgoing, find_outgoing, new_objects, sizes
 
@@ -148,6 +148,7 @@ def review(
     work = _Work(repo, folder, remote, where or repo, candidates)
     if policy is None and chosen == "ask" and remembered(folder, remote) is not None:
         chosen = "all" if remembered(folder, remote) == ALWAYS else "pushed-code"
+    work.check_purged()
     if chosen == "pushed-code":
         work.hold_unpushed(_UNPUSHED)
     work.check_sizes()
@@ -261,7 +262,10 @@ class _Work:
         found: dict[str, tuple[str, list[str]]] = {}
         for oid, commit in self.outgoing.commits.items():
             for change in commit.changes if oid in reached else ():
-                found.setdefault(change.blob, (change.path, []))[1].append(oid)
+                if change.blob in found:
+                    found[change.blob][1].append(oid)
+                else:
+                    found[change.blob] = (change.path, [oid])  # as small as can be: there are millions
         return found
 
     def _runs_of(self, commits: Iterable[str]) -> dict[str, list[str]]:
@@ -279,6 +283,20 @@ class _Work:
             for oid in brought:
                 found.setdefault(oid, []).append(run_id)
         return found
+
+    def check_purged(self) -> None:
+        """Hold back what stands on a purged run: that would be on the remote again."""
+        from ledgit.store.sync.standing import find_purged
+
+        purged = find_purged(self.repo, self.where, self.remote, self.outgoing)
+        for oid, runs in self._runs_of(purged).items() if purged else ():
+            for run_id in runs:
+                reason = (
+                    f"it stands on run {purged[oid][:8]}, which was purged and would be on {self.remote.shown} again;"
+                    f" 'ledgit gc --purge {run_id[:8]}' drops it too, or push the code that it stands on, if all of"
+                    " that may be public"
+                )
+                self.hold(run_id, PURGED, reason)
 
     def check_sizes(self) -> None:
         """Hold back what the host would refuse for its size."""
