@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     Progress = Callable[[str, int, int | None], None]
     Ask = Callable[[Question], Answer]
 
-__all__ = ["Answer", "Candidate", "CodeCommit", "Finding", "Question", "Review", "review"]
+__all__ = ["Answer", "Candidate", "CodeCommit", "Finding", "Question", "Review", "read_allowed", "review"]
 
 POLICIES = ("ask", "all", "pushed-code")
 _RUN_FOLDER = ".ledgit/run/"
@@ -333,7 +333,7 @@ class _Work:
         suspicious = list(self._suspicious(thorough, progress))
         if not suspicious:
             return
-        allowed = _allowed(self.repo)
+        allowed = read_allowed(self.repo)
         known = new_objects(self.where, self.outgoing)
         runs_of = self._runs_of(oid for _, _, commits, _ in suspicious for oid in commits)
         reasons: dict[str, list[str]] = {}
@@ -421,7 +421,8 @@ class _Work:
         )
 
 
-def _allowed(repo: Repo) -> Allowed:
+def read_allowed(repo: Repo) -> Allowed:
+    """Return what the repository says is no secret."""
     from ledgit.store.config import committed_config
     from ledgit.store.sync.secrets import Allowed
 

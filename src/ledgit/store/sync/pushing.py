@@ -113,6 +113,7 @@ class Push:
         from ledgit.git import ObjectSet
         from ledgit.store.ledger import local_ledger
         from ledgit.store.sync.compose import compose, find_mine, loose_lines, united
+        from ledgit.store.sync.documents import without_secrets
 
         line, objects, fresh = self.line, self.line.objects, ObjectSet()
         tip, ledger = found.seen.tip, local_ledger(line.repo)
@@ -120,6 +121,8 @@ class Push:
         base = united(objects, fresh, line.tree_of(tip), line.tree_of(previous))
         loose = loose_lines(line.repo, line.folder)
         mine = find_mine(objects, fresh, [base, *found.trees], line.tree_of(ledger), loose)
+        mine.local, told = without_secrets(line, fresh, mine.known, mine.local)
+        self.done.notes += [note for note in told if note not in self.done.notes]
         mine.absent |= {item.id for item in mine.lines if item.head and not item.purged and not line.holds(item.head)}
         self.done.left |= mine.unreadable
         if self.looked is not None and tip is not None and not follows(objects, tip, self.looked):
