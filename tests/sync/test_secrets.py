@@ -168,7 +168,8 @@ def _run_files(seed: int) -> dict[str, bytes]:
         ".ledgit/run/run.yaml": (
             f"id: {hexes[0][:32]}\nname: calm-owl-{seed}\nstatus: FINISHED\nuser: ada\nhost: node-17\n"
             f"command:\n- python\n- train.py\n- --api-key\n- '***'\ncode:\n  commit: {hexes[1]}\n  tree: {hexes[2]}\n"
-            f"  patch_id: {hexes[3]}\n  subtrees:\n    src: {hexes[4]}\n  submodules:\n  - path: lib\n    commit: {hexes[5]}\n"
+            f"  patch_id: {hexes[3]}\n  subtrees:\n    src: {hexes[4]}\n"
+            f"  submodules:\n  - path: lib\n    commit: {hexes[5]}\n"
         ).encode(),
         ".ledgit/run/params.yaml": (
             f'lr: 0.001\nseed: {seed}\ntokenizer: "bert-base-cased"\npad_token_id: 50256\neos_token: "<|endoftext|>"\n'
