@@ -16,6 +16,7 @@ from tests.ledger.strategies import IDS, History, play, steps, written
 from ledgit.records import Entry, decode_entry, encode_entry, union_entries, with_head
 from ledgit.records.table import (
     Line,
+    claims,
     day_of,
     decode_leaf,
     encode_leaf,
@@ -179,7 +180,7 @@ def test_a_head_that_a_long_past_left_out_goes_with_the_next_edit() -> None:
     stale = Entry(RUN, head=commits[1], past=(commits[0],), clock=(2, "c"))
     newest = Entry(RUN, head=commits[-1], past=tuple(commits[:-1]), clock=(400, "c"))
     stands = decode_entry(with_head(encode_entry(newest), newest.head))
-    assert not stands.stands_above(stale.head)
+    assert not claims(stands.past, stale.head)
 
     edited = Entry(RUN, past=tuple(join_past([stands, stale])), clock=(401, "c"))
     lines = [with_head(encode_entry(entry), head) for entry, head in ((stale, stale.head), (edited, "e" * 40))]

@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 
 from ledgit.errors import NewerFormat, RecordError
 from ledgit.records import CodeRef, Entry, decode_entry, encode_entry, encode_tombstone, with_head
+from ledgit.records.table import claims
 
 RUN = "0123456789abcdef0123456789abcdef"
 HEAD = "c" * 40
@@ -211,9 +212,9 @@ def test_a_long_past_keeps_its_first_and_its_newest_commits() -> None:
     back = decode_entry(encode_entry(Entry(RUN, 1, past=past)))
 
     assert back.commit == past[0]
-    assert back.stands_above(past[-1])
-    assert back.stands_above(past[-50])
-    assert not back.stands_above("f" * 40)
+    assert claims(back.past, past[-1])
+    assert claims(back.past, past[-50])
+    assert not claims(back.past, "f" * 40)
     assert back.left["past"] == 400 - len(back.past)
 
 

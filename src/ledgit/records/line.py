@@ -19,7 +19,7 @@ from ledgit.errors import RecordError
 from ledgit.records.basics import DEFAULT_EXPERIMENT, FINISHED, CodeRef, is_commit_id
 from ledgit.records.clock import Clock
 from ledgit.records.scalars import Scalar, clean_text, to_json
-from ledgit.records.table import FULL_PAST, SHORT_ID, claims
+from ledgit.records.table import FULL_PAST, SHORT_ID
 
 TYPE_CHECKING = False  # typing takes 3 ms to import
 if TYPE_CHECKING:
@@ -101,10 +101,6 @@ class Entry:
     def commit(self) -> str:
         """The run's commit: the one that finalizing made."""
         return self.past[0] if self.past else self.head
-
-    def stands_above(self, head: str) -> bool:
-        """Say whether *head* is one of the commits below this entry's."""
-        return claims(self.past, head)
 
 
 def value_bytes(value: Scalar) -> bytes:
