@@ -28,6 +28,7 @@
     │   └── GitFailed                           a git command failed
     ├── RecordError                    exit 6   data in the repository that does not decode
     │   ├── NewerFormat                         written by a newer Ledgit
+    │   ├── ArtifactDamaged                     the content is not what was logged
     │   └── UnsafePath                          a path that would leave its folder
     ├── StorageError                   exit 7   the disk refused
     ├── MissingDependency              exit 8   an extra is not installed
@@ -35,6 +36,7 @@
         ├── NoRemote                            nothing says which repository
         ├── Unreachable                         no network, or cut off in the middle
         ├── AccessDenied                        who we are is not known, or not enough
+        ├── RemoteFull                          no room, or read-only
         └── PushRefused                         its rules don't let this in
 
 Each keeps its values as attributes, says what is wrong and where in one sentence, and what
@@ -51,6 +53,7 @@ if TYPE_CHECKING:
 __all__ = [
     "AccessDenied",
     "Ambiguous",
+    "ArtifactDamaged",
     "ArtifactNotFound",
     "ConfigError",
     "Conflict",
@@ -74,6 +77,7 @@ __all__ = [
     "RecordError",
     "RefMoved",
     "RemoteError",
+    "RemoteFull",
     "RepositoryError",
     "RunNotFound",
     "RunPurged",
@@ -379,6 +383,10 @@ class UnsafePath(RecordError):
     """A path from the repository that would leave its folder."""
 
 
+class ArtifactDamaged(RecordError):
+    """An artifact's content is not what was logged: *where* names it, *problem* says what is there instead."""
+
+
 class StorageError(LedgitError):
     """The disk refused; *what* was being written."""
 
@@ -431,6 +439,10 @@ class Unreachable(RemoteError):
 
 class AccessDenied(RemoteError):
     """The host wants to know who we are, or doesn't let us."""
+
+
+class RemoteFull(RemoteError):
+    """There is no room, or nothing can be written: artifacts stay here until there is."""
 
 
 class PushRefused(RemoteError):
