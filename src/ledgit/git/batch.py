@@ -8,7 +8,7 @@ from ledgit.git.helper import reading_environment
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Generator, Iterable
     from subprocess import Popen
     from types import TracebackType
     from typing import IO
@@ -17,6 +17,8 @@ if TYPE_CHECKING:
 
 __all__ = ["BatchReader"]
 
+_PIECE = 1 << 20  # bytes of an unwanted content that are in memory at once
+
 
 class BatchReader:
     """Read objects through one ``git cat-file --batch`` process (2-3 ms to start, no pygit2).
@@ -24,6 +26,9 @@ class BatchReader:
     A context manager; not for use by several threads at once. A *spec* is what ``git rev-parse``
     takes: an id, a ref, ``<commit>:<path>``, ``<commit>^{tree}``. What Ledgit fetched beside the
     repository is read as well.
+
+    Attributes:
+        size: Bytes of the object that was answered last, also where its content was left out.
     """
 
     # Requests that may be on their way while nobody reads answers: what a pipe holds on every
@@ -32,8 +37,11 @@ class BatchReader:
 
     def __init__(self, repo: Repo) -> None:
         self._repo = repo
+        self.size = 0
+        self._most: int | None = None
         self._process: Popen[bytes] | None = None
         self._busy = False  # answers are on their way that somebody is waiting for
+        self._pipe = 0  # bytes of answers that Git may be ahead; 0: what the system gives
 
     def __enter__(self) -> BatchReader:
         return self
@@ -51,18 +59,41 @@ class BatchReader:
             process.kill()
             process.communicate()
 
+    def work_ahead(self) -> None:
+        """Let Git unpack up to 1 MB while what it gave is being worked on, where the system allows it."""
+        self._pipe = 1 << 20
+        self._widen()
+
+    def _widen(self) -> None:
+        if self._process is None or self._process.stdout is None:
+            return
+        import fcntl
+
+        if hasattr(fcntl, "F_SETPIPE_SZ"):
+            try:
+                fcntl.fcntl(self._process.stdout, fcntl.F_SETPIPE_SZ, self._pipe)
+            except OSError:  # the user has much in other pipes
+                pass
+
     def read(self, spec: str) -> tuple[str, str, bytes] | None:
         """Return (id, type, content) of what *spec* names, or ``None``."""
         return next(self.read_many((spec,)))
 
-    def read_many(self, specs: Iterable[str]) -> Iterator[tuple[str, str, bytes] | None]:
+    def read_many(
+        self, specs: Iterable[str], *, most: int | None = None
+    ) -> Generator[tuple[str, str, bytes] | None, None, None]:
         """Yield an answer for each of *specs*, in order, asking ahead while answers come in.
 
         One question at a time: who reads something else before the last answer gets an error, since it
         would be given another's answer. Who leaves before the end ends the process.
+
+        Args:
+            specs: What is wanted.
+            most: Bytes of an object whose content is wanted; of a larger one it is empty, and `size` tells.
         """
         if self._busy:
             raise RuntimeError("the answers to another question are still on their way")
+        self._most = most
         waiting: list[bytes] = []
         ahead = 0
         pending = iter(specs)
@@ -103,6 +134,8 @@ class BatchReader:
             if self._repo.partial:
                 env["GIT_ALLOW_PROTOCOL"] = "none"
             self._process = start_git(self._repo, "cat-file", "--batch", env=env)
+            if self._pipe:
+                self._widen()
         assert self._process.stdin is not None
         try:
             self._process.stdin.write(request + b"\n")
@@ -131,7 +164,12 @@ class BatchReader:
         words = head.rstrip(b"\n").rsplit(b" ", 2)
         if len(words) != 3 or not words[2].isdigit() or len(words[0]) != 40:
             return None, True  # "<spec> missing", "<spec> ambiguous"
-        size = int(words[2])
-        data = stream.read(size)
+        self.size = left = int(words[2])
+        if self._most is not None and left > self._most:
+            while left > 0:
+                left -= len(stream.read(min(left, _PIECE))) or left  # at its end: the next read tells
+            data = b""
+        else:
+            data = stream.read(left)
         stream.read(1)
         return (words[0].decode("ascii"), words[1].decode("ascii"), data), True

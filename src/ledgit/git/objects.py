@@ -105,7 +105,11 @@ class Objects:
 
     def exists(self, oid: str) -> bool:
         """Whether the object is here."""
-        return self._read(oid, again=True) is not None
+        if self._odb is None and not self._own and self._light.serves() and self._light.read(oid, again=True):
+            return True
+        if self._opened().exists(oid):  # of 100,000 heads, without touching all of their packs
+            return True
+        return self._reopen() and self.exists(oid)
 
     def size(self, oid: str) -> int | None:
         """Return how many bytes the object *oid* has, without reading it; None if it isn't here."""
@@ -227,6 +231,8 @@ class Objects:
     def _open(self) -> Any:
         import pygit2
 
+        # Otherwise a pack stays mapped as far as it was read: with 100,000 runs all of it, 300 MB. It costs no time.
+        pygit2.settings.mwindow_size, pygit2.settings.mwindow_mapped_limit = _WINDOW, _MAPPED
         beside = None if self._own else helper_objects(self.repo)
         packs = self._stamp(beside)  # before they are opened: what comes meanwhile is seen later
         try:
@@ -326,6 +332,7 @@ class _Light:
 _FEW = 64
 _SMALL = 1 << 16  # bytes of an object that is kept
 _LEAST_READS, _MOST_READS = 100, 400  # between two looks at the packs; a read opens one pack at most
+_WINDOW, _MAPPED = 1 << 20, 64 << 20  # bytes of packs that are in memory: at once, and of all together
 _SHARED_MOST = 8  # repositories
 _shared: dict[str, Objects] = {}
 

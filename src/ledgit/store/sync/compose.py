@@ -2,28 +2,31 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
-from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
-
 from ledgit.store.ledger.tree import add_lines, lines_of, on_other_days, union_trees
 from ledgit.store.sync.table import files_only
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Collection, Iterator, Sequence
+
     from ledgit.git import Objects, ObjectSet, Repo
     from ledgit.records.table import Line
     from ledgit.store.folder import Folder
+    from ledgit.store.ledger.tree import Union
 
 __all__ = ["Mine", "compose", "compose_inbox", "find_mine", "loose_lines", "united"]
 
 
-@dataclass(slots=True)
 class Mine:
     """What this clone has to say to a remote.
 
+    Its lines are read again whenever they are wanted: those of 100,000 runs would be 200 MB.
+
     Attributes:
-        lines: Lines that the remote and its inboxes lack, tombstones included.
-        loose: Those of loose runs, whether the remote has them or not.
+        heads: Runs with lines that the remote and its inboxes lack → the heads of these lines. Tombstones and what
+            does not decode are in none.
+        odd: Ids of lines that don't decode.
+        loose: The lines of loose runs, whether the remote has them or not.
         known: Table of all that the remote, its inboxes and the line to be restored have.
         local: Table of the clone's own ledger.
         unreadable: Runs that are left out, as their commit does not read or the remote has them elsewhere: id → why.
@@ -31,20 +34,35 @@ class Mine:
             this clone: it had the tip alone, and the remote lost them since. Somebody else may bring them back.
     """
 
-    lines: list[Line]
-    loose: list[Line]
-    known: str | None
-    local: str | None
-    unreadable: dict[str, str] = field(default_factory=dict)
-    absent: set[str] = field(default_factory=set)
+    __slots__ = ("_union", "absent", "heads", "known", "local", "loose", "odd", "unreadable")
 
-    def runs(self) -> dict[str, list[Line]]:
-        """Return the lines by run, without tombstones and what does not decode: candidates to be published."""
-        found: dict[str, list[Line]] = {}
-        for line in self.lines:
-            if line.head and not line.purged and line.id not in self.absent:
-                found.setdefault(line.id, []).append(line)
-        return found
+    def __init__(
+        self,
+        union: Union | None,
+        known: str | None,
+        local: str | None,
+        loose: list[Line],
+        unreadable: dict[str, str],
+    ) -> None:
+        self._union, self.known, self.local, self.loose, self.unreadable = union, known, local, loose, unreadable
+        self.absent: set[str] = set()
+        self.heads: dict[str, tuple[str, ...]] = {}
+        self.odd: set[str] = set()
+        for line in self.each():
+            if line.head and not line.purged:
+                self.heads[line.id] = (*self.heads.get(line.id, ()), line.head)
+            elif not line.purged:
+                self.odd.add(line.id)
+
+    def each(self) -> Iterator[Line]:
+        """Yield the lines that the remote and its inboxes lack, tombstones included."""
+        return iter(()) if self._union is None else self._union.each_added()
+
+    def runs(self) -> dict[str, tuple[str, ...]]:
+        """Return the candidates to be published: run → the heads of its lines."""
+        if not self.absent:
+            return self.heads
+        return {run_id: heads for run_id, heads in self.heads.items() if run_id not in self.absent}
 
 
 def loose_lines(repo: Repo, folder: Folder) -> tuple[list[Line], dict[str, str]]:
@@ -78,25 +96,29 @@ def find_mine(
     everything = united(objects, fresh, known, local)
     if loose[0]:
         everything = add_lines(objects, fresh, everything, loose[0]).tree
-    lines = [] if everything == known else union_trees(objects, fresh, known, everything).added
-    mine = Mine(lines, loose[0], known, local, dict(loose[1]))
-    if known is not None and lines:
+    union = None if everything == known else union_trees(objects, fresh, known, everything)
+    mine = Mine(union, known, local, loose[0], dict(loose[1]))
+    if known is not None and mine.heads:
         _leave_twins(objects, fresh, known, mine)
     return mine
 
 
 def _leave_twins(objects: Objects, fresh: ObjectSet, known: str, mine: Mine) -> None:
     """Leave out runs that the remote has with another start: nobody new could pull a ledger with both."""
-    days = {run_id: lines[0].day for run_id, lines in mine.runs().items()}
     loose = {line.id for line in mine.loose}
-    new = {
-        run_id: day
-        for run_id, day in days.items()
-        if day
-        # What was imported stands in the ledger at once; a run that is loose alone was made here, under a new id.
-        and (run_id not in loose or lines_of(objects, mine.local, run_id, day, fresh))
-        and not lines_of(objects, known, run_id, day, fresh)  # an edit
-    }
+    new: dict[str, str] = {}
+    for line in mine.each():
+        run_id = line.id
+        if run_id in new or line.head not in mine.heads.get(run_id, ())[:1]:
+            continue  # one of its lines tells the day
+        day = type(line)(line.raw).day  # of a line that is forgotten: what is parsed stays with it
+        if (
+            day
+            # What was imported stands in the ledger at once; a run that is loose alone was made here, under a new id.
+            and (run_id not in loose or lines_of(objects, mine.local, run_id, day, fresh))
+            and not lines_of(objects, known, run_id, day, fresh)  # an edit
+        ):
+            new[run_id] = day
     for run_id, lines in on_other_days(objects, known, new, fresh).items():
         there = (lines[0].day or "?").replace("/", "-")
         mine.unreadable[run_id] = f"it is there with another start, on {there}: imported twice; the one here stays here"
@@ -121,9 +143,8 @@ def compose(
         left_out: Ids of runs that stay here.
         only: Ids of the runs that go; None: all others. Tombstones always go.
     """
-    going = _going(mine, left_out, only)
-    if len(going) < len(mine.lines):
-        return _with_lines(objects, fresh, base, mine, going)
+    if not all(_goes(run_id, left_out, only) for ids in (mine.heads, mine.odd) for run_id in ids):
+        return _with_lines(objects, fresh, base, mine, left_out, only)
     tree = union_trees(objects, fresh, base, mine.local).tree
     return add_lines(objects, fresh, tree, mine.loose).tree if mine.loose else tree
 
@@ -132,19 +153,25 @@ def compose_inbox(
     objects: Objects, fresh: ObjectSet, mine: Mine, left_out: Collection[str], only: Collection[str] | None = None
 ) -> str:
     """Return a table of nothing but what is this clone's; the arguments are those of :func:`compose`."""
-    return _with_lines(objects, fresh, None, mine, _going(mine, left_out, only))
+    return _with_lines(objects, fresh, None, mine, left_out, only)
 
 
-def _going(mine: Mine, left_out: Collection[str], only: Collection[str] | None) -> list[Line]:
-    return [
-        line for line in mine.lines if line.purged or (line.id not in left_out and (only is None or line.id in only))
-    ]
+def _goes(run_id: str, left_out: Collection[str], only: Collection[str] | None) -> bool:
+    return run_id not in left_out and (only is None or run_id in only)
 
 
-def _with_lines(objects: Objects, fresh: ObjectSet, base: str | None, mine: Mine, lines: list[Line]) -> str:
+def _with_lines(
+    objects: Objects,
+    fresh: ObjectSet,
+    base: str | None,
+    mine: Mine,
+    left_out: Collection[str],
+    only: Collection[str] | None,
+) -> str:
     tree = union_trees(objects, fresh, base, files_only(objects, fresh, mine.local)).tree
+    going = (line for line in mine.each() if line.purged or _goes(line.id, left_out, only))
     # A line that says no day can't be placed by itself: it goes with a push that leaves nothing out.
-    return add_lines(objects, fresh, tree, [line for line in lines if line.day is not None]).tree
+    return add_lines(objects, fresh, tree, [line for line in going if line.day is not None]).tree
 
 
 def united(objects: Objects, fresh: ObjectSet, a: str | None, b: str | None) -> str | None:

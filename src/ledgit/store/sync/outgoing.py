@@ -1,79 +1,87 @@
 """What a push of runs would bring to a remote that is not there yet: commits, and the files in them.
 
-Found by two git processes for all runs together, whatever their number, and without walking the
-remote's ledger where the code is on one of its branches.
+Found by one git process for all runs together, whatever their number, and without walking the
+remote's ledger where the code is on one of its branches. A first push of 100,000 runs brings a
+million files: nothing here has an object of its own for a file, or the text of a message.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
-from sys import intern
-from typing import TYPE_CHECKING
+from array import array
+from zlib import compress, decompress
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 
     from ledgit.git import Repo
     from ledgit.store.sync.remote import Remote
 
-__all__ = ["Change", "NewCommit", "Outgoing", "find_outgoing", "new_objects", "sizes"]
+__all__ = ["NewCommit", "Outgoing", "find_outgoing", "new_objects", "sizes"]
 
 _RUN = "Ledgit-Run: "
-_RUN_FOLDER = ".ledgit/run/"
+_RUN_FOLDER = b".ledgit/run/"
 #: What every run commit changes, and no code commit has.
-_MARK = ".ledgit/run/entry.json"
+_MARK = b".ledgit/run/entry.json"
 # Put beside a run's pointers by us; no change of the user's.
-_OURS = ".dvc/config"
-_FILES = {"100644", "100755", "120000"}
-_AT_ONCE = 10_000  # commits or files that git is asked about at once: its answer is kept until it is read
+_OURS = b".dvc/config"
+_FILES = {b"100644", b"100755", b"120000"}
+_AT_ONCE = 10_000  # files that git is asked about at once: its answer is kept until it is read
+_CHUNK = 1 << 18  # bytes of git's answer that are read at once
+_TEXTS = 500  # messages that are kept as one piece
+_ID = 20  # bytes
+
+# One process instead of rev-list and diff-tree. `git log` has settings of the user's: none of them has a say.
+_LOG = (
+    *("-c", "log.showSignature=false", "-c", "log.mailmap=false", "-c", "diff.relative=false"),
+    *("log", "--stdin", "--ignore-missing", "--format=%H %P%n%B", "--encoding=UTF-8", "--no-color", "--no-decorate"),
+    *("--no-notes", "--no-ext-diff", "--no-textconv", "--no-renames", "--ignore-submodules=none", "-O/dev/null"),
+    # -c: of a merge only what none of its parents has.
+    *("-r", "-c", "--root", "--raw", "-z", "--no-abbrev"),
+)
+_NONE = b"0" * 40
 
 
-@dataclass(frozen=True, slots=True)
-class Change:
-    """A file that a commit has and its parents have not.
-
-    Attributes:
-        path: Where, from the top of the repository.
-        blob: Its content's id.
-    """
-
-    path: str
-    blob: str
-
-
-@dataclass(slots=True)
 class NewCommit:
     """A commit that is not on the remote.
 
     Attributes:
         oid: Its id.
         parents: All its parents, also those that are on the remote.
-        message: Its message.
+        subject: The first line of its message; of a run's commit, nothing.
         run: The run that it is a commit of, as its trailer says; None for code.
-        changes: Files it adds or changes.
         code: It changes files outside the run's folder.
         other: The run that it is a commit of, if it is none of those that were asked about.
+        first: Number of the first file that it adds or changes, see :meth:`Outgoing.numbers`.
+        last: Number of the first that it doesn't.
     """
 
-    oid: str
-    parents: tuple[str, ...]
-    message: str
-    run: str | None = None
-    changes: list[Change] = field(default_factory=list)
-    code: bool = False
-    other: str | None = None
+    __slots__ = ("code", "first", "last", "oid", "other", "parents", "run", "subject")
 
-    @property
-    def subject(self) -> str:
-        """The first line of the message."""
-        return self.message.partition("\n")[0].strip()
+    def __init__(self, oid: str, parents: tuple[str, ...], run: str | None, first: int) -> None:
+        self.oid, self.parents, self.run = oid, parents, run
+        self.subject = ""
+        self.code = False
+        self.other: str | None = None
+        self.first = self.last = first
+
+    def __repr__(self) -> str:
+        return f"NewCommit({self.oid!r}, run={self.run!r})"
 
 
 class Outgoing:
-    """The new commits below the heads of some runs, newest first."""
+    """The new commits below the heads of some runs, newest first, and what they bring.
 
-    def __init__(self, commits: Iterable[NewCommit] = ()) -> None:
-        self.commits = {commit.oid: commit for commit in commits}
+    Attributes:
+        commits: Id → commit.
+    """
+
+    def __init__(self) -> None:
+        self.commits: dict[str, NewCommit] = {}
+        self._blobs = bytearray()  # the id of each file that a commit adds, one after the other
+        self._paths = array("I")  # where each is: a number in `_names`
+        self._names: list[str] = []
+        self._texts: list[bytes] = []  # messages in order, many in a piece
 
     def reach(self, heads: Iterable[str], *, within: Collection[str] | None = None) -> set[str]:
         """Return the new commits that *heads* reach; *within* some runs alone, the first of others included.
@@ -82,17 +90,51 @@ class Outgoing:
             heads: Commits to begin with.
             within: Go on only below commits of these runs.
         """
+        commits = self.commits
         seen: set[str] = set()
-        todo = [head for head in heads if head in self.commits]
+        todo = [head for head in heads if head in commits]
         while todo:
             oid = todo.pop()
             if oid in seen:
                 continue
             seen.add(oid)
-            commit = self.commits[oid]
+            commit = commits[oid]
             if within is None or commit.run in within:
-                todo.extend(parent for parent in commit.parents if parent in self.commits)
+                todo.extend(parent for parent in commit.parents if parent in commits)
         return seen
+
+    def numbers(self, within: Collection[str]) -> Iterator[int]:
+        """Yield the numbers of the files that the commits *within* have and their parents have not."""
+        for oid, commit in self.commits.items():
+            if oid in within:
+                yield from range(commit.first, commit.last)
+
+    def count(self, within: Collection[str]) -> int:
+        """Return how many these are."""
+        return sum(commit.last - commit.first for oid, commit in self.commits.items() if oid in within)
+
+    def path(self, number: int) -> str:
+        """Return where a file is, from the top of the repository."""
+        return self._names[self._paths[number]]
+
+    def blob(self, number: int) -> bytes:
+        """Return the id of a file's content, as bytes."""
+        return bytes(self._blobs[number * _ID : (number + 1) * _ID])
+
+    def places(self, blobs: Collection[bytes], within: Collection[str]) -> dict[bytes, tuple[int, list[str]]]:
+        """Return where the commits *within* add *blobs*: id as bytes → (its first number, the commits in order)."""
+        found: dict[bytes, tuple[int, list[str]]] = {}
+        for oid, commit in self.commits.items() if blobs else ():
+            for number in range(commit.first, commit.last) if oid in within else ():
+                blob = self.blob(number)
+                if blob in blobs:
+                    found.setdefault(blob, (number, []))[1].append(oid)
+        return found
+
+    def messages(self) -> Iterator[tuple[str, str]]:
+        """Yield (commit, its message)."""
+        texts = (text for piece in self._texts for text in decompress(piece).decode("utf-8").split("\0"))
+        yield from zip(self.commits, texts, strict=True)
 
 
 def find_outgoing(
@@ -121,28 +163,18 @@ def find_outgoing(
     from ledgit.git import list_refs
 
     branches = _public(repo, remote, elsewhere)
-    found: list[NewCommit] | None = None
-    wanted = set(heads)
     if branches:
         # Mostly the code is on a branch and each run one commit. Then the ledger, whose history is long,
         # need not be looked at.
-        found = list(_walk(where, wanted, branches, most=len(wanted) + 1))
-        if len(found) > len(wanted) or any(commit.oid not in wanted for commit in found):
-            found = None
-    if found is None:
-        ledger = set(list_refs(where, remote.tracking.rpartition("/")[0] + "/").values())
-        if where is not repo:
-            ledger.update(list_refs(where, "refs/ledgit/fetched/").values())
-        found = list(_walk(where, wanted, branches | ledger))
-    outgoing = Outgoing(found)
-    _add_changes(where, outgoing)
-    for commit in found:
-        marked = any(change.path == _MARK for change in commit.changes)
-        if commit.run not in runs or not marked:
-            commit.other = commit.run if marked else None
-            commit.run = None  # a code commit that was made from a run names it too
-            commit.code = True
-    return outgoing
+        walk = _Walk(heads, runs, only_heads=True)
+        if walk.go(where, branches):
+            return walk.outgoing
+    ledger = set(list_refs(where, remote.tracking.rpartition("/")[0] + "/").values())
+    if where is not repo:
+        ledger.update(list_refs(where, "refs/ledgit/fetched/").values())
+    walk = _Walk(heads, runs)
+    walk.go(where, branches | ledger)
+    return walk.outgoing
 
 
 def _public(repo: Repo, remote: Remote, elsewhere: Mapping[str, str] | None) -> set[str]:
@@ -187,88 +219,169 @@ def _shallow(repo: Repo) -> list[str]:
         return []
 
 
-def _walk(repo: Repo, heads: Collection[str], known: Collection[str], most: int | None = None) -> Iterator[NewCommit]:
-    from ledgit.git import LEAN, run_git
+class _Walk:
+    """Makes an :class:`Outgoing` of what git says, as it says it."""
 
-    if not heads:
-        return
-    limit = [] if most is None else [f"--max-count={most}"]
-    asked = "\n".join([*sorted(heads), *(f"^{oid}" for oid in sorted(known)), ""]).encode("ascii")
-    # The order of these options matters to older Git.
-    args = ("rev-list", *limit, "--ignore-missing", "--header", "--parents", "--stdin")
-    out = run_git(repo, *LEAN, *args, stdin=asked)
-    end = -1
-    while end < len(out):  # not split at once: of 100,000 runs it is 100 MB
-        begin, end = end + 1, out.find(b"\0", end + 1)
-        end = len(out) if end < 0 else end
-        raw = out[begin:end].lstrip(b"\n")
-        if not raw:
-            continue
-        head, _, body = raw.partition(b"\n\n")
-        oid, *parents = map(intern, head.partition(b"\n")[0].decode("ascii").split())  # most stand on the same few
-        lines = [line.removeprefix("    ") for line in body.decode("utf-8", "replace").split("\n")]
-        run = next((line.removeprefix(_RUN).strip() for line in reversed(lines) if line.startswith(_RUN)), None)
-        yield NewCommit(oid, tuple(parents), "\n".join(lines).strip("\n"), run)
+    def __init__(self, heads: Sequence[str], runs: Collection[str], *, only_heads: bool = False) -> None:
+        self.outgoing = Outgoing()
+        self._heads = {head: head for head in heads}  # these strings stay the only ones
+        self._runs = {run: run for run in runs}
+        self._only_heads = only_heads
+        self._numbers: dict[bytes, int] = {}  # of paths
+        self._parents: dict[bytes, tuple[str, ...]] = {}  # most stand on the same few
+        self._texts: list[str] = []
+
+    def go(self, repo: Repo, known: Collection[str]) -> bool:
+        """Walk from the heads to *known* commits; return False if there are others than heads, where only they may be.
+
+        What each commit adds is its own difference, so that what was deleted later counts.
+        """
+        if not self._heads:
+            return True
+        asked = "\n".join([*sorted(self._heads), *(f"^{oid}" for oid in sorted(known)), ""])
+        whole = self._listen(_answer(repo, _LOG, asked))
+        self._keep_texts()
+        return whole
+
+    def _listen(self, answer: Iterator[bytes]) -> bool:
+        rest = b""
+        entry: bytes | None = None  # what was said of the file whose path comes next
+        commit: NewCommit | None = None
+        for chunk in answer:
+            *items, rest = (rest + chunk).split(b"\0")
+            for item in items:
+                if entry is not None:
+                    assert commit is not None
+                    self._add(commit, entry, item)
+                    entry = None
+                    continue
+                text = item.lstrip(b"\n")
+                if text[:1] == b":":
+                    entry = text
+                elif text:
+                    if commit is not None:
+                        self._end(commit)
+                    commit = self._begin(text)
+                    if commit is None:
+                        return False
+        if commit is not None:
+            self._end(commit)
+        return True
+
+    def _begin(self, text: bytes) -> NewCommit | None:
+        """Take notice of a commit: ``<id> <parents>``, then its message."""
+        head, _, body = text.partition(b"\n")
+        first, _, above = head.partition(b" ")
+        oid = first.decode("ascii")
+        if oid in self._heads:
+            oid = self._heads[oid]
+        elif self._only_heads:
+            return None
+        parents = self._parents.get(above)
+        if parents is None:
+            parents = self._parents[above] = tuple(above.decode("ascii").split())
+        message = body.decode("utf-8", "replace").strip("\n")
+        at = f"\n{message}".rfind(f"\n{_RUN}")
+        run = None if at < 0 else message[at + len(_RUN) :].partition("\n")[0].strip()
+        found = NewCommit(oid, parents, run and self._runs.get(run, run), len(self.outgoing._paths))
+        found.subject = message.partition("\n")[0].strip()
+        self.outgoing.commits[oid] = found
+        self._texts.append(message)
+        if len(self._texts) == _TEXTS:
+            self._keep_texts()
+        return found
+
+    def _add(self, commit: NewCommit, entry: bytes, path: bytes) -> None:
+        """Take notice of one file: ``:<modes> <ids> <letters>``, with a colon and a mode and an id for each parent."""
+        if not path.startswith(_RUN_FOLDER):
+            commit.code = commit.code or path != _OURS
+        elif path == _MARK:
+            commit.other = ""  # it is a run's
+        if entry[1:2] != b":":
+            mode, blob = entry[8:14], entry[56:96]
+        else:
+            sides = len(entry) - len(entry.lstrip(b":"))
+            words = entry[sides:].split(b" ")
+            mode, blob = words[sides], words[2 * sides + 1]
+        if mode not in _FILES or blob == _NONE:
+            return
+        number = self._numbers.get(path)
+        if number is None:
+            number = self._numbers[path] = len(self.outgoing._names)
+            self.outgoing._names.append(path.decode("utf-8", "surrogateescape"))
+        self.outgoing._blobs += bytes.fromhex(blob.decode("ascii"))
+        self.outgoing._paths.append(number)
+
+    def _end(self, commit: NewCommit) -> None:
+        commit.last = len(self.outgoing._paths)
+        marked = commit.other is not None
+        commit.other = None
+        if marked and commit.run in self._runs:
+            commit.subject = ""
+            return
+        commit.other = commit.run if marked else None
+        commit.run = None  # a code commit that was made from a run names it too
+        commit.code = True
+
+    def _keep_texts(self) -> None:
+        if self._texts:
+            self.outgoing._texts.append(compress("\0".join(self._texts).encode("utf-8", "replace"), 1))
+            self._texts = []
 
 
-def _add_changes(repo: Repo, outgoing: Outgoing) -> None:
-    """Fill in what each commit adds: by its own difference, so that what was deleted later counts."""
-    commits = list(outgoing.commits)
-    for begin in range(0, len(commits), _AT_ONCE):
-        _add_some(repo, outgoing, commits[begin : begin + _AT_ONCE])
+def _answer(repo: Repo, args: Sequence[str], asked: str) -> Iterator[bytes]:
+    """Yield what a git command says that reads all of *asked* before it says anything; it is ended if nobody listens.
+
+    Raises:
+        GitFailed: It failed.
+    """
+    from ledgit.errors import GitFailed
+    from ledgit.git import LEAN, start_git
+
+    with start_git(repo, *LEAN, *args) as process:
+        assert process.stdin is not None
+        assert process.stdout is not None
+        assert process.stderr is not None
+        try:
+            try:
+                process.stdin.write(asked.encode("ascii"))
+                process.stdin.close()
+            except BrokenPipeError:
+                pass  # its exit code says why
+            while chunk := process.stdout.read(_CHUNK):
+                yield chunk
+            error = process.stderr.read()
+        except BaseException:
+            process.kill()
+            raise
+    if process.returncode != 0:
+        raise GitFailed(args, process.returncode, error.decode("utf-8", "replace"))
 
 
-def _add_some(repo: Repo, outgoing: Outgoing, commits: Sequence[str]) -> None:
-    from ledgit.git import LEAN, run_git
-
-    asked = "\n".join([*commits, ""]).encode("ascii")
-    # -c: of a merge only what none of its parents has.
-    args = ("diff-tree", "--stdin", "-r", "-c", "--root", "--raw", "-z", "--no-renames")
-    out = run_git(repo, *LEAN, *args, stdin=asked)
-    items = iter(out.split(b"\0"))
-    commit: NewCommit | None = None
-    for item in items:
-        if not item.startswith(b":"):
-            commit = outgoing.commits.get(item.decode("ascii", "replace"), commit) if item else commit
-            continue
-        path = intern(next(items, b"").decode("utf-8", "surrogateescape"))
-        sides = len(item) - len(item.lstrip(b":"))
-        words = item[sides:].decode("ascii").split(" ")
-        mode, blob = words[sides], words[2 * sides + 1]
-        if commit is None:
-            continue
-        if not path.startswith(_RUN_FOLDER) and path != _OURS:
-            commit.code = True
-        if mode in _FILES and blob.strip("0"):
-            commit.changes.append(Change(path, blob))
-
-
-def sizes(repo: Repo, blobs: Iterable[str]) -> dict[str, int]:
-    """Return the sizes of *blobs*; what is not here (a partial clone's: it is on a remote) is left out."""
+def sizes(repo: Repo, blobs: Sequence[str]) -> Iterator[int | None]:
+    """Yield the size of each of *blobs*; None: it is not here (a partial clone's: it is on a remote)."""
     from ledgit.git import LEAN, run_git
 
     args = ("cat-file", "--batch-check=%(objectname) %(objecttype) %(objectsize)", "--buffer")
-    found, wanted = {}, [blob for blob in blobs if blob]
-    for begin in range(0, len(wanted), _AT_ONCE):
-        some = wanted[begin : begin + _AT_ONCE]
-        out = run_git(repo, *LEAN, *args, stdin="\n".join([*some, ""]).encode("ascii"))
-        # A line for each, in their order; their own strings stay the only ones.
-        for blob, line in zip(some, out.decode("ascii", "replace").splitlines(), strict=True):
+    for begin in range(0, len(blobs), _AT_ONCE):
+        asked = "\n".join([*blobs[begin : begin + _AT_ONCE], ""]).encode("ascii")
+        for line in run_git(repo, *LEAN, *args, stdin=asked).decode("ascii", "replace").splitlines():
             words = line.split(" ")
-            if len(words) == 3 and words[1] == "blob":
-                found[blob] = int(words[2])
-    return found
+            yield int(words[2]) if len(words) == 3 and words[1] == "blob" else None
 
 
-def new_objects(repo: Repo, outgoing: Outgoing) -> set[str]:
-    """Return all objects that the new commits have and the newest commits below them have not.
+def new_objects(repo: Repo, outgoing: Outgoing, among: Collection[str]) -> set[str]:
+    """Return those *among* some objects that the new commits have and the newest commits below them have not.
 
     It is what a push would send: a file that was only moved is not among it. Asked for only when
     something was found, because it reads whole trees.
     """
-    from ledgit.git import run_git
-
     edge = {parent for commit in outgoing.commits.values() for parent in commit.parents} - outgoing.commits.keys()
-    asked = "\n".join([*outgoing.commits, *(f"^{oid}" for oid in sorted(edge)), ""]).encode("ascii")
+    asked = "\n".join([*outgoing.commits, *(f"^{oid}" for oid in sorted(edge)), ""])
     args = ("rev-list", "--ignore-missing", "--objects", "--no-object-names", "--missing=allow-any", "--stdin")
-    return set(run_git(repo, *args, stdin=asked).decode("ascii").split())
+    found: set[str] = set()
+    rest = b""
+    for chunk in _answer(repo, args, asked):
+        *lines, rest = (rest + chunk).split(b"\n")
+        found.update(oid for line in lines if (oid := line.decode("ascii")) in among)
+    return found

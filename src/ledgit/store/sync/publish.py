@@ -8,22 +8,22 @@ the others go.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
-
 from ledgit.errors import ConfigError
+from ledgit.records.values import Values
 from ledgit.store.journal import now_ms
 from ledgit.store.sync.ask import ALWAYS, NO, ONLY_PUSHED, Answer, CodeCommit, Question, remember, remembered
 from ledgit.store.sync.held import PURGED, REFUSED, SECRET, SIZE, UNPUSHED, Held, read_held
 from ledgit.store.sync.moved import branches_elsewhere
-from ledgit.store.sync.outgoing import Outgoing, find_outgoing, new_objects, sizes
+from ledgit.store.sync.outgoing import Outgoing, find_outgoing, new_objects
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 
     from ledgit.git import Repo
     from ledgit.store.folder import Folder
     from ledgit.store.sync.remote import Remote
+    from ledgit.store.sync.scanning import Scan
     from ledgit.store.sync.secrets import Allowed, Hit
 
     Progress = Callable[[str, int, int | None], None]
@@ -38,25 +38,23 @@ _MOST_NAMED = 3
 _MB = 1 << 20
 
 
-@dataclass(frozen=True, slots=True)
-class Candidate:
+class Candidate(Values):
     """A run that the remote's table lacks, or has an older head of.
 
     Attributes:
         id: The run's id.
-        name: Its readable name.
+        name: Its readable name; "": ask when it is to be told.
         heads: Its heads.
         start: When it started: ms since the epoch, UTC.
     """
 
-    id: str
-    name: str
-    heads: tuple[str, ...]
-    start: int = 0
+    __slots__ = ("heads", "id", "name", "start")
+
+    def __init__(self, id: str, name: str, heads: tuple[str, ...], start: int = 0) -> None:  # noqa: A002
+        self.id, self.name, self.heads, self.start = id, name, heads, start
 
 
-@dataclass(frozen=True, slots=True)
-class Finding:
+class Finding(Values):
     """Something that looks like a secret.
 
     Attributes:
@@ -69,21 +67,20 @@ class Finding:
         allowed: It is let through: every run that has it was named by the caller.
     """
 
-    runs: tuple[str, ...]
-    path: str
-    line: int
-    kind: str
-    shown: str
-    commit: str
-    allowed: bool = False
+    __slots__ = ("allowed", "commit", "kind", "line", "path", "runs", "shown")
+
+    def __init__(
+        self, runs: tuple[str, ...], path: str, line: int, kind: str, shown: str, commit: str, allowed: bool = False
+    ) -> None:
+        self.runs, self.path, self.line, self.kind = runs, path, line, kind
+        self.shown, self.commit, self.allowed = shown, commit, allowed
 
     def __str__(self) -> str:
         place = self.path.removeprefix(_RUN_FOLDER)
         return f"{place}:{self.line} has what looks like {self.kind} ({self.shown})"
 
 
-@dataclass(slots=True)
-class Review:
+class Review(Values):
     """What may go and what stays; see ``docs/design/ledger.md``.
 
     Attributes:
@@ -97,14 +94,23 @@ class Review:
         carried: Run → other candidates whose commits it brings along.
     """
 
-    publish: list[str] = field(default_factory=list)
-    held: dict[str, Held] = field(default_factory=dict)
-    commits: list[CodeCommit] = field(default_factory=list)
-    uncommitted: list[str] = field(default_factory=list)
-    findings: list[Finding] = field(default_factory=list)
-    notes: list[str] = field(default_factory=list)
-    declined: bool = False
-    carried: dict[str, set[str]] = field(default_factory=dict)
+    __slots__ = ("carried", "commits", "declined", "findings", "held", "notes", "publish", "uncommitted")
+
+    def __init__(
+        self,
+        publish: Iterable[str] = (),
+        held: dict[str, Held] | None = None,
+        commits: Iterable[CodeCommit] = (),
+        uncommitted: Iterable[str] = (),
+        findings: Iterable[Finding] = (),
+        notes: Iterable[str] = (),
+        declined: bool = False,
+        carried: dict[str, set[str]] | None = None,
+    ) -> None:
+        self.publish, self.commits, self.uncommitted = list(publish), list(commits), list(uncommitted)
+        self.findings, self.notes, self.declined = list(findings), list(notes), declined
+        self.held = {} if held is None else held
+        self.carried = {} if carried is None else carried
 
 
 def review(
@@ -119,6 +125,7 @@ def review(
     scan: bool | None = None,
     allow_secrets: Collection[str] = (),
     progress: Progress | None = None,
+    name_of: Callable[[Candidate], str] | None = None,
 ) -> Review:
     """Say which runs may go to *remote*. Writes nothing but an answer that is to be remembered.
 
@@ -135,6 +142,7 @@ def review(
             or ``thorough``, for which a library must be installed.
         allow_secrets: Ids of runs whose findings are no reason to hold them.
         progress: Told how far the scan is.
+        name_of: Returns the name of a candidate that has none: asked where it is to be told.
 
     Raises:
         ConfigError: A setting has an impossible value.
@@ -151,11 +159,13 @@ def review(
     work.check_purged()
     if chosen == "pushed-code":
         work.hold_unpushed(_UNPUSHED)
+    thorough = config.get("ledgit.secretScan", "true") == "thorough"
+    scanning = scan if scan is not None else thorough or config.get_bool("ledgit.secretScan", True)
+    scanner = _scanner(folder, thorough=thorough) if scanning else None
+    work.look(scanner, progress)
     work.check_sizes()
-    mode = config.get("ledgit.secretScan", "true")
-    thorough = mode == "thorough"
-    if scan if scan is not None else thorough or config.get_bool("ledgit.secretScan", True):
-        work.check_secrets(frozenset(allow_secrets), thorough, progress)
+    if scanner is not None:
+        work.check_secrets(scanner, frozenset(allow_secrets))
     if chosen == "ask" and work.unpushed():
         if ask is None:
             work.hold_unpushed(_NOBODY)
@@ -166,7 +176,7 @@ def review(
                 return Review(findings=work.findings, notes=work.notes, declined=True)
             if answer == ONLY_PUSHED:
                 work.hold_unpushed(_UNPUSHED)
-    return work.result()
+    return work.result(name_of)
 
 
 _NOBODY = "it would publish code that is not on {remote} yet ({what}), and nobody could be asked; {do}"
@@ -198,20 +208,25 @@ class _Work:
 
     def _split(self) -> None:
         """Tell for each run which code it brings, which runs, and whether there are uncommitted changes in it."""
-        self.edge: dict[str, set[str]] = {}
+        self.edge: dict[str, frozenset[str]] = {}
         self.dirty: set[str] = set()
         self.carried: dict[str, set[str]] = {}
+        same: dict[frozenset[str], frozenset[str]] = {}  # most runs stand on the same few code commits
         commits = self.outgoing.commits
         for run_id, candidate in self.given.items():
+            edge = []
             for oid in self.outgoing.reach(candidate.heads, within=self.given):
                 commit = commits[oid]
                 if commit.run is None:
-                    self.edge.setdefault(run_id, set()).add(oid)
+                    edge.append(oid)
                     continue
                 if commit.code:
                     self.dirty.add(run_id)
                 if commit.run != run_id:
                     self.carried.setdefault(run_id, set()).add(commit.run)
+            if edge:
+                code = frozenset(edge)
+                self.edge[run_id] = same.setdefault(code, code)
 
     def left(self) -> Iterator[Candidate]:
         """Return the runs that nothing was found against yet."""
@@ -228,8 +243,12 @@ class _Work:
 
     def hold_unpushed(self, sentence: str) -> None:
         """Hold back every run that would publish code."""
+        counts: dict[frozenset[str], int] = {}
         for run in self.unpushed():
-            count = len(self.outgoing.reach(self.edge.get(run.id, ())))
+            edge = self.edge.get(run.id, frozenset())
+            if edge not in counts:
+                counts[edge] = len(self.outgoing.reach(edge))
+            count = counts[edge]
             parts = [f"{count} commit{'s' * (count > 1)}"] if count else []
             parts += ["uncommitted changes"] if run.id in self.dirty else []
             do = _DO_DIRTY if run.id in self.dirty else _DO  # what was never committed can't be pushed
@@ -256,17 +275,9 @@ class _Work:
             if oid in reached and commit.run is None
         ]
 
-    def _blobs(self) -> dict[str, tuple[str, list[str]]]:
-        """Return every file that runs not held yet would bring: blob → (path, commits that add it)."""
-        reached = self.outgoing.reach(head for run in self.left() for head in run.heads)
-        found: dict[str, tuple[str, list[str]]] = {}
-        for oid, commit in self.outgoing.commits.items():
-            for change in commit.changes if oid in reached else ():
-                if change.blob in found:
-                    found[change.blob][1].append(oid)
-                else:
-                    found[change.blob] = (change.path, [oid])  # as small as can be: there are millions
-        return found
+    def _reached(self) -> set[str]:
+        """Return the commits that runs not held yet would bring."""
+        return self.outgoing.reach(head for run in self.left() for head in run.heads)
 
     def _runs_of(self, commits: Iterable[str]) -> dict[str, list[str]]:
         """Return for each of *commits* the runs that bring it, in the order given."""
@@ -298,24 +309,29 @@ class _Work:
                 )
                 self.hold(run_id, PURGED, reason)
 
+    def look(self, scan: Scan | None, progress: Progress | None) -> None:
+        """Look at every new file once, for its size and, with *scan*, for secrets."""
+        from ledgit.store.sync.hosts import host_of
+        from ledgit.store.sync.scanning import look
+
+        self.host = host_of(self.remote.url.push_url)
+        self.limit = self.repo.config().get_int("ledgit.maxObjectSize", self.host.max_object)
+        self.warn = self.host.warn_object or self.limit
+        self.least = min(self.warn, self.limit) if self.limit else self.warn
+        self.places = look(self.where, self.outgoing, self._reached(), least=self.least, scan=scan, progress=progress)
+
     def check_sizes(self) -> None:
         """Hold back what the host would refuse for its size."""
-        from ledgit.store.sync.hosts import host_of
-
-        host = host_of(self.remote.url.push_url)
-        limit = self.repo.config().get_int("ledgit.maxObjectSize", host.max_object)
-        self.blobs = self._blobs()
-        self.sizes = sizes(self.where, self.blobs)
-        warn = host.warn_object or limit
-        least = min(warn, limit) if limit else warn
-        large = {blob for blob, size in self.sizes.items() if least and size > least}
-        if not large:
+        host, limit, warn = self.host, self.limit, self.warn
+        places = [place for place in self.places if self.least and place.size > self.least]
+        if not places:
             return
-        large &= new_objects(self.where, self.outgoing)
-        for blob in sorted(large, key=lambda blob: self.blobs[blob][0]):
-            path, commits = self.blobs[blob]
-            size = f"{path} is {self.sizes[blob] / _MB:.0f} MB"
-            if not limit or self.sizes[blob] <= limit:
+        known = new_objects(self.where, self.outgoing, {place.blob for place in places})
+        for place in sorted(places, key=lambda place: place.path):
+            if place.blob not in known:
+                continue
+            size = f"{place.path} is {place.size / _MB:.0f} MB"
+            if not limit or place.size <= limit:
                 self.notes.append(
                     f"{size}, and {host.name} advise{'s' * host.one} against files above {warn // _MB} MB"
                 )
@@ -324,25 +340,26 @@ class _Work:
                 f"{size}, and {host.name} take{'s' * host.one} {limit / _MB:.0f} MB a file at most; keep it out of Git"
                 " (.gitignore, DVC), or raise ledgit.maxObjectSize if the host takes it"
             )
-            for runs in self._runs_of(commits).values():
+            for runs in self._runs_of(place.commits).values():
                 for run_id in runs:
                     self.hold(run_id, SIZE, reason)
 
-    def check_secrets(self, allow: Collection[str], thorough: bool, progress: Progress | None) -> None:
+    def check_secrets(self, scan: Scan, allow: Collection[str]) -> None:
         """Hold back what would publish something that looks like a secret."""
-        suspicious = list(self._suspicious(thorough, progress))
+        suspicious = list(self._suspicious(scan))
         if not suspicious:
             return
         allowed = read_allowed(self.repo)
-        known = new_objects(self.where, self.outgoing)
+        known = new_objects(self.where, self.outgoing, {blob for _, blob, _, _ in suspicious if blob})
         runs_of = self._runs_of(oid for _, _, commits, _ in suspicious for oid in commits)
+        order = {run_id: number for number, run_id in enumerate(self.given)}
         reasons: dict[str, list[str]] = {}
         seen: set[tuple[tuple[str, ...], str]] = set()
         for path, blob, commits, hit in suspicious:
             if (blob and blob not in known) or allowed.covers(path, hit):
                 continue  # it is public already, under another name
             concerned = {run_id for oid in commits for run_id in runs_of.get(oid, ())}
-            runs = tuple(run_id for run_id in self.given if run_id in concerned)
+            runs = tuple(sorted(concerned, key=order.__getitem__))
             if (runs, hit.secret) in seen:
                 continue  # the message repeats what a file says
             seen.add((runs, hit.secret))
@@ -360,40 +377,25 @@ class _Work:
             )
             self.hold(run_id, SECRET, f"{told}; {do}")
 
-    def _suspicious(self, thorough: bool, progress: Progress | None) -> Iterator[tuple[str, str, list[str], Hit]]:
-        """Scan every new file once, and every message."""
-        from ledgit.git import BatchReader
-        from ledgit.store.sync.secrets import MAX_BYTES, is_scanned, scan_blob
+    def _suspicious(self, scan: Scan) -> Iterator[tuple[str, str, list[str], Hit]]:
+        """Yield (path, blob or nothing, commits, what was found) of files and messages."""
+        from ledgit.store.sync.secrets import MAX_BYTES
 
-        second = None
-        if thorough:
-            from ledgit.store.sync.secrets_thorough import Thorough
-
-            second = Thorough(self.folder)
-        blobs = [blob for blob in self.sizes if is_scanned(self.blobs[blob][0])]
-        wanted = [blob for blob in blobs if self.sizes[blob] <= MAX_BYTES]
-        if len(wanted) < len(blobs):
-            names = sorted({self.blobs[blob][0] for blob in blobs if self.sizes[blob] > MAX_BYTES})
+        names = sorted({place.path for place in self.places if place.hits is None})
+        if names:
             more = f" and {len(names) - _MOST_NAMED} more" if len(names) > _MOST_NAMED else ""
             listed = ", ".join(names[:_MOST_NAMED]) + more
             self.notes.append(f"larger than {MAX_BYTES // _MB} MB and so not scanned for secrets: {listed}")
-        if wanted:
-            with BatchReader(self.where) as reader:
-                for done, (blob, answer) in enumerate(zip(wanted, reader.read_many(wanted), strict=True)):
-                    if progress is not None and done % 200 == 0:
-                        progress("scanning for secrets", done, len(wanted))
-                    if answer is not None:
-                        path, commits = self.blobs[blob]
-                        for hit in scan_blob(path, answer[2]) or (second.scan(answer[2]) if second else ()):
-                            yield path, blob, commits, hit
-        reached = self.outgoing.reach(head for run in self.left() for head in run.heads)
-        for oid, commit in self.outgoing.commits.items():
+        for place in self.places:
+            for hit in place.hits or ():
+                yield place.path, place.blob, place.commits, hit
+        reached = self._reached()
+        for oid, message in self.outgoing.messages():
             if oid in reached:
-                message = commit.message.encode("utf-8", "surrogateescape")
-                for hit in scan_blob(_MESSAGE, message) or (second.scan(message) if second else ()):
+                for hit in scan(_MESSAGE, message.encode()):
                     yield _MESSAGE, "", [oid], hit
 
-    def result(self) -> Review:
+    def result(self, name_of: Callable[[Candidate], str] | None) -> Review:
         """Return what was decided. A run stays with those whose commits it would bring along."""
         more = True
         while more:
@@ -401,7 +403,8 @@ class _Work:
             for run in list(self.left()):
                 for other in sorted(self.carried.get(run.id, ())):
                     if other in self.held:
-                        held, name = self.held[other], self.given[other].name
+                        held, known = self.held[other], self.given[other]
+                        name = known.name or (name_of(known) if name_of is not None else other[:8])
                         self.hold(
                             run.id,
                             held.kind,
@@ -419,6 +422,22 @@ class _Work:
             notes=self.notes,
             carried=self.carried,
         )
+
+
+def _scanner(folder: Folder, *, thorough: bool) -> Scan:
+    """Return what finds secrets in a file.
+
+    Raises:
+        MissingDependency: A thorough scan is asked for without the library.
+    """
+    from ledgit.store.sync.secrets import scan_blob
+
+    if not thorough:
+        return scan_blob
+    from ledgit.store.sync.secrets_thorough import Thorough
+
+    second = Thorough(folder)
+    return lambda path, data: scan_blob(path, data) or second.scan(data)
 
 
 def read_allowed(repo: Repo) -> Allowed:

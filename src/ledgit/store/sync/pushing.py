@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from ledgit.errors import Conflict, RecordError
+from ledgit.errors import Conflict, LedgitError
 from ledgit.store.journal import now_ms
 from ledgit.store.packs import note_pack
 from ledgit.store.sync.exchange import (
@@ -24,10 +24,9 @@ from ledgit.store.sync.table import Changes, table_changes
 
 if TYPE_CHECKING:
     from ledgit.git import ObjectSet, PushResult
-    from ledgit.records.table import Line as TableLine
     from ledgit.store.sync.compose import Mine
     from ledgit.store.sync.line import Line, Progress
-    from ledgit.store.sync.publish import Review
+    from ledgit.store.sync.publish import Candidate, Review
 
 __all__ = ["Push"]
 
@@ -123,7 +122,7 @@ class Push:
         mine = find_mine(objects, fresh, [base, *found.trees], line.tree_of(ledger), loose)
         mine.local, told = without_secrets(line, fresh, mine.known, mine.local)
         self.done.notes += [note for note in told if note not in self.done.notes]
-        mine.absent |= {item.id for item in mine.lines if item.head and not item.purged and not line.holds(item.head)}
+        mine.absent |= {run_id for run_id, heads in mine.heads.items() if not all(map(line.holds, heads))}
         self.done.left |= mine.unreadable
         if self.looked is not None and tip is not None and not follows(objects, tip, self.looked):
             self.heads = {}  # it began anew: what it had, as code of purged runs, it has no more
@@ -142,8 +141,7 @@ class Push:
             theirs = line.tree_of(tip)
             for tree in found.trees:
                 theirs = united(objects, fresh, theirs, tree)
-        runs = mine.runs()
-        going = [run_id for run_id in runs if run_id not in stay and (chosen is None or run_id in chosen)]
+        going = [run_id for run_id in mine.runs() if run_id not in stay and (chosen is None or run_id in chosen)]
         tree = compose(objects, fresh, base, mine, stay, chosen)
         deletes = list(found.seen.inboxes) if taking and self.refusals.deleting else []
         ready = None
@@ -162,13 +160,9 @@ class Push:
 
     def decide(self, mine: Mine) -> None:
         """Find out which runs may be published: once for each, however often the push is tried."""
-        runs = {
-            run_id: lines
-            for run_id, lines in mine.runs().items()
-            if self.options.runs is None or run_id in self.options.runs
-        }
-        heads = {run_id: tuple(line.head for line in lines) for run_id, lines in runs.items()}
-        new = {run_id: lines for run_id, lines in runs.items() if self.heads.get(run_id) != heads[run_id]}
+        only = self.options.runs
+        heads = {run_id: heads for run_id, heads in mine.runs().items() if only is None or run_id in only}
+        new = {run_id: several for run_id, several in heads.items() if self.heads.get(run_id) != several}
         if not new:
             return
         self.heads |= heads
@@ -260,7 +254,8 @@ class Push:
         line, seen, fresh = self.line, plan.found.seen, ObjectSet()
         tree = compose_inbox(line.objects, fresh, plan.mine, plan.stay, plan.only)
         going = set(plan.going)
-        commit = self.commit(fresh, tree, None, [item.head for item in plan.mine.lines if item.id in going])
+        heads = [head for run_id, several in plan.mine.heads.items() if run_id in going for head in several]
+        commit = self.commit(fresh, tree, None, heads)
         ref = f"{line.remote.inbox_prefix}{line.folder.clone_id}-{os.urandom(4).hex()}"
         pack = fresh.write(line.where)
         try:
@@ -324,34 +319,39 @@ class Push:
 
 
 def reviewed(
-    line: Line, runs: Mapping[str, list[TableLine]], options: PushOptions, progress: Progress | None
+    line: Line, runs: Mapping[str, tuple[str, ...]], options: PushOptions, progress: Progress | None
 ) -> Review:
-    """Ask :func:`ledgit.store.sync.publish.review` about *runs*."""
-    from ledgit.records import decode_entry
+    """Ask :func:`ledgit.store.sync.publish.review` about *runs* (id → heads)."""
     from ledgit.store.sync.moved import look_again
     from ledgit.store.sync.publish import Candidate, review
 
     look_again(line)
     if options.retry and not options.dry_run:
         release(line.folder, [run_id for run_id, held in read_held(line.folder).items() if held.kind == REFUSED])
-    candidates = []
-    for run_id, lines in runs.items():
-        try:
-            name = decode_entry(lines[0].raw).name
-        except RecordError:
-            name = run_id[:8]
-        candidates.append(Candidate(run_id, name, tuple(item.head for item in lines), lines[0].start or 0))
     return review(
         line.repo,
         line.folder,
         line.remote,
-        candidates,
+        [Candidate(run_id, "", heads) for run_id, heads in runs.items()],
         where=line.where,
         policy=options.policy,
         ask=options.ask,
         allow_secrets=options.allow_secrets,
         progress=progress,
+        name_of=lambda run: _name(line, run),
     )
+
+
+def _name(line: Line, run: Candidate) -> str:
+    """Return the name of a run, as its newest commit has it."""
+    from ledgit.records import decode_entry
+    from ledgit.records.names import RUN_FOLDER
+
+    try:
+        entry = line.objects.find(run.heads[0], f"{RUN_FOLDER}/entry.json")
+        return run.id[:8] if entry is None else decode_entry(line.objects.read(entry.oid)[1]).name
+    except LedgitError:
+        return run.id[:8]
 
 
 def _wait(losses: int) -> None:
