@@ -58,3 +58,24 @@ def test_listing_runs_loads_neither_libgit2_nor_dvc_nor_textual(repo: Path) -> N
 
     assert "ledgit.cli" in loaded
     assert set() == loaded & {"asyncio", "dvc", "lark", "numpy", "pandas", "pygit2", "rich", "textual", "yaml"}
+
+
+def test_a_pull_without_news_loads_next_to_nothing(repo: Path) -> None:
+    """It is one connection, and little else: each of these takes a tenth of what git itself needs, or more."""
+    remote = repo.parent / "remote.git"
+    for line in (
+        ["git", "init", "-q", "--bare", str(remote)],
+        ["git", "remote", "add", "origin", str(remote)],
+        ["git", "config", "ledgit.publish", "all"],
+        [sys.executable, "-c", "import ledgit\nledgit.log_param('a', 1)"],
+        [sys.executable, "-m", "ledgit", "push"],
+        [sys.executable, "-m", "ledgit", "pull"],
+    ):
+        subprocess.run(line, cwd=repo, check=True, capture_output=True)
+    code = f"import sys\nsys.argv = ['ledgit', 'pull']\n{command('pull')}"
+
+    loaded = loaded_by(code, repo)
+
+    assert "ledgit.store.sync.pull" in loaded
+    slow = {"hashlib", "json", "ledgit.store.sync.exchange", "ledgit.tracking.runs", "re", "threading", "typing"}
+    assert set() == loaded & (HEAVY | SLOW_STANDARD | slow)

@@ -202,5 +202,7 @@ def __dir__() -> list[str]:
     return sorted({*globals(), *_NAMES, *_MODULES})
 
 
-# Not by the first start_run, which comes in the middle of somebody's training: see the docstring.
-from ledgit.tracking.runs import active_run, end_run, last_active_run, start_run  # noqa: E402
+# Not by the first start_run, which comes in the middle of somebody's training: see the docstring. The
+# command line trains nothing, and what it uses of this it imports.
+if "".join(getattr(sys, "argv", [])[:1]).rpartition("/")[2] != "ledgit":
+    from ledgit.tracking.runs import active_run, end_run, last_active_run, start_run

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+
 from ledgit.store import Folder
 
 TYPE_CHECKING = False  # set_experiment opens one before a training's first step: each import counts
@@ -9,7 +11,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from ledgit.git import Objects, Repo
-    from ledgit.store import ExperimentRecord, Index
+    from ledgit.store import ExperimentRecord, Index, Recovered
 
     Progress = Callable[[str, int, int | None], None]
 
@@ -66,3 +68,25 @@ class Opened:
     def _refresh(self) -> None:
         self._records = None
         self.index.refresh()
+
+    def recover(self, force: tuple[str, ...] = ()) -> Recovered:
+        """Finalize the runs whose processes died; commands that write call this first."""
+        folder = self.folder
+        if not any(map(_has_entries, (folder.active, folder.settling, folder.trash, folder.scratch))):
+            from ledgit.git import release_leftovers, remove_left_lock
+            from ledgit.store.recovered import Recovered
+
+            release_leftovers(self.repo)
+            remove_left_lock(self.repo)
+            return Recovered()
+        from ledgit.store import recover
+
+        return recover(self.repo, self.folder, force=force)
+
+
+def _has_entries(path: str) -> bool:
+    try:
+        with os.scandir(path) as entries:
+            return next(entries, None) is not None
+    except (FileNotFoundError, NotADirectoryError):
+        return False

@@ -12,7 +12,6 @@
 from __future__ import annotations
 
 import os
-from typing import TYPE_CHECKING
 
 from ledgit.cleaning import Cleaning
 from ledgit.errors import Ambiguous, GitFailed, NotHere, RunNotFound
@@ -24,12 +23,13 @@ from ledgit.run_reading import RunReading
 from ledgit.runset import RunSet
 from ledgit.sharing import Sharing
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from ledgit.query import Query
     from ledgit.records.state import RunState
-    from ledgit.store import ActiveRun, Bulk, Recovered, RunStart
+    from ledgit.store import ActiveRun, Bulk, RunStart
     from ledgit.store.export import Exported, Imported
 
 __all__ = ["LogEntry", "Repository", "Run", "RunSet", "open_repository"]
@@ -175,25 +175,3 @@ class Repository(RunReading, RunEditing, Experiments, Sharing, Cleaning):
         from ledgit.store import ActiveRun
 
         return ActiveRun.create(self.repo, start)
-
-    def recover(self, force: tuple[str, ...] = ()) -> Recovered:
-        """Finalize the runs whose processes died; commands that write call this first."""
-        folder = self.folder
-        if not any(map(_has_entries, (folder.active, folder.settling, folder.trash, folder.scratch))):
-            from ledgit.git import release_leftovers, remove_left_lock
-            from ledgit.store.recovered import Recovered
-
-            release_leftovers(self.repo)
-            remove_left_lock(self.repo)
-            return Recovered()
-        from ledgit.store import recover
-
-        return recover(self.repo, self.folder, force=force)
-
-
-def _has_entries(path: str) -> bool:
-    try:
-        with os.scandir(path) as entries:
-            return next(entries, None) is not None
-    except (FileNotFoundError, NotADirectoryError):
-        return False

@@ -4,11 +4,15 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Sequence
 
 from ledgit.cli import terminal
-from ledgit.cli.table import SUMMARIES, overview
+from ledgit.cli.quick import read
+from ledgit.cli.table import SUMMARIES, module_name, overview
 from ledgit.errors import LedgitError, UsageError
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Sequence
 
 INTERRUPTED = 130
 _COLORS = ("auto", "always", "never")
@@ -58,6 +62,11 @@ def _run(words: list[str]) -> int:
         return UsageError.exit_code
     if command not in SUMMARIES:
         raise UsageError(_unknown(command))
+    code: int
+    plain = read(command, rest)
+    if plain is not None:
+        code = __import__(module_name(command), fromlist=["run"]).run(plain)
+        return code
     from ledgit.cli.parsing import build
 
     try:
@@ -65,7 +74,7 @@ def _run(words: list[str]) -> int:
         args = parser.read(rest)
     except SystemExit as stop:  # argparse leaves this way after --help
         return int(stop.code or 0)
-    code: int = args.run(args)
+    code = args.run(args)
     return code
 
 

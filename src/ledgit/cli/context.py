@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import os
-from typing import TYPE_CHECKING
 
 from ledgit.errors import UsageError
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
     from ledgit.cli.progress import Progress
+    from ledgit.opened import Opened
     from ledgit.repository import Repository
+    from ledgit.sharing import Sharing
 
 
 def repository(*, writing: bool = False) -> Repository:
@@ -23,16 +25,41 @@ def repository(*, writing: bool = False) -> Repository:
     """
     from ledgit.repository import open_repository
 
-    named = os.environ.get("LEDGIT_REPO")
-    if named:
-        from ledgit.tracking.session import path_of
+    found = open_repository(_named())
+    _prepare(found, writing)
+    return found
 
-        named = path_of(named)
-    found = open_repository(named or None)
+
+def sharing(*, writing: bool = False) -> Sharing:
+    """Open the same repository for a pull or push: quick, and with no other verbs.
+
+    Args:
+        writing: Runs that dead processes left are finalized first.
+
+    Raises:
+        NotARepository: There is none.
+    """
+    from ledgit.git import Repo
+    from ledgit.sharing import Sharing
+
+    found = Sharing(Repo.discover(_named()))
+    _prepare(found, writing)
+    return found
+
+
+def _named() -> str | None:
+    named = os.environ.get("LEDGIT_REPO")
+    if not named:
+        return None
+    from ledgit.tracking.session import path_of
+
+    return path_of(named)
+
+
+def _prepare(found: Opened, writing: bool) -> None:
     found.progress = _show
     if writing:
         recover(found)
-    return found
 
 
 _bars: list[Progress] = []
@@ -49,7 +76,7 @@ def _show(what: str, done: int, total: int | None) -> None:
         _bars.pop().clear()
 
 
-def recover(found: Repository) -> list[str]:
+def recover(found: Opened) -> list[str]:
     """Finalize what dead processes left, say so, and return the ids of the runs."""
     from ledgit.cli import terminal
 

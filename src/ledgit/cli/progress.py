@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import sys
 import time
-from types import TracebackType
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from types import TracebackType
 
 _PATIENCE = 1.0  # seconds before anything is shown
 _EVERY = 0.1  # seconds between two pictures

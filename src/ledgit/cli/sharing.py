@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable, Iterable, Mapping
-from typing import TYPE_CHECKING
 
 from ledgit.cli import terminal
 from ledgit.cli.text import clean
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Mapping
+
     from ledgit.cli.progress import Progress
-    from ledgit.repository import Repository
+    from ledgit.opened import Opened
     from ledgit.store.sync.ask import Answer, Question
     from ledgit.store.sync.exchange import Purge
     from ledgit.store.sync.table import Changes
@@ -94,7 +95,7 @@ def as_json(changes: Changes) -> dict[str, list[str]]:
     return {"new": changes.new, "edited": changes.edited, "purged": list(changes.purged)}
 
 
-def reasons(repository: Repository, given: Mapping[str, str]) -> list[str]:
+def reasons(repository: Opened, given: Mapping[str, str]) -> list[str]:
     """Return a line for each of the first few runs that stayed: name, id, why."""
     lines = []
     for run_id, why in list(given.items())[:_LISTED]:

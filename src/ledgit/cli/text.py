@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 # What is not printable but harmless: no-break space, and the joiners inside emoji and Indic words.
 _HARMLESS = "\u00a0\u200c\u200d"

@@ -13,7 +13,9 @@ if TYPE_CHECKING:
     from ledgit.git.attributes import ensure_attributes
     from ledgit.git.batch import BatchReader
     from ledgit.git.command import LEAN, git_environment, git_version, run_git, start_git, try_git
+    from ledgit.git.gcrunning import gc_is_running
     from ledgit.git.helper import Helper, helper_objects, reading_environment
+    from ledgit.git.leftovers import release_leftovers
     from ledgit.git.links import (
         Branch,
         CodeFacts,
@@ -23,8 +25,8 @@ if TYPE_CHECKING:
         resolve_links,
     )
     from ledgit.git.objects import Objects, read_loose
-    from ledgit.git.pack import ObjectSet, Pack, release_leftovers, release_pack
-    from ledgit.git.packmerge import gc_is_running, merge_packs
+    from ledgit.git.pack import ObjectSet, Pack, release_pack
+    from ledgit.git.packmerge import merge_packs
     from ledgit.git.parsing import (
         EXECUTABLE,
         FILE,
@@ -138,11 +140,13 @@ _MODULES = {
     "attributes": "ensure_attributes",
     "batch": "BatchReader",
     "command": "LEAN git_environment git_version run_git start_git try_git",
+    "gcrunning": "gc_is_running",
     "helper": "Helper helper_objects reading_environment",
     "links": "Branch CodeFacts Link merge_base reachable resolve_links",
     "objects": "Objects read_loose",
-    "pack": "ObjectSet Pack release_leftovers release_pack",
-    "packmerge": "gc_is_running merge_packs",
+    "leftovers": "release_leftovers",
+    "pack": "ObjectSet Pack release_pack",
+    "packmerge": "merge_packs",
     "parsing": "EXECUTABLE FILE GITLINK SYMLINK TREE Commit Signature TreeEntry parse_commit parse_tree",
     "patches": "base_ref code_patch_ids find_base patch_id",
     "reflock": "remove_left_lock",

@@ -5,26 +5,28 @@ repository, another index, or other settings. All of those are dropped and the r
 named by ``GIT_DIR`` and ``GIT_WORK_TREE``; what belongs to the user or the machine (SSH
 command, configuration files, proxies, traces) stays.
 
-Starting a process costs 1-3 ms; ``subprocess`` is imported with the first one (4 ms).
+Starting a process costs 1-3 ms. ``subprocess`` (4 ms) is imported with the first command that is
+talked to while it runs.
 """
 
 from __future__ import annotations
 
 import os
-import threading
-import weakref
+from _thread import allocate_lock
 
 from ledgit.errors import GitFailed, RepositoryError
+from ledgit.git.spawn import Spawned, can_spawn, spawn
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
     from subprocess import Popen
     from typing import IO
+    from weakref import ref
 
     from ledgit.git.repo import Repo
 
-__all__ = ["LEAN", "git_environment", "git_version", "run_git", "start_git", "try_git"]
+__all__ = ["LEAN", "git_environment", "git_version", "run_git", "spawn_git", "start_git", "try_git"]
 
 LEAN = ("-c", "core.packedGitWindowSize=1m", "-c", "core.packedGitLimit=64m")
 """For commands that read all of a large repository: they keep 64 MB of its packs in memory, not all
@@ -152,33 +154,94 @@ def start_git(
                 env=environment,
                 process_group=0 if isolate else None,
             )
-            _talking.add(process)
+            _note(process)
         return process
-    except FileNotFoundError as err:
+    except OSError as err:
+        raise _not_started(cwd, err) from err
+
+
+def spawn_git(
+    repo: Repo | None,
+    *args: str,
+    env: Mapping[str, str] | None = None,
+    cwd: str | None = None,
+    feed: bool = False,
+    isolate: bool = False,
+) -> Spawned:
+    """Start ``git ARGS`` to be listened to until its end; where `can_spawn`, and then sooner than :func:`start_git`.
+
+    Args:
+        repo: The repository, named to git by its environment.
+        args: The arguments after ``git``.
+        env: Variables to set on top of :func:`git_environment`.
+        cwd: Folder to run in; by default the top of the work tree.
+        feed: It gets something to read; otherwise it reads nothing.
+        isolate: Run in a process group of its own, so that Ctrl-C at a terminal doesn't reach it.
+
+    Raises:
+        RepositoryError: There is no ``git`` command.
+    """
+    if cwd is None and repo is not None:
+        cwd = repo.run_dir
+    environment = git_environment(repo, env)
+    try:
+        if cwd is not None:
+            os.stat(os.path.join(cwd, "."))  # raises what starting in it would
+        with _starting:
+            folder = () if cwd is None else ("-C", cwd)
+            process = spawn(("git", *folder, *args), environment, feed=feed, isolate=isolate)
+            _note(process)
+        return process
+    except OSError as err:
+        raise _not_started(cwd, err) from err
+
+
+def _not_started(cwd: str | None, err: OSError) -> RepositoryError:
+    if isinstance(err, FileNotFoundError):
         if cwd is not None and not os.path.isdir(cwd):
-            raise RepositoryError(f"the folder {cwd} is gone") from err
-        raise RepositoryError("the git command was not found; install Git 2.25 or newer") from err
-    except NotADirectoryError as err:
-        raise RepositoryError(f"{cwd} is not a folder") from err
-    except PermissionError as err:
-        raise RepositoryError(f"git can't be run in {cwd}: {err.strerror}") from err
+            return RepositoryError(f"the folder {cwd} is gone")
+        return RepositoryError("the git command was not found; install Git 2.25 or newer")
+    if isinstance(err, NotADirectoryError):
+        return RepositoryError(f"{cwd} is not a folder")
+    return RepositoryError(f"git can't be run in {cwd}: {err.strerror}")
+
+
+def _note(process: Popen[bytes] | Spawned) -> None:
+    """Remember a command that runs, as long as somebody has it."""
+    from _weakref import ref
+
+    key = id(process)
+    _talking[key] = ref(process, lambda _gone: _forget(key))
+
+
+def _forget(key: int) -> None:
+    _talking.pop(key, None)
 
 
 def _close_in_child() -> None:
-    for process in list(_talking):
-        for stream in (process.stdin, process.stdout, process.stderr):
-            if stream is not None:
-                # Not the buffer above it, whose lock another thread of the parent may have held.
-                getattr(stream, "raw", stream).close()
+    for found in list(_talking.values()):
+        process = found()
+        if process is not None:
+            _close(process)
     _talking.clear()
     _starting.release()
+
+
+def _close(process: Popen[bytes] | Spawned) -> None:
+    if isinstance(process, Spawned):
+        process.close()
+        return
+    for stream in (process.stdin, process.stdout, process.stderr):
+        if stream is not None:
+            # Not the buffer above it, whose lock another thread of the parent may have held.
+            getattr(stream, "raw", stream).close()
 
 
 # A process that is forked while another thread talks to a git command (data loaders' workers,
 # right after a run's start) would inherit the pipes: the command, or the thread, would wait for
 # their end until that child ends.
-_starting = threading.Lock()
-_talking: weakref.WeakSet[Popen[bytes]] = weakref.WeakSet()
+_starting = allocate_lock()
+_talking: dict[int, ref[Popen[bytes] | Spawned]] = {}
 if hasattr(os, "register_at_fork"):  # not on Windows
     os.register_at_fork(before=_starting.acquire, after_in_parent=_starting.release, after_in_child=_close_in_child)
 
@@ -192,14 +255,24 @@ def try_git(
     isolate: bool = False,
 ) -> tuple[int, bytes, str]:
     """Run ``git ARGS`` and return (exit code, standard output, standard error)."""
-    process = start_git(repo, *args, env=env, cwd=cwd, stdin=bool(stdin), isolate=isolate)
-    with process:
+    if not can_spawn():
+        process = start_git(repo, *args, env=env, cwd=cwd, stdin=bool(stdin), isolate=isolate)
+        with process:
+            try:
+                out, err = process.communicate(stdin or None)
+            except BaseException:
+                process.kill()
+                raise
+        return process.returncode, out, err.decode("utf-8", "replace")
+    said: list[bytes] = []
+    problems: list[bytes] = []
+    with spawn_git(repo, *args, env=env, cwd=cwd, feed=bool(stdin), isolate=isolate) as spawned:
         try:
-            out, err = process.communicate(stdin or None)
+            code = spawned.listen(said.append, problems.append, stdin)
         except BaseException:
-            process.kill()
+            spawned.kill()
             raise
-    return process.returncode, out, err.decode("utf-8", "replace")
+    return code, b"".join(said), b"".join(problems).decode("utf-8", "replace")
 
 
 def run_git(

@@ -6,7 +6,8 @@ import os
 
 from ledgit.errors import GitFailed
 from ledgit.git.command import start_git
-from ledgit.git.pack import KEEP_MARK, ObjectSet, Pack
+from ledgit.git.leftovers import KEEP_MARK
+from ledgit.git.pack import ObjectSet, Pack
 from ledgit.git.parsing import GITLINK, TREE, parse_tree
 
 TYPE_CHECKING = False

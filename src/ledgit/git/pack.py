@@ -12,6 +12,7 @@ import zlib
 from hashlib import sha1
 
 from ledgit.errors import ReadOnlyRepository, StorageError
+from ledgit.git.leftovers import KEEP_MARK, TEMPORARY, is_ours
 from ledgit.git.shared import make_folders, share
 
 TYPE_CHECKING = False
@@ -21,11 +22,9 @@ if TYPE_CHECKING:
     from ledgit.git.parsing import Signature, TreeEntry
     from ledgit.git.repo import Repo
 
-__all__ = ["ObjectSet", "Pack", "collect_loose", "release_leftovers", "release_pack"]
+__all__ = ["ObjectSet", "Pack", "collect_loose", "release_pack"]
 
 _TYPES = {"commit": 1, "tree": 2, "blob": 3, "tag": 4}
-_TEMPORARY = "ledgit-new-"
-KEEP_MARK = b"ledgit: until a ref points at these objects\n"
 # Up to here a small window suffices; zlib clears 256 KiB for the usual one, 50 µs an object
 # where 2 µs do (measured with Python 3.11, zlib 1.2.13).
 _SMALL = 4096
@@ -121,7 +120,7 @@ class ObjectSet:
         at = len(pieces[0])
         rows: list[tuple[bytes, int, int]] = []
         for oid, (kind, data) in self._objects.items():
-            entry = _entry_head(_TYPES[kind], len(data)) + _deflate(data)
+            entry = entry_head(_TYPES[kind], len(data)) + _deflate(data)
             rows.append((bytes.fromhex(oid), zlib.crc32(entry), at))
             pieces.append(entry)
             at += len(entry)
@@ -201,32 +200,6 @@ def release_pack(repo: Repo, name: str) -> None:
         Pack(os.path.join(repo.objects_dir, "pack", os.path.basename(name)), keep=True).release()
 
 
-def release_leftovers(repo: Repo, older_than: float = 3600.0) -> int:
-    """Remove the ``.keep`` and unfinished files that killed processes of ours left; return how many.
-
-    Args:
-        repo: Where to look.
-        older_than: Age in seconds below which a file may still be in use.
-    """
-    import time
-
-    folder = os.path.join(repo.objects_dir, "pack")
-    removed = 0
-    try:
-        names = [name for name in os.listdir(folder) if name.endswith(".keep") or name.startswith(_TEMPORARY)]
-    except OSError:
-        return 0
-    for name in names:
-        path = os.path.join(folder, name)
-        try:
-            if (name.startswith(_TEMPORARY) or _is_ours(path)) and time.time() - os.stat(path).st_mtime > older_than:
-                os.unlink(path)
-                removed += 1
-        except OSError:
-            continue  # gone, or not ours to remove
-    return removed
-
-
 def store_pack(
     folder: str, name: str, body: Sequence[bytes | memoryview], index: bytes, *, keep: bool, durable: bool
 ) -> Pack:
@@ -235,7 +208,7 @@ def store_pack(
     mark = os.urandom(6).hex()
     # Not Git's own "tmp_pack_…": a `git prune --expire=now` takes those from under whoever writes them.
     # Nor ending in .idx: `git gc` removes one that has no pack beside it.
-    temporary = os.path.join(folder, f"{_TEMPORARY}{mark}-pack"), os.path.join(folder, f"{_TEMPORARY}{mark}-idx")
+    temporary = os.path.join(folder, f"{TEMPORARY}{mark}-pack"), os.path.join(folder, f"{TEMPORARY}{mark}-idx")
     kept = False
     try:
         # Before looking whether the pack is there: from now on no gc takes it away.
@@ -295,18 +268,12 @@ def _write_keep(final: str) -> bool:
     try:
         fd = _create(final + ".keep", 0o600)
     except FileExistsError:
-        return _is_ours(final + ".keep")
+        return is_ours(final + ".keep")
     try:
         os.write(fd, KEEP_MARK)
     finally:
         os.close(fd)
     return True
-
-
-def _is_ours(keep: str) -> bool:
-    with open(keep, "rb") as file:
-        said = file.read(len(KEEP_MARK) + 1)
-    return said in (KEEP_MARK, b"")  # empty: the disk was full, or power was lost
 
 
 def _create(path: str, mode: int) -> int:
@@ -368,8 +335,8 @@ def _deflate(data: bytes) -> bytes:
     return zlib.compress(data, 1)
 
 
-def _entry_head(kind: int, size: int) -> bytes:
-    """The type and the size: 4 bits, then 7 at a time, the low ones first."""
+def entry_head(kind: int, size: int) -> bytes:
+    """Return what an object in a pack begins with: the type and the size: 4 bits, then 7 at a time, the low ones first."""
     byte = kind << 4 | size & 15
     size >>= 4
     head = bytearray()

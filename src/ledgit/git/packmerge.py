@@ -1,14 +1,13 @@
 """Put several of our small packs into one, so that they never pile up.
 
 A run is one pack. Git's own automatic gc starts at 50 packs, in the middle of the user's next
-commit, and every further pack makes each object look-up slower. Our packs hold no deltas, so
-merging is copying: nothing is inflated.
+commit, and every further pack makes each object look-up slower. Our packs name the bases of their
+deltas by id, so merging is copying: nothing is inflated.
 """
 
 from __future__ import annotations
 
 import os
-import time
 from hashlib import sha1
 from mmap import PROT_READ, mmap
 
@@ -19,45 +18,18 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from ledgit.git.packshrink import Plan
     from ledgit.git.repo import Repo
 
-__all__ = ["gc_is_running", "merge_packs"]
+__all__ = ["merge_packs"]
 
 _HEADER = b"PACK\0\0\0\2"
-_DELTAS = (6, 7)
-_GC_LIMIT = 12 * 3600.0  # as Git: an older gc.pid was left by a killed gc
+_OFFSET_DELTA = 6
 
 
-def gc_is_running(repo: Repo) -> bool:
-    """Whether a ``git gc`` or ``git maintenance`` seems to be at work.
-
-    Packs must not be taken from under it. Nor may a ref go whose commits another ref took over a
-    moment ago: Git reads refs one after the other, and can have read the one too early and look
-    for the other too late. One that begins after this was asked sees what was written before.
-    """
-    return _runs(os.path.join(repo.common_dir, "gc.pid")) or _runs(os.path.join(repo.objects_dir, "maintenance.lock"))
-
-
-def _runs(lock: str) -> bool:
-    """Whether the process that wrote the file *lock* may live."""
-    try:
-        with open(lock, "rb") as file:
-            if time.time() - os.fstat(file.fileno()).st_mtime >= _GC_LIMIT:
-                return False
-            words = file.read(300).decode("utf-8", "replace").split()
-    except OSError:
-        return False
-    if len(words) == 2 and words[0].isascii() and words[0].isdigit() and words[1] == os.uname().nodename:
-        try:
-            os.kill(int(words[0]), 0)
-        except (ProcessLookupError, OverflowError):
-            return False  # as Git has it
-        except OSError:
-            pass
-    return True
-
-
-def merge_packs(repo: Repo, names: Sequence[str], largest: int = 1 << 31) -> str | None:
+def merge_packs(
+    repo: Repo, names: Sequence[str], largest: int = 1 << 31, shrink: Plan | None = None
+) -> str | None:
     """Merge the packs *names* (``pack-<hex>``, written by :class:`ledgit.git.ObjectSet`).
 
     The new pack is durable before the first old one goes, and keeps a ``.keep`` until they are
@@ -68,9 +40,11 @@ def merge_packs(repo: Repo, names: Sequence[str], largest: int = 1 << 31) -> str
         repo: Where they are.
         names: Which.
         largest: Bytes; larger ones are left as they are.
+        shrink: Makes deltas of what is merged. Then one pack is enough, and Git reads the new one
+            whole before an old one goes.
 
     Returns:
-        The new pack's name; None if fewer than two of them are still there.
+        The new pack's name; None if fewer than two of them are still there, or nothing was gained.
 
     Raises:
         RecordError: One of them is no pack of ours, or damaged.
@@ -78,7 +52,7 @@ def merge_packs(repo: Repo, names: Sequence[str], largest: int = 1 << 31) -> str
     """
     folder = os.path.join(repo.objects_dir, "pack")
     there = []
-    entries: dict[bytes, tuple[int, memoryview]] = {}
+    entries: dict[bytes, tuple[int, memoryview | bytes]] = {}
     for name in names:
         path = os.path.join(folder, name)
         try:
@@ -89,8 +63,12 @@ def merge_packs(repo: Repo, names: Sequence[str], largest: int = 1 << 31) -> str
             continue  # repacked by Git
         there.append(path)
         entries.update(rows)
-    if len(there) < 2:
+    if len(there) < (2 if shrink is None else 1):
         return None
+    if shrink is not None:
+        from ledgit.git.packshrink import shrink_entries
+
+        shrink_entries(entries, shrink)
     pieces: list[bytes | memoryview] = [_HEADER + len(entries).to_bytes(4, "big")]
     at = len(pieces[0])
     index_rows = []
@@ -106,12 +84,31 @@ def merge_packs(repo: Repo, names: Sequence[str], largest: int = 1 << 31) -> str
     merged = f"pack-{digest.hexdigest()}"
     pack = store_pack(folder, merged, pieces, encode_index(index_rows, digest.digest()), keep=True, durable=True)
     try:
+        if shrink is not None:
+            _verify(repo, merged)
         for path in there:
             if os.path.basename(path) != merged and not os.path.exists(path + ".keep"):
                 _remove(path)
     finally:
         pack.release()
     return merged
+
+
+def _verify(repo: Repo, name: str) -> None:
+    """Have Git make every object of a pack, and compare it with its id.
+
+    Raises:
+        GitFailed: One of them is not what it was; the pack is gone again.
+    """
+    from ledgit.errors import GitFailed
+    from ledgit.git.command import run_git
+
+    path = os.path.join(repo.objects_dir, "pack", name)
+    try:
+        run_git(repo, "verify-pack", "--", path + ".idx")
+    except GitFailed:
+        _remove(path)
+        raise
 
 
 def _remove(path: str) -> None:
@@ -148,8 +145,8 @@ def _read_pack(path: str) -> dict[bytes, tuple[int, memoryview]]:
     ends = [offset for offset, _ in rows[1:]] + [len(data) - 20]
     found = {}
     for (offset, number), end in zip(rows, ends, strict=True):
-        if data[offset] >> 4 & 7 in _DELTAS:
-            raise RecordError(where, "has deltas, so Ledgit did not write it")
+        if data[offset] >> 4 & 7 == _OFFSET_DELTA:
+            raise RecordError(where, "has deltas by offset, so Ledgit did not write it")
         oid = index[oids + 20 * number : oids + 20 * number + 20]
         crc = int.from_bytes(index[crcs + 4 * number : crcs + 4 * number + 4], "big")
         found[oid] = (crc, data[offset:end])

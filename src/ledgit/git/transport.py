@@ -11,15 +11,15 @@ from __future__ import annotations
 import os
 
 from ledgit.errors import NoRemote
-from ledgit.git.command import LEAN, start_git, try_git
+from ledgit.git.command import LEAN, spawn_git, try_git
 from ledgit.git.transport_errors import ABSENT, NOT_ATOMIC, push_status, remote_failure, shown_url
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
-    from subprocess import Popen
 
     from ledgit.git.repo import Config, Repo
+    from ledgit.git.spawn import Spawned
 
     Progress = Callable[[str, int, int | None], None]
 
@@ -268,7 +268,7 @@ class Fetching:
 
     __slots__ = ("_process", "_there")
 
-    def __init__(self, there: Address, process: Popen[bytes]) -> None:
+    def __init__(self, there: Address, process: Spawned) -> None:
         self._there, self._process = there, process
 
     def wait(self, progress: Progress | None = None) -> bool:
@@ -283,7 +283,7 @@ class Fetching:
     def stop(self) -> None:
         """End it early: nothing of it is wanted."""
         with self._process:
-            _stop(self._process)
+            self._process.end(_END)
 
 
 def push(
@@ -390,47 +390,21 @@ def _talk(
     return _listen(_start(repo, there, args, prompt), progress)
 
 
-def _start(repo: Repo, there: Address, args: Sequence[str], prompt: bool) -> Popen[bytes]:
+def _start(repo: Repo, there: Address, args: Sequence[str], prompt: bool) -> Spawned:
     env = {"GIT_TERMINAL_PROMPT": "1" if prompt else "0"}
-    return start_git(repo, *there.settings(), *args, env=env, cwd=there.cwd, stdin=False)
+    return spawn_git(repo, *there.settings(), *args, env=env, cwd=there.cwd)
 
 
-def _listen(process: Popen[bytes], progress: Progress | None) -> tuple[int, bytes, str]:
-    from select import poll
-
+def _listen(process: Spawned, progress: Progress | None) -> tuple[int, bytes, str]:
     from ledgit.git.progress import Lines
 
-    assert process.stdout is not None
-    assert process.stderr is not None
     out: list[bytes] = []
     lines = Lines(progress)
-    takers = {process.stdout.fileno(): out.append, process.stderr.fileno(): lines.feed}
-    poller = poll()
-    for fd in takers:
-        poller.register(fd)
     with process:
         try:
-            while takers:
-                for fd, _ in poller.poll():
-                    data = os.read(fd, 1 << 16)
-                    if data:
-                        takers[fd](data)
-                    else:
-                        poller.unregister(fd)
-                        del takers[fd]
-            process.wait()
+            code = process.listen(out.append, lines.feed)
         except BaseException:
-            _stop(process)
+            # Asked first, so that it removes its temporary files and helpers.
+            process.end(_END)
             raise
-    return process.returncode, b"".join(out), lines.text()
-
-
-def _stop(process: Popen[bytes]) -> None:
-    """End an interrupted git: asked first, so that it removes its temporary files and helpers."""
-    from subprocess import TimeoutExpired
-
-    process.terminate()
-    try:
-        process.wait(_END)
-    except TimeoutExpired:
-        process.kill()
+    return code, b"".join(out), lines.text()

@@ -19,7 +19,6 @@ from __future__ import annotations
 import os
 
 from ledgit.errors import StorageError
-from ledgit.store.journal import dump_json
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -97,6 +96,8 @@ class Folder:
 
     def _clone_file(self, clone: str) -> bytes:
         """Return what ``clone.json`` holds if *clone* is this clone's id."""
+        from ledgit.store.journal import dump_json  # a pull without news does without
+
         stat = os.stat(self.path)
         return dump_json({"id": clone, "place": [stat.st_dev, stat.st_ino, os.uname().nodename]})
 

@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import argparse
-from typing import TYPE_CHECKING
-
-from ledgit.cli import context, parsing, render, sharing, terminal
+from ledgit.cli import context, sharing, terminal
 from ledgit.errors import UsageError
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from ledgit.repository import Repository
+    import argparse
 
 HELP = """\
 Fetch the runs of a remote and unite them with those here. Edits of one run on two machines are joined, nothing of
@@ -30,6 +28,8 @@ ledgit pull --json | jq '.new | length'
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the options."""
+    from ledgit.cli import parsing
+
     parser.add_argument(
         "remote",
         metavar="REMOTE",
@@ -54,11 +54,11 @@ def run(args: argparse.Namespace) -> int:
     from ledgit.cli.progress import Progress
     from ledgit.store.sync import PullOptions
 
-    repository = context.repository()
     if args.refs and (args.remote or args.accept_purges):
         raise UsageError("--run fetches from the remote that runs are shared through, and takes no other options")
     if args.refs:
-        return _fetch(repository, args)
+        return _fetch(args)
+    repository = context.sharing()
     with Progress() as progress:
         options = PullOptions(
             accept_purges=args.accept_purges,
@@ -68,6 +68,8 @@ def run(args: argparse.Namespace) -> int:
         done = repository.pull(args.remote, options, progress)
     sharing.say_notes(done.notes)
     if args.format == "json":
+        from ledgit.cli import render
+
         found = {"remote": done.remote, **sharing.as_json(done.changes), "notes": list(done.notes)}
         terminal.write(render.json_text(found))
         return 0
@@ -81,10 +83,12 @@ def run(args: argparse.Namespace) -> int:
     return 0
 
 
-def _fetch(repository: Repository, args: argparse.Namespace) -> int:
+def _fetch(args: argparse.Namespace) -> int:
     """Get the commits of some runs."""
+    from ledgit.cli import render
     from ledgit.cli.progress import Progress
 
+    repository = context.repository()
     runs = [repository.run(ref) for ref in args.refs]
     with Progress() as progress:
         got = repository.fetch_runs(runs, progress)

@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
-import argparse
 import os
-from typing import TYPE_CHECKING, Any
 
-from ledgit.cli import context, parsing, render, sharing, terminal
+from ledgit.cli import context, sharing, terminal
 from ledgit.cli.text import clean
 from ledgit.errors import Conflict
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from ledgit.repository import Repository
+    import argparse
+    from typing import Any
+
+    from ledgit.opened import Opened
     from ledgit.store.sync import Pushed
 
 _NAMED = 3  # runs held back before that are named
@@ -35,6 +37,8 @@ ledgit push https://example.org/team/runs.git
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the options."""
+    from ledgit.cli import parsing
+
     parser.add_argument(
         "remote",
         metavar="REMOTE",
@@ -69,16 +73,22 @@ def run(args: argparse.Namespace) -> int:
     from ledgit.cli.progress import Progress
     from ledgit.store.sync import PushOptions
 
-    repository = context.repository(writing=True)
+    runs: list[str] | None = None
+    allowed: list[str] = []
+    if args.runs or args.allow_secret:
+        named = context.repository(writing=True)
+        runs = [named.run(ref).id for ref in args.runs] or None
+        allowed = [named.run(ref).id for ref in args.allow_secret]
+    repository = context.sharing(writing=True)
     with Progress() as progress:
         options = PushOptions(
-            runs=[repository.run(ref).id for ref in args.runs] or None,
+            runs=runs,
             dry_run=args.dry_run,
             losses=1 if _in_ci() else 3,
             retry=args.retry,
             policy=args.publish,
             ask=sharing.ask_to_publish(progress, dry=args.dry_run),
-            allow_secrets=[repository.run(ref).id for ref in args.allow_secret],
+            allow_secrets=allowed,
             accept_purges=args.accept_purges,
             confirm=sharing.confirm_purge(progress),
             prompt=terminal.interactive(),
@@ -87,6 +97,8 @@ def run(args: argparse.Namespace) -> int:
     sharing.say_notes(done.notes)
     news = _news(repository, done, asked=bool(args.runs))
     if args.format == "json":
+        from ledgit.cli import render
+
         terminal.write(render.json_text(_as_json(done)))
     else:
         terminal.write("\n".join(_lines(repository, done, news)) + "\n")
@@ -94,7 +106,7 @@ def run(args: argparse.Namespace) -> int:
     return Conflict.exit_code if stayed or done.declined else 0
 
 
-def _news(repository: Repository, done: Pushed, *, asked: bool) -> dict[str, str]:
+def _news(repository: Opened, done: Pushed, *, asked: bool) -> dict[str, str]:
     """Return the held runs that somebody should hear of, with the reasons: id → why.
 
     All where runs were *asked* for by name. Else not those that stayed before, nor deleted ones: nobody waits for
@@ -113,7 +125,7 @@ def _in_ci() -> bool:
     return os.environ.get("CI", "").lower() not in ("", "0", "false")
 
 
-def _lines(repository: Repository, done: Pushed, news: dict[str, str]) -> list[str]:
+def _lines(repository: Opened, done: Pushed, news: dict[str, str]) -> list[str]:
     if done.declined:
         return ["nothing was pushed"]
     lines = []
@@ -143,7 +155,7 @@ def _lines(repository: Repository, done: Pushed, news: dict[str, str]) -> list[s
     return lines
 
 
-def _still(repository: Repository, done: Pushed, news: dict[str, str]) -> str:
+def _still(repository: Opened, done: Pushed, news: dict[str, str]) -> str:
     """Name the runs that were held back before, and count the deleted ones."""
     names, deleted = [], 0
     for run_id in done.held:

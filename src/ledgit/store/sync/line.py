@@ -79,7 +79,6 @@ class Line:
 
     Attributes:
         where: The repository with its commits; new ones are written there and pushed from there.
-        objects: Reads what is there and what is in the clone.
         takes_inboxes: Whether push may make heads of inboxes parents.
         has_runs: Whether the run commits of the remote's ledger are here, so that they can be checked.
     """
@@ -88,14 +87,21 @@ class Line:
     has_runs = True
 
     def __init__(self, repo: Repo, folder: Folder, remote: Remote, *, prompt: bool = False) -> None:
-        from ledgit.git import Objects
-
         self.repo, self.folder, self.remote = repo, folder, remote
         self.prompt = prompt
         self.where = repo
-        self.objects: Objects = Objects.of(repo)
+        self._objects: Objects | None = None
         self._own: Objects | None = None
         self._fetching: Fetching | None = None
+
+    @property
+    def objects(self) -> Objects:
+        """Reads what is there and what is in the clone."""
+        if self._objects is None:
+            from ledgit.git import Objects  # not before the connection is under way
+
+            self._objects = Objects.of(self.repo)
+        return self._objects
 
     # ------------------------------------------------------------------ fetching
 

@@ -3,16 +3,15 @@
 The remote's ledger as last seen, its branches as last seen and what it refused are kept by the
 remote's *name*. Were they taken for those of another repository, a push would call code published
 that is not, and put a ledger "back" where it never was. So the address that they belong to is
-noted, in ``remotes.json`` in Ledgit's folder.
+noted, in ``remotes.json`` in Ledgit's folder, and with it the ledger's name there, where it is not
+the usual one (``ledgit.ledgerRef``): another ref is another ledger.
 """
 
 from __future__ import annotations
 
 import os
-from typing import TYPE_CHECKING
 
-from ledgit.store.sync.held import REFUSED, read_held, read_json, release, update_json
-
+TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any
 
@@ -21,6 +20,9 @@ if TYPE_CHECKING:
     from ledgit.store.sync.remote import Remote
 
 __all__ = ["branches_elsewhere", "is_elsewhere", "look_again", "settle_address"]
+
+
+_MOST = 1 << 20  # bytes of the note that are looked at
 
 
 def settle_address(line: Line) -> None:
@@ -36,6 +38,10 @@ def settle_address(line: Line) -> None:
 
     repo, folder, remote = line.repo, line.folder, line.remote
     address = _digest(remote)
+    if _is_noted(folder, remote, address):
+        return
+    from ledgit.store.sync.held import REFUSED, read_held, release
+
     known = _note(folder, remote)
     if known.get("address") == address:
         return
@@ -92,7 +98,21 @@ def _absent(line: Line, branches: dict[str, str]) -> dict[str, str]:
     return {name: oid for name, oid in branches.items() if oid not in there}
 
 
+def _is_noted(folder: Folder, remote: Remote, address: str) -> bool:
+    """Whether the note says *address*, spelled as we write it: saves to load what reads and writes JSON.
+
+    No name of a ref, which the file has too, has a space or an unescaped quote in it.
+    """
+    try:
+        with open(_path(folder), "rb") as file:
+            return f'"{remote.name}": {{"address": "{address}"'.encode("ascii") in file.read(_MOST)
+    except OSError:
+        return False
+
+
 def _write(folder: Folder, remote: Remote, note: dict[str, Any]) -> None:
+    from ledgit.store.sync.held import update_json
+
     def change(document: dict[str, Any]) -> None:
         remotes = document.get("remotes")
         document["remotes"] = {**(remotes if isinstance(remotes, dict) else {}), remote.name: note}
@@ -101,19 +121,34 @@ def _write(folder: Folder, remote: Remote, note: dict[str, Any]) -> None:
 
 
 def _note(folder: Folder, remote: Remote) -> dict[str, Any]:
+    from ledgit.store.sync.held import read_json
+
     remotes = read_json(_path(folder)).get("remotes")
     note = remotes.get(remote.name) if isinstance(remotes, dict) else None
     return note if isinstance(note, dict) else {}
 
 
 def _digest(remote: Remote) -> str:
-    """Return what stands for the address, without the credentials that CI services put there anew for each job."""
-    from hashlib import sha256
-
+    """Return what stands for address and ledger, without the credentials that CI services put there for each job."""
     from ledgit.git.transport_errors import shown_url
+    from ledgit.store.sync.remote import DEFAULT_LEDGER
 
     both = f"{shown_url(remote.url.url)}\n{shown_url(remote.url.push_url)}"
-    return sha256(both.encode("utf-8", "surrogateescape")).hexdigest()[:16]
+    if remote.ledger_ref != DEFAULT_LEDGER:
+        both += f"\n{remote.ledger_ref}"
+    return _sha256(both.encode("utf-8", "surrogateescape"))[:16]
+
+
+def _sha256(data: bytes) -> str:
+    """Return the digest of *data*. As the module random does it: hashlib loads OpenSSL, which takes 3 ms."""
+    for name in ("_sha2", "_sha256"):  # since Python 3.12, and before
+        try:
+            return str(__import__(name).sha256(data).hexdigest())
+        except ImportError:
+            continue
+    from hashlib import sha256
+
+    return sha256(data).hexdigest()
 
 
 def _path(folder: Folder) -> str:

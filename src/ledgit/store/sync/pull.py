@@ -88,9 +88,12 @@ def pull(
     options = options or PullOptions()
     with SyncLock(folder, progress):
         line = open_line(repo, folder, remote, prompt=options.prompt)
+        line.begin()
         try:
+            _get_ready()
             seen = line.fetch(progress)
         except BaseException:
+            line.stop()
             line.refuse()
             raise
         if line.is_settled(seen):
@@ -113,3 +116,10 @@ def pull(
         tuple(found.notes),
         empty=found.seen.tip is None and not found.trees,
     )
+
+
+def _get_ready() -> None:
+    """Load what every pull goes on with, while git connects."""
+    from ledgit.git import RefUpdate, gc_is_running, helper_objects  # noqa: F401
+    from ledgit.git.progress import Lines  # noqa: F401
+    from ledgit.store.ledger import LEDGER_REF  # noqa: F401

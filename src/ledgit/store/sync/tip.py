@@ -6,11 +6,11 @@ See :mod:`ledgit.git.helper` for what it is, and ``docs/design/ledger.md`` for w
 from __future__ import annotations
 
 import os
-from typing import TYPE_CHECKING
 
 from ledgit.errors import AccessDenied, ConfigError, GitFailed, RemoteError, Unreachable
 from ledgit.store.ledger.lock import LedgerLock
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 

@@ -39,7 +39,7 @@ class TipLine(Line):
         super().__init__(repo, folder, remote, prompt=prompt)
         self._helper: Helper = open_tip(repo, folder)
         self.where = self._helper
-        self.objects = Objects(self._helper)
+        self._objects = Objects(self._helper)
 
     def fetch(self, progress: Progress | None) -> Seen:
         """Fetch the ledger's tip and its inboxes; see :meth:`Line.fetch`."""
