@@ -1,19 +1,45 @@
-"""Large artifacts: content in Ledgit's own cache, in DVC's layout, pointers in the run's tree."""
+"""Large artifacts: content in Ledgit's own cache, in DVC's layout, pointers in the run's tree.
 
-from ledgit.artifacts.cache import cache_path, digest_file, open_cached, put_file
+Names are looked up when first used: what only logs small files loads none of it.
+"""
 
-__all__ = ["cache_path", "digest_file", "open_cached", "put_file"]
+from __future__ import annotations
 
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from ledgit.artifacts.cache import Cache, check_oid
+    from ledgit.artifacts.folders import Member, decode_list, encode_list
+    from ledgit.artifacts.hashing import Hashes, copy_and_digest, copy_data, digest_file
+
+__all__ = [
+    "Cache",
+    "Hashes",
+    "Member",
+    "check_oid",
+    "copy_and_digest",
+    "copy_data",
+    "decode_list",
+    "digest_file",
+    "encode_list",
+]
+
+_HOMES = {
+    "cache": ("Cache", "check_oid"),
+    "folders": ("Member", "decode_list", "encode_list"),
+    "hashing": ("Hashes", "copy_and_digest", "copy_data", "digest_file"),
+}
 # ``mlflow.artifacts`` has functions for users, which live in the tracking package, far above.
 # A name that is looked up there when it is asked for is no import of it from here.
 _FOR_USERS = frozenset({"download_artifacts", "list_artifacts", "load_dict", "load_image", "load_text"})
 
 
 def __getattr__(name: str) -> object:
-    if name not in _FOR_USERS:
+    home = next((module for module, names in _HOMES.items() if name in names), None)
+    where = "ledgit.tracking" if name in _FOR_USERS else f"ledgit.artifacts.{home}"
+    if home is None and name not in _FOR_USERS:
         raise AttributeError(f"module 'ledgit.artifacts' has no attribute {name!r}")
     from importlib import import_module
 
-    value: object = getattr(import_module("ledgit.tracking"), name)
+    value: object = getattr(import_module(where), name)
     globals()[name] = value
     return value

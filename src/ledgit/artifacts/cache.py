@@ -1,82 +1,358 @@
 """Ledgit's cache of large artifacts, laid out as DVC 3 lays out its own.
 
 ``<cache>/files/md5/ab/cdef…`` so that DVC reads it when it is configured as a remote or a
-cache (https://dvc.org/doc/user-guide/project-structure/internal-files).
+cache (https://dvc.org/doc/user-guide/project-structure/internal-files). Beside it ``damaged/``
+has what turned out not to be what its name says.
+
+An object gets its name when it is whole, and is never written again: its file is read-only.
 """
 
 from __future__ import annotations
 
-import hashlib
+import contextlib
 import os
-import shutil
-from typing import BinaryIO
+from typing import TYPE_CHECKING, BinaryIO
 
-from ledgit.errors import ArtifactNotFound, StorageError, UnsafePath
+from ledgit.artifacts.hashing import PIECE, copy_and_digest, copy_data, digest_file, new_digest
+from ledgit.errors import ArtifactDamaged, ArtifactNotFound, StorageError, UnsafePath
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Iterator
 
 _HEX = frozenset("0123456789abcdef")
+_LIST = ".dir"
+_FEW = 64  # objects that are synced one by one: a sync of the whole file system waits for everybody's
 
-__all__ = ["cache_path", "digest_file", "open_cached", "put_file"]
+__all__ = ["Cache", "check_oid"]
 
 
-def cache_path(cache: str, md5: str) -> str:
-    """Return where the content with this MD5 (32 hex digits, ``.dir`` for a folder's list) stands in *cache*.
+def check_oid(oid: str) -> str:
+    """Return *oid* if it is an object's id: 32 hex digits, ``.dir`` behind for a folder's list.
 
     Raises:
         UnsafePath: It is something else; pointers come from repositories that nobody checked.
     """
-    digits = md5.removesuffix(".dir")
+    digits = oid.removesuffix(_LIST)
     if len(digits) != 32 or not set(digits) <= _HEX:
-        raise UnsafePath("an artifact's digest", f"{md5[:40]!r} is no MD5 in hex digits")
-    return os.path.join(cache, "files", "md5", md5[:2], md5[2:])
+        raise UnsafePath("an artifact's digest", f"{oid[:40]!r} is no MD5 in hex digits")
+    return oid
 
 
-def digest_file(path: str) -> str:
-    """Return the MD5 of the file at *path* as 32 hex digits: DVC's content address."""
-    with open(path, "rb") as file:
-        return hashlib.file_digest(file, lambda: hashlib.md5(usedforsecurity=False)).hexdigest()
+class Cache:
+    """The objects in the folder *path*, which need not exist yet.
 
-
-def put_file(cache: str, source: str) -> str:
-    """Take the staged file *source* into *cache* and return its MD5.
-
-    A hard link where the file system allows it: the staged name goes away with the journal.
-    Content that is there already is not written again.
-
-    Raises:
-        StorageError: The disk refused.
+    Several processes may write to it at once: who comes second with the same content finds it there.
     """
-    md5 = digest_file(source)
-    target = cache_path(cache, md5)
-    if os.path.exists(target):
-        return md5
-    scratch = f"{target}.{os.urandom(4).hex()}.tmp"
-    try:
-        os.makedirs(os.path.dirname(target), exist_ok=True)
+
+    def __init__(self, path: str) -> None:
+        self.path = path
+        self._files = os.path.join(path, "files", "md5")
+
+    def location(self, oid: str) -> str:
+        """Return where the object stands, whether it is there or not.
+
+        Raises:
+            UnsafePath: *oid* is no object id.
+        """
+        check_oid(oid)
+        return os.path.join(self._files, oid[:2], oid[2:])
+
+    def has(self, oid: str) -> bool:
+        """Whether the object is here; its content is not looked at."""
+        return os.path.isfile(self.location(oid))
+
+    def size(self, oid: str) -> int:
+        """Return the object's size in bytes.
+
+        Raises:
+            ArtifactNotFound: It is not here.
+        """
         try:
-            os.link(source, scratch)
-        except OSError:
-            shutil.copyfile(source, scratch)
-        os.chmod(scratch, 0o444)
-        with open(scratch, "rb") as file:
-            os.fsync(file.fileno())
-        os.replace(scratch, target)
-        folder = os.open(os.path.dirname(target), os.O_RDONLY)
+            return os.stat(self.location(oid)).st_size
+        except (FileNotFoundError, NotADirectoryError):
+            raise ArtifactNotFound(f"md5:{oid}") from None
+
+    # ------------------------------------------------------------------ writing
+
+    def put(self, source: str, oid: str, *, link: bool = True) -> bool:
+        """Take the file *source*, whose content is *oid*, and return whether it was new here.
+
+        A hard link where the file system allows it: *source* must be a private copy, and becomes
+        read-only. Not durable before :meth:`sync`. An object that is here is marked as used now.
+
+        Args:
+            source: The file.
+            oid: Its content's id; the caller has just hashed it.
+            link: Else it is copied, because somebody may go on writing to *source*; what is copied
+                is hashed again.
+
+        Raises:
+            StorageError: The disk refused; nothing of it is left.
+        """
+        target = self.location(oid)
         try:
-            os.fsync(folder)
+            if self._touch(target, os.stat(source).st_size):
+                return False
+            self._place(target, lambda scratch: _fill(source, scratch, oid, link=link))
+        except OSError as error:
+            raise StorageError(f"an artifact into {self.path}", error.strerror or str(error)) from error
+        return True
+
+    def put_bytes(self, data: bytes, *, folder: bool = False) -> str:
+        """Take *data* and return its id; *folder* says that it is a folder's list.
+
+        Raises:
+            StorageError: The disk refused; nothing of it is left.
+        """
+        digest = new_digest()
+        digest.update(data)
+        oid = digest.hexdigest() + (_LIST if folder else "")
+        self.put_known(data, oid)
+        return oid
+
+    def put_known(self, data: bytes, oid: str) -> bool:
+        """Take *data*, whose id the caller has found to be *oid*; return whether it was new here."""
+        target = self.location(oid)
+        try:
+            if self._touch(target, len(data)):
+                return False
+            self._place(target, lambda scratch: _write(scratch, data))
+        except OSError as error:
+            raise StorageError(f"an artifact into {self.path}", error.strerror or str(error)) from error
+        return True
+
+    def _place(self, target: str, fill: Callable[[str], None]) -> None:
+        """Have *fill* write the file whose name it is given; it becomes *target* when it is whole."""
+        folder = os.path.dirname(target)
+        scratch = os.path.join(folder, f"{os.urandom(6).hex()}.tmp")
+        try:
+            try:
+                fill(scratch)
+            except FileNotFoundError:  # no such folder yet; asking before each of 10,000 files takes longer
+                os.makedirs(folder, exist_ok=True)
+                fill(scratch)
+            os.rename(scratch, target)
+        except BaseException:
+            _remove(scratch)
+            raise
+
+    def _touch(self, target: str, size: int) -> bool:
+        """Whether the object is here whole, as far as its size says; then it is marked as used now.
+
+        So nobody takes an old object, which no run needed so far, for one that can go.
+        """
+        try:
+            if os.stat(target).st_size == size:
+                os.utime(target)
+                return True
+        except (FileNotFoundError, NotADirectoryError):
+            return False
+        except PermissionError:  # another user's: it is there
+            return True
+        self._set_aside(target)
+        return False
+
+    def sync(self, oids: Iterable[str]) -> None:
+        """Make these objects durable, with their names; those that are not here are left out.
+
+        Raises:
+            StorageError: The disk refused.
+        """
+        known = list(dict.fromkeys(oids))
+        if not known:
+            return
+        try:
+            if len(known) > _FEW:
+                _sync_all(self._files)
+                return
+            for oid in known:
+                _sync(self.location(oid))
+            for folder in sorted({os.path.dirname(self.location(oid)) for oid in known}):
+                _sync(folder)
+            for folder in (self._files, os.path.dirname(self._files), self.path):
+                _sync(folder)
+        except OSError as error:
+            raise StorageError(f"artifacts in {self.path}", error.strerror or str(error)) from error
+
+    # ------------------------------------------------------------------ reading
+
+    def open(self, oid: str) -> BinaryIO:
+        """Open the object for reading, after all of it was hashed.
+
+        Raises:
+            ArtifactNotFound: It is not here.
+            ArtifactDamaged: Its content is not what its name says; it was set aside.
+        """
+        try:
+            file = open(self.location(oid), "rb")  # noqa: SIM115 - the caller closes it
+        except (FileNotFoundError, NotADirectoryError):
+            raise ArtifactNotFound(f"md5:{oid}") from None
+        try:
+            digest = new_digest()
+            buffer = memoryview(bytearray(PIECE))
+            while count := file.raw.readinto(buffer):
+                digest.update(buffer[:count])
+            self._compare(oid, digest.hexdigest())
+            file.seek(0)
+        except BaseException:
+            file.close()
+            raise
+        return file
+
+    def read(self, oid: str) -> bytes:
+        """Return the content of a small object, a folder's list for instance; verified as by :meth:`open`."""
+        try:
+            with open(self.location(oid), "rb") as file:
+                data = file.read()
+        except (FileNotFoundError, NotADirectoryError):
+            raise ArtifactNotFound(f"md5:{oid}") from None
+        digest = new_digest()
+        digest.update(data)
+        self._compare(oid, digest.hexdigest())
+        return data
+
+    def copy_out(self, oid: str, target: str) -> int:
+        """Copy the object to the file *target*, hashed on the way: all of it or nothing. Returns the bytes.
+
+        *target* is a private copy, never a link into the cache; one that is there is replaced.
+
+        Raises:
+            ArtifactNotFound: It is not here.
+            ArtifactDamaged: Its content is not what its name says; it was set aside.
+            StorageError: *target* can't be written.
+        """
+        where = self.location(oid)
+        scratch = os.path.join(os.path.dirname(os.path.abspath(target)), f".{os.urandom(6).hex()}.part")
+        try:
+            with open(where, "rb", buffering=0) as reader:
+                try:
+                    with open(scratch, "xb", buffering=0) as writer:
+                        found, size = copy_and_digest(reader.fileno(), writer.fileno())
+                    self._compare(oid, found)
+                    os.replace(scratch, target)
+                except OSError as error:
+                    raise StorageError(target, error.strerror or str(error)) from error
+        except (FileNotFoundError, NotADirectoryError):
+            raise ArtifactNotFound(f"md5:{oid}") from None
         finally:
-            os.close(folder)
-    except OSError as error:
-        raise StorageError(f"artifact {source}", error.strerror or str(error)) from error
-    return md5
+            _remove(scratch)
+        return size
+
+    def check(self, oid: str) -> bool:
+        """Whether the object is here and its content is what its name says. Nothing is changed."""
+        try:
+            return digest_file(self.location(oid)) == oid.removesuffix(_LIST)
+        except (FileNotFoundError, NotADirectoryError):
+            return False
+
+    def _compare(self, oid: str, found: str) -> None:
+        if found == oid.removesuffix(_LIST):
+            return
+        aside = self.quarantine(oid)
+        raise ArtifactDamaged(
+            f"artifact md5:{oid}",
+            f"its copy in this clone's cache has the digest {found}, so it was set aside as {aside};"
+            " get it again from the remote, or log it again",
+        )
+
+    def quarantine(self, oid: str) -> str:
+        """Take the object out of the cache without deleting it; return where it is now, '' if it was not here."""
+        return self._set_aside(self.location(oid))
+
+    def _set_aside(self, target: str) -> str:
+        folder = os.path.join(self.path, "damaged")
+        name = os.path.basename(os.path.dirname(target)) + os.path.basename(target)
+        aside = os.path.join(folder, f"{name}-{os.urandom(4).hex()}")
+        try:
+            os.makedirs(folder, exist_ok=True)
+            os.rename(target, aside)
+        except FileNotFoundError:
+            return ""
+        except OSError as error:
+            raise StorageError(target, error.strerror or str(error)) from error
+        return aside
+
+    def remove(self, oid: str) -> None:
+        """Delete the object; one that is not here is no trouble."""
+        try:
+            _remove(self.location(oid))
+        except OSError as error:
+            raise StorageError(self.location(oid), error.strerror or str(error)) from error
+
+    def objects(self) -> Iterator[tuple[str, int, float]]:
+        """Yield each object's id, size in bytes and when it was last put here (seconds since the epoch)."""
+        for head in _names(self._files):
+            if len(head) != 2 or not set(head) <= _HEX:
+                continue
+            with contextlib.suppress(FileNotFoundError), os.scandir(os.path.join(self._files, head)) as entries:
+                for entry in entries:
+                    digits = entry.name.removesuffix(_LIST)
+                    if len(digits) == 30 and set(digits) <= _HEX:
+                        with contextlib.suppress(FileNotFoundError):
+                            stat = entry.stat(follow_symlinks=False)
+                            yield head + entry.name, stat.st_size, stat.st_mtime
 
 
-def open_cached(cache: str, md5: str) -> BinaryIO:
-    """Open the content with this MD5 for reading.
-
-    Raises:
-        ArtifactNotFound: It is not in this clone's cache.
-    """
+def _write(path: str, data: bytes) -> None:
+    fd = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o444)
     try:
-        return open(cache_path(cache, md5), "rb")
-    except FileNotFoundError:
-        raise ArtifactNotFound(f"md5:{md5}") from None
+        view = memoryview(data)
+        while view:
+            view = view[os.write(fd, view) :]
+    finally:
+        os.close(fd)
+
+
+def _fill(source: str, target: str, oid: str, *, link: bool) -> None:
+    if not (link and _linked(source, target)):
+        with open(source, "rb", buffering=0) as reader, open(target, "xb", buffering=0) as writer:
+            if link:
+                copy_data(reader.fileno(), writer.fileno())
+            elif copy_and_digest(reader.fileno(), writer.fileno())[0] != oid.removesuffix(_LIST):
+                raise OSError(f"{source} changed while it was copied")
+    os.chmod(target, 0o444)
+
+
+def _linked(source: str, target: str) -> bool:
+    try:
+        os.link(source, target)
+    except OSError:  # across file systems, too many links, or one that has none
+        return False
+    return True
+
+
+def _remove(path: str) -> None:
+    with contextlib.suppress(FileNotFoundError, NotADirectoryError):
+        os.unlink(path)
+
+
+def _names(path: str) -> list[str]:
+    try:
+        return sorted(os.listdir(path))
+    except (FileNotFoundError, NotADirectoryError):
+        return []
+
+
+def _sync(path: str) -> None:
+    with contextlib.suppress(FileNotFoundError, NotADirectoryError):
+        fd = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+        try:
+            os.fsync(fd)
+        finally:
+            os.close(fd)
+
+
+def _sync_all(path: str) -> None:
+    """Sync the file system that *path* is on; all of them where the C library doesn't say how."""
+    import ctypes
+
+    fd = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+    try:
+        library = ctypes.CDLL(None, use_errno=True)
+        if not hasattr(library, "syncfs"):
+            os.sync()
+        elif library.syncfs(fd) != 0:
+            code = ctypes.get_errno()
+            raise OSError(code, os.strerror(code))
+    finally:
+        os.close(fd)

@@ -149,14 +149,10 @@ def _files_of(objects: Objects, base: Base) -> dict[str, bytes]:
 
 
 def _copy_cached(folder: Folder, artifact: ArtifactRecord, target: str) -> None:
-    import shutil
+    from ledgit.artifacts import Cache
 
-    from ledgit.artifacts import open_cached
-
-    with open_cached(folder.cache, artifact.digest.removeprefix("md5:")) as source:
-        os.makedirs(os.path.dirname(target), exist_ok=True)
-        with open(target, "wb") as file:
-            shutil.copyfileobj(source, file, 1 << 20)
+    os.makedirs(os.path.dirname(target), exist_ok=True)
+    Cache(folder.cache).copy_out(artifact.digest.removeprefix("md5:"), target)
 
 
 def _write(path: str, data: bytes) -> None:
@@ -412,7 +408,7 @@ def _contents(folder: Folder, run: _Read) -> dict[str, bytes]:
             if md5 != artifact.digest.removeprefix("md5:"):
                 raise RecordError(source, f"has the digest {md5}, expected {artifact.digest}")
             if artifact.stored == DVC:
-                _into_cache(folder, source)
+                _into_cache(folder, source, md5)
         if artifact.stored == DVC:
             md5 = artifact.digest.removeprefix("md5:")
             base = os.path.basename(artifact.file or artifact.path)
@@ -423,14 +419,10 @@ def _contents(folder: Folder, run: _Read) -> dict[str, bytes]:
     return contents
 
 
-def _into_cache(folder: Folder, source: str) -> None:
-    """Put a copy of *source* into the cache: the cache links what it gets, and *source* is the user's."""
-    import tempfile
+def _into_cache(folder: Folder, source: str, md5: str) -> None:
+    """Put a copy of *source*, which is the user's, into the cache."""
+    from ledgit.artifacts import Cache
 
-    from ledgit.artifacts import put_file
-    from ledgit.store.staging import stage_file
-
-    with tempfile.TemporaryDirectory(prefix="import-", dir=folder.make(folder.scratch)) as scratch:
-        copy = os.path.join(scratch, "content")
-        stage_file(source, copy)
-        put_file(folder.cache, copy)
+    cache = Cache(folder.cache)
+    cache.put(source, md5, link=False)
+    cache.sync([md5])

@@ -232,9 +232,11 @@ def _artifacts(folder: Folder, built: Built, staged: dict[str, str], base: Base 
     Returns:
         Path below the run's folder → content, or its id where *base* has it.
     """
-    from ledgit.artifacts import digest_file, put_file
+    from ledgit.artifacts import Cache, digest_file
 
     record = built.record
+    cache = Cache(folder.cache)
+    taken: list[str] = []
     kept = {a.path: a for a in record.artifacts}
     contents: dict[str, tuple[ArtifactRecord, bytes | str | None]] = {}
     names = stored_paths([*kept, *staged])
@@ -249,11 +251,14 @@ def _artifacts(folder: Folder, built: Built, staged: dict[str, str], base: Base 
                     data = file.read()
                 contents[path] = ArtifactRecord(path, size, "md5:" + digest_file(source), GIT, stored), data
             else:
-                md5 = put_file(folder.cache, source)
+                md5 = digest_file(source)
+                cache.put(source, md5)
+                taken.append(md5)
                 pointer = dvc_pointer(os.path.basename(stored), md5, size)
                 contents[path] = ArtifactRecord(path, size, "md5:" + md5, DVC, stored), pointer
             if base is not None:  # the session's clock, by which it wins over what another machine logged
                 record.clocks.set(ARTIFACT_CLOCK + path, record.clocks.get("status"))
+    cache.sync(taken)
     record.artifacts[:] = [contents[path][0] for path in sorted(contents)]
     files = {f"artifacts/{artifact.tree_path}": content for artifact, content in contents.values()}
     return {path: content for path, content in files.items() if content is not None}

@@ -124,9 +124,9 @@ def open_artifact(folder: Folder, objects: Objects, state: RunState, record: Art
     if not state.heads:
         raise ArtifactNotFound(record.path)
     if record.stored == DVC:
-        from ledgit.artifacts import open_cached
+        from ledgit.artifacts import Cache
 
-        return open_cached(folder.cache, record.digest.removeprefix("md5:"))
+        return Cache(folder.cache).open(record.digest.removeprefix("md5:"))
     for head in state.heads:
         place = _place(objects, head, record) if len(state.heads) > 1 else record.tree_path
         entry = objects.find(head, f"{RUN_FOLDER}/artifacts/{place}") if place else None

@@ -1,0 +1,225 @@
+"""Content addresses: MD5, as DVC has them, of files that are read once and in large pieces.
+
+The interpreter's lock is free while a piece is hashed, read or copied, so a training that goes on
+beside it is held up for microseconds.
+"""
+
+from __future__ import annotations
+
+import errno
+import os
+import threading
+import time
+
+TYPE_CHECKING = False  # a training that logs its first file comes by here: each import counts
+if TYPE_CHECKING:
+    import sqlite3
+    from hashlib import _Hash
+
+__all__ = ["Hashes", "clone", "copy_and_digest", "copy_data", "digest_file", "new_digest"]
+
+PIECE = 1 << 20
+"""Bytes that are hashed at once: beyond this nothing gets faster, and memory is somebody's."""
+_FICLONE = 0x40049409
+_YOUNG = 2_000_000_000  # ns; file systems exist that count time by two seconds
+_MOST_KNOWN = 100_000
+
+
+def new_digest() -> _Hash:
+    """Return the hash by which objects are named; not for security, so FIPS systems let it pass."""
+    from hashlib import md5
+
+    return md5(usedforsecurity=False)
+
+
+def digest_file(path: str) -> str:
+    """Return the MD5 of the file at *path* as 32 hex digits: DVC's content address.
+
+    Raises:
+        OSError: It can't be read.
+    """
+    digest = new_digest()
+    buffer = memoryview(bytearray(PIECE))
+    with open(path, "rb", buffering=0) as file:
+        while count := file.readinto(buffer):
+            digest.update(buffer[:count])
+    return digest.hexdigest()
+
+
+def copy_and_digest(source: int, target: int) -> tuple[str, int]:
+    """Copy what the file *source* holds to *target*, both open descriptors, hashing it on the way.
+
+    Returns:
+        The MD5 and the number of bytes.
+
+    Raises:
+        OSError: One can't be read, or the other not be written.
+    """
+    digest = new_digest()
+    buffer = memoryview(bytearray(PIECE))
+    size = 0
+    while count := os.readv(source, [buffer]):
+        digest.update(buffer[:count])
+        done = 0
+        while done < count:
+            done += os.write(target, buffer[done:count])
+        size += count
+    return digest.hexdigest(), size
+
+
+def clone(source: int, target: int) -> bool:
+    """Make *target* share the blocks of *source* (a reflink); say whether the file system can.
+
+    Raises:
+        OSError: The disk is full.
+    """
+    try:
+        import fcntl
+
+        fcntl.ioctl(target, _FICLONE, source)
+    except (ImportError, OSError) as error:
+        if isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT):
+            raise
+        return False
+    return True
+
+
+def copy_data(source: int, target: int) -> int:
+    """Copy what the file *source* holds to the empty file *target*, both open descriptors, and return the bytes.
+
+    By reflink where the file system can, else inside the kernel, else piece by piece.
+
+    Raises:
+        OSError: One can't be read, or the other not be written.
+    """
+    if clone(source, target):
+        return os.fstat(target).st_size
+    size = 0
+    if hasattr(os, "copy_file_range"):  # Linux
+        try:
+            while count := os.copy_file_range(source, target, 1 << 30):
+                size += count
+        except OSError as error:
+            # Across file systems, or one of them can't: what follows goes on where this stopped.
+            if error.errno not in (errno.EXDEV, errno.EINVAL, errno.ENOSYS, errno.EOPNOTSUPP, errno.EPERM):
+                raise
+    # What the kernel takes for the end of a file in /proc or on some network file systems is none.
+    return size + _copy_pieces(source, target)
+
+
+def _copy_pieces(source: int, target: int) -> int:
+    buffer = memoryview(bytearray(PIECE))
+    size = 0
+    while count := os.readv(source, [buffer]):
+        done = 0
+        while done < count:
+            done += os.write(target, buffer[done:count])
+        size += count
+    return size
+
+
+class Hashes:
+    """What was hashed before, by device, inode, size, mtime and ctime: ``hashes.sqlite3``, disposable.
+
+    A stamp that was younger than two seconds when it was read is not trusted: the file may have
+    been written again without its stamp telling. Trouble with the database is no trouble: nothing
+    is known then.
+
+    Args:
+        folder: Where the database is.
+    """
+
+    def __init__(self, folder: str) -> None:
+        self.path = os.path.join(folder, "hashes.sqlite3")
+        self._database: sqlite3.Connection | None = None
+        self._pid = 0
+        self._guard = threading.Lock()
+
+    def known(self, stat: os.stat_result) -> str | None:
+        """Return the MD5 of the file with this stamp, or None if it is not known."""
+        from sqlite3 import Error
+
+        with self._guard:
+            try:
+                database = self._open()
+                row = database.execute("SELECT stamp, md5 FROM hashes WHERE place = ?", (_place(stat),)).fetchone()
+            except (Error, OSError):
+                return None
+        return row[1] if row is not None and row[0] == _stamp(stat) else None
+
+    def note(self, stat: os.stat_result, md5: str, read: int | None = None) -> None:
+        """Remember that the file with this stamp has this MD5.
+
+        Args:
+            stat: The file's, as it was before it was read.
+            md5: Of the content, 32 hex digits.
+            read: When the stamp was taken, ns since the epoch; now if None.
+        """
+        self.note_all([(stat, md5)], read)
+
+    def note_all(self, found: list[tuple[os.stat_result, str]], read: int | None = None) -> None:
+        """Remember many at once; see :meth:`note`."""
+        from sqlite3 import Error
+
+        now = time.time_ns() if read is None else read
+        rows = [
+            (_place(stat), _stamp(stat), md5)
+            for stat, md5 in found
+            # A stamp of tomorrow says that the clocks differ.
+            if max(stat.st_mtime_ns, stat.st_ctime_ns) < now - _YOUNG
+        ]
+        if not rows:
+            return
+        with self._guard:
+            try:
+                database = self._open()
+                with database:
+                    database.executemany("INSERT OR REPLACE INTO hashes VALUES (?, ?, ?)", rows)
+                    database.execute(
+                        "DELETE FROM hashes WHERE rowid <= (SELECT max(rowid) FROM hashes) - ?", (_MOST_KNOWN,)
+                    )
+            except (Error, OSError):
+                pass
+
+    def close(self) -> None:
+        """Close the database; it is opened again when it is needed."""
+        with self._guard:
+            if self._database is not None and self._pid == os.getpid():
+                self._database.close()
+            self._database = None
+
+    def forget(self) -> None:
+        """In a forked child: what is open is the parent's."""
+        self._guard = threading.Lock()
+        self._pid = 0
+
+    def _open(self) -> sqlite3.Connection:
+        if self._database is not None and self._pid == os.getpid():
+            return self._database
+        import sqlite3
+
+        try:
+            self._database = self._connect()
+        except sqlite3.DatabaseError:  # damaged: it is disposable
+            if os.path.exists(self.path):
+                os.unlink(self.path)
+            self._database = self._connect()
+        self._pid = os.getpid()
+        return self._database
+
+    def _connect(self) -> sqlite3.Connection:
+        import sqlite3
+
+        database = sqlite3.connect(self.path, timeout=1, check_same_thread=False)
+        # What a power cut takes from it is hashed once more.
+        database.execute("PRAGMA synchronous = OFF")
+        database.execute("CREATE TABLE IF NOT EXISTS hashes (place TEXT UNIQUE, stamp TEXT, md5 TEXT)")
+        return database
+
+
+def _place(stat: os.stat_result) -> str:
+    return f"{stat.st_dev}:{stat.st_ino}"
+
+
+def _stamp(stat: os.stat_result) -> str:
+    return f"{stat.st_size}:{stat.st_mtime_ns}:{stat.st_ctime_ns}"

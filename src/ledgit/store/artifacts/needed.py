@@ -1,0 +1,258 @@
+"""Which objects run commits name: what a push must send, a fetch get, and a sweep leave alone.
+
+One ``git cat-file`` process reads everything. A run without artifacts costs a look at one tree.
+"""
+
+from __future__ import annotations
+
+from itertools import islice
+
+from ledgit.errors import LedgitError, RecordError
+
+TYPE_CHECKING = False  # a push of nothing new does without
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Mapping
+
+    from ledgit.artifacts import Cache
+    from ledgit.git import BatchReader, Repo
+    from ledgit.store.folder import Folder
+
+__all__ = ["HISTORY_POINTER", "Need", "Unread", "every_object", "is_list", "objects_of"]
+
+#: Where the pointer to the histories stands that had no room in the tree, below the run's folder.
+HISTORY_POINTER = "history-full.tsv.gz.dvc"
+_LISTED = "artifacts.yaml"
+_AT_ONCE = 2000  # runs whose trees are in memory together
+_MOST_BYTES = 64 << 20  # of a list of artifacts
+_HEX = frozenset("0123456789abcdef")
+
+
+class Need:
+    """Who needs an object.
+
+    Attributes:
+        runs: Ids of the runs that name it.
+        path: Where the first of them has it, for people.
+        size: Bytes; None of a folder's file: its list doesn't say.
+    """
+
+    __slots__ = ("path", "runs", "size")
+
+    def __init__(self, runs: list[str], path: str, size: int | None) -> None:
+        self.runs, self.path, self.size = runs, path, size
+
+    def __repr__(self) -> str:
+        return f"Need({self.runs!r}, {self.path!r}, {self.size!r})"
+
+
+class Unread:
+    """What could not be read while objects were looked for: who sweeps must stop there.
+
+    Attributes:
+        commits: Run commits that are here but for their list of artifacts, or whose list doesn't decode → why.
+        absent: Run commits that are not here.
+        lists: Lists of folders that are not in the cache, so that nobody knows what is in the folder.
+    """
+
+    __slots__ = ("absent", "commits", "lists")
+
+    def __init__(self) -> None:
+        self.commits: dict[str, str] = {}
+        self.absent: list[str] = []
+        self.lists: set[str] = set()
+
+    def __bool__(self) -> bool:
+        return bool(self.commits or self.absent or self.lists)
+
+
+def is_list(oid: str) -> bool:
+    """Whether *oid* is that of a folder's list."""
+    return oid.endswith(".dir")
+
+
+def objects_of(
+    repo: Repo, folder: Folder, runs: Mapping[str, Iterable[str]], *, members: bool = True, unread: Unread | None = None
+) -> dict[str, Need]:
+    """Return the objects that run commits name: id → who needs it.
+
+    Args:
+        repo: The repository.
+        folder: Ledgit's folder, with the cache.
+        runs: Run id → commits of it.
+        members: Also what folders hold, where their list is in the cache.
+        unread: Is told what could not be read; without it that is passed over.
+    """
+    found: dict[str, Need] = {}
+    note = unread if unread is not None else Unread()
+    pairs = ((run_id, head) for run_id, heads in runs.items() for head in heads)
+    for run_id, oid, path, size in _named(repo, pairs, note):
+        need = found.get(oid)
+        if need is None:
+            found[oid] = Need([run_id], path, size)
+        elif need.runs[-1] != run_id:
+            need.runs.append(run_id)
+    if members:
+        _add_members(folder, found, note)
+    return found
+
+
+def _add_members(folder: Folder, found: dict[str, Need], note: Unread) -> None:
+    lists = [oid for oid in found if is_list(oid)]
+    if not lists:
+        return
+    from ledgit.artifacts import Cache
+
+    cache = Cache(folder.cache)
+    for listed in lists:
+        above = found[listed]
+        for path, oid in _members(cache, listed, note):
+            need = found.get(oid)
+            if need is None:
+                found[oid] = Need(above.runs, f"{above.path}/{path}", None)
+            elif need.runs is not above.runs:
+                need.runs = list(dict.fromkeys([*need.runs, *above.runs]))
+
+
+def _members(cache: Cache, listed: str, note: Unread) -> Iterator[tuple[str, str]]:
+    from ledgit.artifacts import decode_list
+
+    try:
+        with cache.open(listed) as file:
+            for member in decode_list(file.read(), listed):
+                yield member.path, member.md5
+    except LedgitError:  # not here, or damaged
+        note.lists.add(listed)
+
+
+def every_object(repo: Repo, folder: Folder, unread: Unread) -> Iterator[tuple[str, str]]:
+    """Yield (object id, run id) of all that this clone's runs need, whatever state they are in; some several times.
+
+    That are the runs of the clone's ledger and of the remotes' as last seen, loose ones, those that
+    are being written or wait to be finalized, with all their earlier commits.
+
+    Args:
+        repo: The repository.
+        folder: Ledgit's folder.
+        unread: Is told what could not be read: the objects that this names are not known.
+    """
+    from ledgit.artifacts import Cache
+
+    cache = Cache(folder.cache)
+    seen: set[str] = set()
+    for run_id, oid, _, _ in _named(repo, _every_commit(repo, folder), unread):
+        yield oid, run_id
+        if is_list(oid) and oid not in seen:
+            seen.add(oid)
+            for _, member in _members(cache, oid, unread):
+                yield member, run_id
+    for run_id, oid in _journals(folder, unread):
+        yield oid, run_id
+        if is_list(oid) and oid not in seen:
+            seen.add(oid)
+            for _, member in _members(cache, oid, unread):
+                yield member, run_id
+
+
+def _every_commit(repo: Repo, folder: Folder) -> Iterator[tuple[str, str]]:
+    """Yield (run id, commit) of all finalized runs; an id may be cut to 16 digits."""
+    from ledgit.git import Objects, list_refs
+    from ledgit.store.journal import read_parts
+    from ledgit.store.ledger import every_line
+    from ledgit.store.ledger.loose import loose_runs, read_loose
+
+    objects = Objects.of(repo)
+    seen: set[str | None] = set()
+    tables = list_refs(repo, "refs/ledgit/")
+    for name, tip in tables.items():
+        if not (name == "refs/ledgit/ledger" or name.startswith(("refs/ledgit/remotes/", "refs/ledgit/incoming/"))):
+            continue
+        try:
+            tree = objects.commit(tip).tree
+        except LedgitError:
+            continue  # only in the helper repository, or going: what it lists is in the clone's own table
+        if tree in seen:
+            continue
+        seen.add(tree)
+        for _, line in every_line(objects, tree):
+            if line.head and not line.purged:
+                yield line.id, line.head
+                for commit in line.past:
+                    yield line.id, commit
+    for run in read_loose(repo, loose_runs(repo)):
+        yield run.id, run.head
+        for commit in run.line.past if run.line is not None else ():
+            yield run.id, commit
+    for directory in _directories(folder):
+        start = read_parts(directory).first("start")
+        if start is not None:
+            from ledgit.store.chain import resumed_heads
+
+            for head in resumed_heads(start):
+                yield str(start["id"]), head
+
+
+def _directories(folder: Folder) -> list[str]:
+    import os
+
+    found = []
+    for parent in (folder.active, folder.settling):
+        try:
+            found += [os.path.join(parent, name) for name in os.listdir(parent)]
+        except OSError:
+            continue
+    return [path for path in found if os.path.isdir(path)]
+
+
+def _journals(folder: Folder, unread: Unread) -> Iterator[tuple[str, str]]:
+    """Yield (run id, object id) of what journals took into the cache."""
+    from ledgit.store.journal import read_parts
+
+    for directory in _directories(folder):
+        try:
+            state = read_parts(directory)
+        except OSError:
+            continue  # finalized a moment ago: it is a commit now
+        except LedgitError as error:
+            unread.commits[directory] = str(error)
+            continue
+        start = state.first("start") or {}
+        for kind, item in state.events:
+            if kind in ("hashed", "tree", "artifact", "object"):
+                for value in item.values():
+                    oid = _oid(value) if isinstance(value, str) else None
+                    if oid is not None:
+                        yield str(start.get("id", "")), oid
+
+
+def _oid(digest: object) -> str | None:
+    """Return the object id that a digest says, or None if it is none."""
+    if not isinstance(digest, str):
+        return None
+    oid = digest.removeprefix("md5:")
+    digits = oid.removesuffix(".dir")
+    return oid if len(digits) == 32 and _HEX.issuperset(digits) else None
+
+
+_Named = list[tuple[str, str, "int | None"]]
+
+
+def _named(repo: Repo, commits: Iterable[tuple[str, str]], note: Unread) -> Iterator[tuple[str, str, str, int | None]]:
+    """Yield (run, object, path, size) of all that run commits name, each commit's list read once."""
+    from ledgit.git import BatchReader
+
+    lists: dict[str, _Named] = {}  # blob → what it names: edits leave it as it was
+    pending = iter(commits)
+    with BatchReader(repo) as reader:
+        while chunk := list(islice(pending, _AT_ONCE)):
+            blobs = _lists(reader, chunk, note)
+            unknown = dict.fromkeys(blob for _, _, blob, _ in blobs if blob not in lists)
+            for blob, kind, answer in zip(
+                unknown,
+                (kind for blob in unknown for kind in [next(k for _, _, b, k in blobs if b == blob)]),
+                reader.read_many(unknown, most=_MOST_BYTES),
+                strict=True,
+            ):
+                lists[blob] = _decode(blob, kind, answer[2] if answer is not None else b"", note)
+            for run_id, _, blob, _ in blobs:
+                for oid, path, size in lists[blob]:
+                    yield run_id, oid, path, size
