@@ -274,7 +274,7 @@ class Index(Upkeep):
 
             with database.writing(), BatchReader(self.repo) as reader:
                 database.runs.forget()
-                complete_columns(self.repo, database, reader, kinds, self.progress)
+                complete_columns(database, reader, kinds, self.progress)
 
     def _plan(self, database: Database, query: Query) -> Plan:
         from ledgit.store.index_search import Plan

@@ -12,12 +12,12 @@ shown, and stored whole if they are few.
 from __future__ import annotations
 
 from contextlib import closing
+from itertools import islice
 from math import isnan
 from typing import TYPE_CHECKING, Any
 
 from ledgit.errors import RecordError
 from ledgit.records import dump_flat
-from ledgit.store.index_ahead import blobs_ahead
 from ledgit.store.index_codec import encode_state
 from ledgit.store.index_lines import RUN, SECTIONS, values_of
 from ledgit.store.index_rows import PARTS
@@ -26,7 +26,7 @@ from ledgit.store.index_table import MAX_COLUMNS
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
-    from ledgit.git import BatchReader, Repo
+    from ledgit.git import BatchReader
     from ledgit.records import RunState
     from ledgit.store.index_database import Database
     from ledgit.store.index_source import Progress
@@ -75,7 +75,7 @@ def _remember(database: Database, kind: str, key: str) -> None:
 
 
 def complete_columns(
-    repo: Repo, database: Database, reader: BatchReader, kinds: Iterable[str], progress: Progress | None = None
+    database: Database, reader: BatchReader, kinds: Iterable[str], progress: Progress | None = None
 ) -> None:
     """Fill the columns of *kinds* for all runs whose line had no room for them; within a transaction.
 
@@ -91,17 +91,18 @@ def complete_columns(
     asked = [
         [(n, head, kind) for n, head, partial in some for kind in wanted if partial & PARTS[kind]] for some in batches
     ]
-    specs = [[f"{head}:{RUN}/{kind}.yaml" for _, head, kind in some] for some in asked]
     parse = Parser()
-    with closing(blobs_ahead(repo, reader, specs)) as ahead:
-        for number, (some, which, blobs) in enumerate(zip(batches, asked, ahead, strict=True)):
+    reader.work_ahead()
+    specs = (f"{head}:{RUN}/{kind}.yaml" for which in asked for _, head, kind in which)
+    with closing(reader.read_many(specs)) as blobs:
+        for number, (some, which) in enumerate(zip(batches, asked, strict=True)):
             if progress is not None:
                 progress("reading runs", number * _CHUNK, len(rows))
             found: dict[int, dict[str, dict[str, Any]]] = {}
-            for (n, _, kind), blob in zip(which, blobs, strict=True):
+            for (n, _, kind), blob in zip(which, islice(blobs, len(which)), strict=True):
                 if blob is not None:
                     try:
-                        found.setdefault(n, {})[kind] = parse(blob, kind)
+                        found.setdefault(n, {})[kind] = parse(blob[2], kind)
                     except RecordError:
                         continue
             _fill(database, found)

@@ -75,21 +75,27 @@ class Rows:
                 last, some = names, rows.setdefault(names, [])
             some.append(values)
             docs.append((number, line))
-        self._store(rows, docs, old)
+        self._store(rows, docs, old, new=new)
         if any("left" in data for _, data in lines):
             self.db.execute("DELETE FROM whole")
 
     def _store(
-        self, rows: Mapping[tuple[str, ...], list[list[Any]]], docs: list[tuple[int, bytes]], old: Sequence[int]
+        self,
+        rows: Mapping[tuple[str, ...], list[list[Any]]],
+        docs: list[tuple[int, bytes]],
+        old: Sequence[int],
+        *,
+        new: bool,
     ) -> None:
         table, many = self.table, self.db.executemany
         table.codes.store()
         if old and any(name[0] == "#" for name in table.columns.values()):
             many(f"DELETE FROM {table.more} WHERE n = ?", [(number,) for number in old])
+        insert = "INSERT" if new else "INSERT OR REPLACE"  # which looks for each row first
         for names, some in rows.items():
             marks = ", ".join("?" * len(names))
-            many(f"INSERT OR REPLACE INTO {table.run} ({', '.join(names)}) VALUES ({marks})", some)
-        many(f"INSERT OR REPLACE INTO {table.doc} VALUES (?, ?)", docs)
+            many(f"{insert} INTO {table.run} ({', '.join(names)}) VALUES ({marks})", some)
+        many(f"{insert} INTO {table.doc} VALUES (?, ?)", docs)
         if self._more:
             many(f"INSERT INTO {table.more} VALUES (?, ?, ?)", self._more)
             self._more = []
@@ -181,7 +187,7 @@ class Rows:
         found = [] if values is None else values
         found += metrics.values()
         found += map(str, params.values())
-        found += [numbers[place] for place in with_number]
+        found += [numbers[place] for place in with_number] if without else numbers
         found += tags.values()
         return names if values is None else all_names, found
 
@@ -197,7 +203,9 @@ class Rows:
                 if value not in known:
                     known[value] = number_of(value)
                 found.append(known[value])
-            elif kind is float or kind is int:
+            elif kind is float:  # compared with a whole number of that size it would take thrice as long
+                found.append(value if value == value else None)  # noqa: PLR0124 - NaN
+            elif kind is int:
                 found.append(value if -_INT64 < value < _INT64 else number_of(value))
             else:
                 found.append(None)

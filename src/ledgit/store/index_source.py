@@ -9,14 +9,13 @@ those that are stored. A line that stands as it stood is not parsed.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterator, Sequence
 from contextlib import closing
 from hashlib import sha1
 from typing import TYPE_CHECKING, Any
 
 from ledgit.errors import RecordError
 from ledgit.records import with_head
-from ledgit.store.index_ahead import blobs_ahead
 from ledgit.store.index_lean import lean
 from ledgit.store.index_lines import RUN, Joiner, split_lines
 from ledgit.store.index_rows import PARTS
@@ -39,6 +38,7 @@ EAGER = 2_000
 _CHUNK = 1_000
 _MARKS = 500
 _AT_ONCE = 64  # segments
+_BATCH = 150_000  # bytes of lines: what a hundred of them say still is in the processor's cache when it becomes rows
 
 Progress = Callable[[str, int, "int | None"], None]
 
@@ -147,32 +147,47 @@ class Source:
         self._eager = 0
         self.db.execute("DROP INDEX IF EXISTS line_run")
         self.index.runs.begin_bulk()
-        batches = list(_chunks(changed, _AT_ONCE))
-        with closing(blobs_ahead(self.repo, self.reader, [[oid for _, oid in some] for some in batches])) as ahead:
-            for number, (some, blobs) in enumerate(zip(batches, ahead, strict=True)):
-                self._progress("reading the ledger", number * _AT_ONCE, len(changed))
-                runs: dict[str, list[Found]] = {}
-                plain: list[Lean] = []
-                places = []
-                for (segment, oid), blob in zip(some, blobs, strict=True):
-                    if blob is None:
-                        raise Missing(oid)
-                    for run, found in split_lines(blob).items():
-                        places.append((segment, run, _sum(found)))
-                        if run in seen or run in loose:
-                            several.add(run)
-                        elif len(found) == 1 and (data := lean(found[0], run)) is not None:
-                            plain.append((found[0], data))
-                        else:
-                            runs[run] = [(line, "") for line in found]
-                        seen.add(run)
-                self.db.executemany("INSERT INTO line VALUES (?, ?, ?)", places)
-                self.parsed += len(plain)
-                self._store(runs, plain, new=True)
+        runs: dict[str, list[Found]] = {}
+        plain: list[Lean] = []
+        places: list[tuple[int, str, int]] = []
+        size = 0
+        with closing(self._blobs([oid for _, oid in changed])) as blobs:
+            for number, ((segment, oid), blob) in enumerate(zip(changed, blobs, strict=True)):
+                if blob is None:
+                    raise Missing(oid)
+                for run, found in split_lines(blob).items():
+                    places.append((segment, run, _sum(found)))
+                    if run in seen or run in loose:
+                        several.add(run)
+                    elif len(found) == 1 and (data := lean(found[0], run)) is not None:
+                        plain.append((found[0], data))
+                    else:
+                        runs[run] = [(line, "") for line in found]
+                    seen.add(run)
+                size += len(blob)
+                if size >= _BATCH or number + 1 == len(changed):
+                    self._progress("reading the ledger", number, len(changed))
+                    self.db.executemany("INSERT INTO line VALUES (?, ?, ?)", places)
+                    self.parsed += len(plain)
+                    self._store(runs, plain, new=True)
+                    runs, plain, places, size = {}, [], [], 0
         self.index.runs.end_bulk()
         self.db.execute("CREATE INDEX line_run ON line (run, segment)")
         self._progress("reading the ledger", len(changed), len(changed))
         return several
+
+    def _blobs(self, oids: Sequence[str]) -> Generator[bytes | None, None, None]:
+        """Yield the contents of these blobs; many come from a git process of their own, which works ahead."""
+        if self.repo is None or len(oids) <= _AT_ONCE:
+            for some in _chunks(oids, _AT_ONCE):
+                yield from [None if found is None else found[2] for found in self.reader.read_many(some)]
+            return
+        from ledgit.git import BatchReader
+
+        with BatchReader(self.repo) as reader:
+            reader.work_ahead()
+            for found in reader.read_many(oids):
+                yield None if found is None else found[2]
 
     def _take(self, changed: Sequence[tuple[int, str]]) -> set[str]:
         """Take in some changed segments, whose lines are mostly those they had; return the runs that they lost."""
