@@ -3,14 +3,10 @@
 from __future__ import annotations
 
 import shutil
-import socket
-import subprocess
-import time
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 
 from benchmarks.case import Case, Subject, Target
+from benchmarks.connections import daemon
 from benchmarks.large import SHOWN, repository, time_git, time_ledgit
 from benchmarks.measure import Timing
 from benchmarks.repository import git
@@ -22,35 +18,6 @@ def prepare(folder: Path, _python: str) -> None:
     git(folder, "clone", "-q", "--bare", str(repository(folder, "narrow")), str(remote))
     git(remote, "fetch", "-q", str(repository(folder, "narrow")), "refs/ledgit/ledger:refs/ledgit/ledger")
     git(remote, "repack", "-adq")
-
-
-@contextmanager
-def daemon(folder: Path) -> Iterator[str]:
-    """Serve *folder* on a free port of this machine; the address."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
-    line = [
-        "git",
-        "daemon",
-        "--listen=127.0.0.1",
-        f"--port={port}",
-        "--reuseaddr",
-        "--export-all",
-        f"--base-path={folder}",
-    ]
-    process = subprocess.Popen([*line, str(folder)], stderr=subprocess.DEVNULL)
-    try:
-        for _ in range(200):
-            try:
-                socket.create_connection(("127.0.0.1", port)).close()
-                break
-            except OSError:
-                time.sleep(0.02)
-        yield f"git://127.0.0.1:{port}"
-    finally:
-        process.terminate()
-        process.wait()
 
 
 def ledgit(folder: Path) -> dict[str, Timing]:
