@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from ledgit.errors import GitFailed
-from ledgit.git.command import start_git
+from ledgit.git.command import LEAN, start_git
 from ledgit.git.helper import reading_environment
 
 TYPE_CHECKING = False
@@ -133,7 +133,7 @@ class BatchReader:
             env = reading_environment(self._repo)
             if self._repo.partial:
                 env["GIT_ALLOW_PROTOCOL"] = "none"
-            self._process = start_git(self._repo, "cat-file", "--batch", env=env)
+            self._process = start_git(self._repo, *LEAN, "cat-file", "--batch", env=env)
             if self._pipe:
                 self._widen()
         assert self._process.stdin is not None

@@ -10,22 +10,19 @@ dealt with both. pygit2 costs 65 ms to import and is imported with the first rea
 from __future__ import annotations
 
 import os
-import sys
-import zlib
-from _thread import allocate_lock  # threading costs 1 ms more
 
 from ledgit.errors import GitFailed, LedgitError, NotFound, RecordError, RepositoryError, StorageError
 from ledgit.git.command import run_git
 from ledgit.git.helper import helper_objects, reading_environment
+from ledgit.git.light import LightReader, read_loose
 from ledgit.git.parsing import GITLINK, TREE, Commit, TreeEntry, parse_commit, parse_tree
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator, Sequence
     from types import TracebackType
     from typing import Any
 
-    from ledgit.git.batch import BatchReader
     from ledgit.git.repo import Repo
 
 __all__ = ["Objects", "read_loose"]
@@ -52,7 +49,7 @@ class Objects:
         self._left = 0  # reads before the open packs are looked at
         self._packs: tuple[int, ...] = ()
         self._error: Callable[[BaseException, str], LedgitError] | None = None
-        self._light = _Light(repo)
+        self._light = LightReader(repo)
 
     @classmethod
     def of(cls, repo: Repo) -> Objects:
@@ -105,11 +102,39 @@ class Objects:
 
     def exists(self, oid: str) -> bool:
         """Whether the object is here."""
-        if self._odb is None and not self._own and self._light.serves() and self._light.read(oid, again=True):
+        if self._is_light() and self._light.read(oid, again=True):
             return True
         if self._opened().exists(oid):  # of 100,000 heads, without touching all of their packs
             return True
         return self._reopen() and self.exists(oid)
+
+    def at(self, commit: str, path: str) -> bytes | None:
+        """Return the content of the file *path* of a commit; None if either is not here.
+
+        Raises:
+            RecordError: Something is damaged.
+        """
+        if self._is_light():
+            found = self._light.named(f"{commit}:{path}")
+            if found is not None:
+                return found[2]
+        try:
+            entry = self.find(commit, path)
+            return None if entry is None else self.read(entry.oid)[1]
+        except NotFound:
+            return None
+
+    def sized(self, oids: Sequence[str], most: int) -> Iterator[tuple[int, bytes] | None]:
+        """Yield (size, content) of each of a few objects; of one larger than *most* bytes no content.
+
+        None stands for one that is not here.
+        """
+        if self._is_light():
+            yield from self._light.sized(oids, most)
+            return
+        for oid in oids:
+            size = self.size(oid)
+            yield None if size is None else (size, self.read(oid)[1] if size <= most else b"")
 
     def size(self, oid: str) -> int | None:
         """Return how many bytes the object *oid* has, without reading it; None if it isn't here."""
@@ -194,8 +219,11 @@ class Objects:
             elif entry.mode != GITLINK:
                 found[below + entry.name] = self.read(entry.oid)[1]
 
+    def _is_light(self) -> bool:
+        return self._odb is None and not self._own and self._light.serves()
+
     def _read(self, oid: str, *, again: bool = False) -> tuple[str, bytes] | None:
-        if self._odb is None and not self._own and self._light.serves():
+        if self._is_light():
             found = self._light.read(oid, again=again)
             if found is not None:
                 return found
@@ -263,74 +291,6 @@ class Objects:
         return True
 
 
-class _Light:
-    """Reads the first few objects of a process that has not loaded pygit2.
-
-    Its import takes 40-65 ms, a git process 3: ending the only run of a script, or showing one,
-    needs a handful of objects. A push asks for the same dozen, the ledger's commit and tables, some
-    seventy times: what was read stays in memory as long as the process runs.
-    """
-
-    def __init__(self, repo: Repo) -> None:
-        self._repo = repo
-        self._left = _FEW
-        self._batch: BatchReader | None = None
-        self._known: dict[str, tuple[str, bytes]] = {}
-        self._pid = 0
-        self._lock = allocate_lock()
-
-    def serves(self) -> bool:
-        """Whether the next read should come here."""
-        if self._left > 0 and not self._repo.partial and "pygit2" not in sys.modules:
-            return True
-        self.rest()
-        return False
-
-    def read(self, oid: str, *, again: bool = False) -> tuple[str, bytes] | None:
-        """Return (type, content); None if it is missing or damaged, which pygit2 tells apart.
-
-        Args:
-            oid: Full object id.
-            again: Look whether it is still there, also if it was read before.
-        """
-        known = None if again else self._known.get(oid)
-        if known is not None:
-            return known
-        loose = read_loose(self._repo, oid)
-        if loose is not None:
-            return loose
-        with self._lock:
-            self._left -= 1
-            if self._batch is None or self._pid != os.getpid():
-                from ledgit.git.batch import BatchReader
-
-                self._batch, self._pid = BatchReader(self._repo), os.getpid()
-            try:
-                found = self._batch.read(oid)
-            except (GitFailed, RepositoryError):
-                self._left = 0
-                raise
-        if found is None:
-            return None
-        if found[0] == oid and len(found[2]) <= _SMALL:  # at most _FEW of them
-            self._known[oid] = (found[1], found[2])
-        return found[1], found[2]
-
-    def __del__(self) -> None:
-        self.rest()
-
-    def rest(self) -> None:
-        """End the process, if there is one and it is ours."""
-        self._known = {}
-        batch, self._batch = self._batch, None
-        if batch is not None:
-            self._left = 0  # whoever comes again is better off with pygit2
-            if self._pid == os.getpid():
-                batch.close()
-
-
-_FEW = 64
-_SMALL = 1 << 16  # bytes of an object that is kept
 _LEAST_READS, _MOST_READS = 100, 400  # between two looks at the packs; a read opens one pack at most
 _WINDOW, _MAPPED = 1 << 20, 64 << 20  # bytes of packs that are in memory: at once, and of all together
 _SHARED_MOST = 8  # repositories
@@ -339,7 +299,7 @@ _shared: dict[str, Objects] = {}
 
 def _after_fork() -> None:
     for objects in _shared.values():  # the thread that may have been reading is the parent's
-        objects._light._lock = allocate_lock()
+        objects._light.renew_lock()
 
 
 if hasattr(os, "register_at_fork"):  # not on Windows
@@ -364,19 +324,6 @@ def map_error(error: Exception, what: str) -> LedgitError:
     if isinstance(error, ValueError) or "InvalidSpecError" in kinds:
         return RecordError(what, text)
     return RepositoryError(f"{what}: {text}")
-
-
-def read_loose(repo: Repo, oid: str) -> tuple[str, bytes] | None:
-    """Return (type, content) of an object that has a file of its own, else ``None``.
-
-    Costs 0.05 ms, no process and no pygit2: enough for a small object that was just written.
-    """
-    try:
-        with open(os.path.join(repo.objects_dir, oid[:2], oid[2:]), "rb") as file:
-            head, _, data = zlib.decompress(file.read()).partition(b"\0")
-    except (OSError, zlib.error):
-        return None
-    return head.split(b" ")[0].decode("ascii", "replace"), data
 
 
 def _cat_file(repo: Repo, oid: str, *, fetch: bool, own: bool = False) -> tuple[str, bytes] | None:

@@ -77,7 +77,7 @@ def drop_covered(repo: Repo, folder: Folder, objects: Objects, tip: str | None) 
     if tip is None or not runs:
         return Landed()
     is_busy = busy(folder)
-    loose = read_loose(repo, {run_id: head for run_id, head in runs.items() if not is_busy(run_id)})
+    loose = read_loose(repo, {run_id: head for run_id, head in runs.items() if not is_busy(run_id)}, objects)
     found = cover(objects, objects.commit(tip).tree, loose)
     held = [*found.listed, *found.passed]
     carried = reachable(repo, objects, tip, [run.head for run in held])

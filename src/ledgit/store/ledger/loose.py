@@ -17,6 +17,7 @@ __all__ = ["RUNS", "Loose", "busy", "cover", "drop", "loose_runs", "read_loose"]
 
 RUNS = "refs/ledgit/runs/"
 MAX_LINE = 65_536
+_FEW = 16  # runs that are read by who reads objects anyway
 
 
 class Loose:
@@ -61,20 +62,41 @@ def _names(path: str) -> list[str]:
         return []
 
 
-def read_loose(repo: Repo, runs: Mapping[str, str]) -> list[Loose]:
-    """Read the lines of loose runs (id → head), through one git process."""
-    from ledgit.git import BatchReader
+def read_loose(repo: Repo, runs: Mapping[str, str], objects: Objects | None = None) -> list[Loose]:
+    """Read the lines of loose runs (id → head).
+
+    Args:
+        repo: The clone.
+        runs: The runs.
+        objects: Reads them if they are few; otherwise a git process does.
+    """
     from ledgit.records.names import RUN_FOLDER
 
-    found = []
+    path = f"{RUN_FOLDER}/entry.json"
+    if objects is not None and len(runs) <= _FEW:
+        return [_loose(run_id, head, _entry(objects, head, path)) for run_id, head in runs.items()]
+    from ledgit.git import BatchReader
+
     with BatchReader(repo) as reader:
-        blobs = reader.read_many(f"{head}:{RUN_FOLDER}/entry.json" for head in runs.values())
-        for (run_id, head), blob in zip(runs.items(), blobs, strict=True):
-            try:
-                found.append(Loose(run_id, head, _line(run_id, head, blob[2] if blob is not None else None)))
-            except RecordError as error:
-                found.append(Loose(run_id, head, None, error.reason))
-    return found
+        blobs = reader.read_many(f"{head}:{path}" for head in runs.values())
+        return [
+            _loose(run_id, head, blob[2] if blob is not None else None)
+            for (run_id, head), blob in zip(runs.items(), blobs, strict=True)
+        ]
+
+
+def _entry(objects: Objects, head: str, path: str) -> bytes | None:
+    try:
+        return objects.at(head, path)
+    except RecordError:
+        return None  # it is damaged
+
+
+def _loose(run_id: str, head: str, entry: bytes | None) -> Loose:
+    try:
+        return Loose(run_id, head, _line(run_id, head, entry))
+    except RecordError as error:
+        return Loose(run_id, head, None, error.reason)
 
 
 def _line(run_id: str, head: str, entry: bytes | None) -> Line:

@@ -65,7 +65,7 @@ class Mine:
         return {run_id: heads for run_id, heads in self.heads.items() if run_id not in self.absent}
 
 
-def loose_lines(repo: Repo, folder: Folder) -> tuple[list[Line], dict[str, str]]:
+def loose_lines(repo: Repo, folder: Folder, objects: Objects | None = None) -> tuple[list[Line], dict[str, str]]:
     """Return the lines of loose runs that are not being written, and those whose commit does not read."""
     from ledgit.store.ledger.loose import busy, loose_runs, read_loose
 
@@ -74,7 +74,7 @@ def loose_lines(repo: Repo, folder: Folder) -> tuple[list[Line], dict[str, str]]
         return [], {}
     is_busy = busy(folder)
     found, unreadable = [], {}
-    for run in read_loose(repo, {run_id: head for run_id, head in runs.items() if not is_busy(run_id)}):
+    for run in read_loose(repo, {run_id: head for run_id, head in runs.items() if not is_busy(run_id)}, objects):
         if run.line is None:
             unreadable[run.id] = run.problem
         else:

@@ -118,7 +118,7 @@ class Push:
         tip, ledger = found.seen.tip, local_ledger(line.repo)
         previous = self.restored(tip) or tip
         base = united(objects, fresh, line.tree_of(tip), line.tree_of(previous))
-        loose = loose_lines(line.repo, line.folder)
+        loose = loose_lines(line.repo, line.folder, objects)
         mine = find_mine(objects, fresh, [base, *found.trees], line.tree_of(ledger), loose)
         mine.local, told = without_secrets(line, fresh, mine.known, mine.local)
         self.done.notes += [note for note in told if note not in self.done.notes]

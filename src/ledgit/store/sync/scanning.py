@@ -7,9 +7,9 @@ from __future__ import annotations
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable, Collection
+    from collections.abc import Callable, Collection, Iterator
 
-    from ledgit.git import Repo
+    from ledgit.git import BatchReader, Repo
     from ledgit.store.sync.outgoing import Outgoing
     from ledgit.store.sync.secrets import Hit
 
@@ -20,6 +20,7 @@ __all__ = ["AT_ONCE", "Place", "look"]
 
 AT_ONCE = 20_000  #: files that are looked at together; one that comes again among them is read once
 _FEW = 16  # files that are rather read than asked about by another process
+_SOME = 64  # files that are read without a process for them alone
 _OFTEN = 200  # files after which progress is told
 
 
@@ -80,10 +81,8 @@ def look(
 
 class _Look:
     def __init__(self, where: Repo, outgoing: Outgoing, least: int, scan: Scan | None) -> None:
-        from ledgit.git import BatchReader
-
         self._where, self._outgoing, self._least, self._scan = where, outgoing, least, scan
-        self._reader = BatchReader(where)
+        self._reader: BatchReader | None = None
         self._found: dict[int, tuple[bytes, int, list[Hit] | None]] = {}
 
     def take(self, some: dict[bytes, int]) -> None:
@@ -99,14 +98,14 @@ class _Look:
             rest = []
         elif len(rest) <= _FEW:
             read, rest = read + rest, []
-        answers = self._reader.read_many((blob.hex() for blob, _ in read), most=MAX_BYTES)
+        answers = self._read([blob.hex() for blob, _ in read], MAX_BYTES)
         for (blob, number), answer in zip(read, answers, strict=True):
             if answer is None:
                 continue
-            size = self._reader.size
+            size, data = answer
             hits: list[Hit] | None = []
             if self._scan is not None and is_scanned(path := self._outgoing.path(number)):
-                hits = self._scan(path, answer[2]) if size <= MAX_BYTES else None
+                hits = self._scan(path, data) if size <= MAX_BYTES else None
             self._note(blob, number, size, hits)
         if rest:
             from ledgit.store.sync.outgoing import sizes
@@ -116,12 +115,25 @@ class _Look:
                 if known is not None:
                     self._note(blob, number, known, [])
 
+    def _read(self, oids: list[str], most: int) -> Iterator[tuple[int, bytes] | None]:
+        """Yield (size, content) of each; of one larger than *most* bytes no content; None: it is not here."""
+        from ledgit.git import BatchReader, Objects
+
+        if len(oids) <= _SOME and self._reader is None and not self._where.partial:
+            yield from Objects.of(self._where).sized(oids, most)  # needs no process of its own
+            return
+        if self._reader is None:
+            self._reader = BatchReader(self._where)
+        for answer in self._reader.read_many(oids, most=most):
+            yield None if answer is None else (self._reader.size, answer[2])
+
     def _note(self, blob: bytes, number: int, size: int, hits: list[Hit] | None) -> None:
         if hits is None or hits or (self._least and size > self._least):
             self._found[number] = (blob, size, hits)
 
     def close(self) -> None:
-        self._reader.close()
+        if self._reader is not None:
+            self._reader.close()
 
     def places(self, within: Collection[str]) -> list[Place]:
         """Return what was found, but for files that were looked at before, under another name perhaps."""
