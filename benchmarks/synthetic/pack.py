@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from ledgit.git import ObjectSet
-from ledgit.git.pack import _TYPES, _deflate, _entry_head
+from ledgit.git.pack import _TYPES, _deflate, entry_head
 
 _PIECE = 1 << 20
 
@@ -27,7 +27,7 @@ class Objects(ObjectSet):
     def packed(self) -> list[Packed]:
         """Return every object, packed."""
         return [
-            Packed(oid, _entry_head(_TYPES[kind], len(data)) + _deflate(data))
+            Packed(oid, entry_head(_TYPES[kind], len(data)) + _deflate(data))
             for oid, (kind, data) in self._objects.items()
         ]
 

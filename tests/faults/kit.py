@@ -264,7 +264,7 @@ def leftovers(path: Path) -> list[str]:
     """Return what a clean end leaves nothing of: locks, keeps, temporary files, journals."""
     settle_all()
     common = Path(run_git(path, "rev-parse", "--path-format=absolute", "--git-common-dir"))
-    kept = ("packs.lock", "refs.lock", "ledger.lock")
+    kept = ("packs.lock", "shrinking.lock", "refs.lock", "ledger.lock")
     found = [str(file) for file in common.rglob("*.lock") if file.name not in kept]
     found += [str(file) for file in (common / "objects").rglob("*.keep")]
     found += [str(file) for file in (common / "objects").rglob("tmp_*")]

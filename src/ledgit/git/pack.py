@@ -336,7 +336,7 @@ def _deflate(data: bytes) -> bytes:
 
 
 def entry_head(kind: int, size: int) -> bytes:
-    """Return what an object in a pack begins with: the type and the size: 4 bits, then 7 at a time, the low ones first."""
+    """Return what an object in a pack begins with: type and size, of which 4 bits, then 7 at a time, low ones first."""
     byte = kind << 4 | size & 15
     size >>= 4
     head = bytearray()

@@ -27,9 +27,7 @@ _HEADER = b"PACK\0\0\0\2"
 _OFFSET_DELTA = 6
 
 
-def merge_packs(
-    repo: Repo, names: Sequence[str], largest: int = 1 << 31, shrink: Plan | None = None
-) -> str | None:
+def merge_packs(repo: Repo, names: Sequence[str], largest: int = 1 << 31, shrink: Plan | None = None) -> str | None:
     """Merge the packs *names* (``pack-<hex>``, written by :class:`ledgit.git.ObjectSet`).
 
     The new pack is durable before the first old one goes, and keeps a ``.keep`` until they are
@@ -44,7 +42,7 @@ def merge_packs(
             whole before an old one goes.
 
     Returns:
-        The new pack's name; None if fewer than two of them are still there, or nothing was gained.
+        The new pack's name; None if fewer than two of them are still there.
 
     Raises:
         RecordError: One of them is no pack of ours, or damaged.
@@ -84,10 +82,11 @@ def merge_packs(
     merged = f"pack-{digest.hexdigest()}"
     pack = store_pack(folder, merged, pieces, encode_index(index_rows, digest.digest()), keep=True, durable=True)
     try:
-        if shrink is not None:
+        old = [path for path in there if os.path.basename(path) != merged]
+        if shrink is not None and len(old) == len(there):
             _verify(repo, merged)
-        for path in there:
-            if os.path.basename(path) != merged and not os.path.exists(path + ".keep"):
+        for path in old:
+            if not os.path.exists(path + ".keep"):
                 _remove(path)
     finally:
         pack.release()
@@ -120,7 +119,7 @@ def _remove(path: str) -> None:
             pass
 
 
-def _read_pack(path: str) -> dict[bytes, tuple[int, memoryview]]:
+def _read_pack(path: str) -> dict[bytes, tuple[int, memoryview | bytes]]:
     """Return the entries of a pack as they stand in it: object id → (CRC, bytes)."""
     with open(path + ".idx", "rb") as file:
         index = file.read()
@@ -143,7 +142,7 @@ def _read_pack(path: str) -> dict[bytes, tuple[int, memoryview]]:
         rows.append((offset, number))
     rows.sort()
     ends = [offset for offset, _ in rows[1:]] + [len(data) - 20]
-    found = {}
+    found: dict[bytes, tuple[int, memoryview | bytes]] = {}
     for (offset, number), end in zip(rows, ends, strict=True):
         if data[offset] >> 4 & 7 == _OFFSET_DELTA:
             raise RecordError(where, "has deltas by offset, so Ledgit did not write it")

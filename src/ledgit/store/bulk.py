@@ -18,6 +18,7 @@ from ledgit.records.record import make_entry, run_files
 from ledgit.records.run import is_commit_id
 from ledgit.store.chain import RUN_FOLDER
 from ledgit.store.contents import keep_artifact
+from ledgit.store.ledger.due import DUE, shrink_later
 from ledgit.store.lines import run_line
 
 if TYPE_CHECKING:
@@ -74,6 +75,8 @@ class Bulk:
     ) -> None:
         if kind is None:
             self.flush()
+        if len(self.stored) >= DUE:
+            shrink_later(self.repo, self.folder)
 
     def add(
         self,

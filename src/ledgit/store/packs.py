@@ -1,4 +1,8 @@
-"""Keeps the packs that runs leave few: eight of one size become one of the next."""
+"""Keeps the packs that runs leave few and small: eight of one size become one of the next.
+
+The background compaction takes all that is new and makes one pack of deltas (`shrinking`) of it;
+from there on it goes eight by eight again.
+"""
 
 from __future__ import annotations
 
@@ -13,17 +17,23 @@ if TYPE_CHECKING:
     from ledgit.git import Repo
     from ledgit.store.folder import Folder
 
-__all__ = ["list_pack", "note_pack", "tidy"]
+__all__ = ["list_pack", "note_pack", "shrink", "tidy"]
 
 #: Packs of one size before they are merged. With 10,000 runs there are at most 7 packs on each of
-#: 5 levels, below the 50 at which Git starts a gc of its own.
+#: 5 levels, below the 50 at which Git starts a gc of its own. Shrunk ones have levels of their own,
+#: and where they are made the others seldom get beyond the third.
 FACTOR = 8
 #: Bytes from which on a pack stays as it is: copying it would take longer than one pack less is worth.
 LARGEST = 32 << 20
+#: Level of packs that were shrunk; far beyond any that merging leads to.
+SHRUNK = 10
 _LIST = "packs"
 #: Names that were added while another process had the list; see :func:`note_pack`.
 _NEW, _TAKEN = "packs.new", "packs.taken"
+#: Names that are being shrunk: they are in no list, so that nobody merges them meanwhile.
+_CLAIMED = "packs.shrinking"
 _ROUNDS = 4
+_PAUSE = 0.02
 
 
 def note_pack(repo: Repo, folder: Folder, name: str) -> None:
@@ -53,6 +63,102 @@ def list_pack(folder: Folder, name: str) -> None:
             os.close(fd)
 
 
+def shrink(repo: Repo, folder: Folder, wait: float = 5.0) -> list[str]:
+    """Make packs with deltas of all that were written since the last time; for the background.
+
+    It takes about half a millisecond a run, and more for long histories. Meanwhile others go on
+    ending runs and merging what these leave.
+
+    Args:
+        repo: The repository.
+        folder: Ledgit's folder.
+        wait: Seconds to wait for a process that is merging.
+
+    Returns:
+        The new packs' names; none where there was nothing to do, or a ``git gc`` is at work.
+
+    Raises:
+        BlockingIOError: Another process is merging, or at this.
+        StorageError: The disk is full or failing; the packs are as they were.
+        GitFailed: A new pack was not good, and is gone; those it was made of are as they were.
+    """
+    from ledgit.git import gc_is_running
+
+    made: list[str] = []
+    with _locked(folder, "shrinking.lock"):
+        with _waiting(folder, wait):
+            # What a process that was killed had claimed comes first.
+            listed = list(dict.fromkeys([*_read(folder, _CLAIMED), *_take(folder)]))
+            groups = list(_fresh(repo, listed))
+            left = [item for group in groups for item in group]
+            _write(folder, left, _CLAIMED)
+            _write(folder, [item for item in listed if item not in left])
+        try:
+            for group in groups:
+                if not gc_is_running(repo):
+                    made += _shrink(repo, [name for _, name in group])
+                    left = [item for item in left if item not in group]
+        finally:
+            with _waiting(folder, wait):
+                _write(folder, [*_take(folder), *left, *((SHRUNK, name) for name in made)])
+                _write(folder, [], _CLAIMED)
+    tidy(repo, folder)
+    return made
+
+
+def _shrink(repo: Repo, names: list[str]) -> list[str]:
+    """Make one pack of *names*; return its name."""
+    from ledgit.git import merge_packs
+    from ledgit.store.shrinking import RunPlan
+
+    while names:
+        try:
+            made = merge_packs(repo, names, LARGEST, RunPlan())
+        except RecordError as error:
+            if error.where not in names:
+                raise
+            names = [name for name in names if name != error.where]  # it is damaged, and stays what it is
+            continue
+        return [] if made is None else [made]
+    return []
+
+
+def _fresh(repo: Repo, listed: list[tuple[int, str]]) -> Iterator[list[tuple[int, str]]]:
+    """Yield the packs that were not shrunk yet, as many at a time as memory has room for."""
+    items: list[tuple[int, str]] = []
+    size = 0
+    for level, name in listed:
+        path = os.path.join(repo.objects_dir, "pack", name)
+        if level >= SHRUNK or os.path.exists(path + ".keep"):  # kept: the run is still being settled
+            continue
+        with contextlib.suppress(OSError):
+            size += os.stat(path + ".pack").st_size
+        items.append((level, name))
+        if size > LARGEST:
+            yield items
+            items, size = [], 0
+    if items:
+        yield items
+
+
+@contextlib.contextmanager
+def _waiting(folder: Folder, wait: float) -> Iterator[None]:
+    """Hold the list, which others mostly have for some milliseconds."""
+    import time
+
+    until = time.monotonic() + wait
+    with contextlib.ExitStack() as stack:
+        while True:
+            try:
+                stack.enter_context(_locked(folder))
+                break
+            except BlockingIOError:
+                if time.monotonic() > until:
+                    raise
+                time.sleep(_PAUSE)
+        yield
+
+
 def tidy(repo: Repo, folder: Folder) -> None:
     """Merge what there is to merge.
 
@@ -60,25 +166,31 @@ def tidy(repo: Repo, folder: Folder) -> None:
         BlockingIOError: Another process does.
     """
     with _locked(folder):
-        listed = _read(folder, _LIST)
-        taken = os.path.join(folder.path, _TAKEN)
-        if not os.path.exists(taken):  # else left by a killed process, and to be read first
-            with contextlib.suppress(FileNotFoundError):
-                os.rename(os.path.join(folder.path, _NEW), taken)
-        listed = list(dict.fromkeys([*listed, *_read(folder, _TAKEN)]))
-        _write(folder, listed)
-        with contextlib.suppress(FileNotFoundError):
-            os.unlink(taken)
+        listed = _take(folder)
         merged = _merge(repo, listed)
         if merged != listed:
             _write(folder, merged)
 
 
+def _take(folder: Folder) -> list[tuple[int, str]]:
+    """Return the list with all that was left for whoever has it."""
+    listed = _read(folder, _LIST)
+    taken = os.path.join(folder.path, _TAKEN)
+    if not os.path.exists(taken):  # else left by a killed process, and to be read first
+        with contextlib.suppress(FileNotFoundError):
+            os.rename(os.path.join(folder.path, _NEW), taken)
+    listed = list(dict.fromkeys([*listed, *_read(folder, _TAKEN)]))
+    _write(folder, listed)
+    with contextlib.suppress(FileNotFoundError):
+        os.unlink(taken)
+    return listed
+
+
 @contextlib.contextmanager
-def _locked(folder: Folder) -> Iterator[None]:
+def _locked(folder: Folder, name: str = "packs.lock") -> Iterator[None]:
     import fcntl
 
-    fd = os.open(os.path.join(folder.path, "packs.lock"), os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
+    fd = os.open(os.path.join(folder.path, name), os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
     try:
         fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
         yield
@@ -99,8 +211,8 @@ def _read(folder: Folder, name: str) -> list[tuple[int, str]]:
     return found
 
 
-def _write(folder: Folder, listed: list[tuple[int, str]]) -> None:
-    path = os.path.join(folder.path, _LIST)
+def _write(folder: Folder, listed: list[tuple[int, str]], name: str = _LIST) -> None:
+    path = os.path.join(folder.path, name)
     with open(path + ".tmp", "w", encoding="ascii") as file:
         file.writelines(f"{level} {name}\n" for level, name in listed)
     os.replace(path + ".tmp", path)

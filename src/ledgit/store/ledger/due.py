@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from ledgit.git import Repo
     from ledgit.store.folder import Folder
 
-__all__ = ["DUE", "compact_if_due", "compact_quietly"]
+__all__ = ["DUE", "compact_if_due", "compact_quietly", "shrink_later"]
 
 DUE = 256
 """Loose runs from which on they are compacted."""
@@ -47,6 +47,18 @@ def compact_if_due(repo: Repo, folder: Folder, *, background: bool = True) -> bo
     except (LedgitError, OSError):
         return False
     return True
+
+
+def shrink_later(repo: Repo, folder: Folder) -> bool:
+    """Make the packs of many runs that were stored at once small, in the background. Never raises.
+
+    Returns:
+        Whether a process was started for it.
+    """
+    try:
+        return _wanted(repo) and _start(repo, folder)
+    except (LedgitError, OSError):
+        return False
 
 
 def compact_quietly(repo: Repo, folder: Folder) -> None:
