@@ -43,6 +43,7 @@ if TYPE_CHECKING:
     from ledgit.git.reflock import remove_left_lock
     from ledgit.git.refs import RefUpdate, list_refs, read_ref, stamp, sync_ref, update_refs
     from ledgit.git.repo import Config, Repo, identity
+    from ledgit.git.runcode import code_tree_without_run, users_dvc_files
     from ledgit.git.snapshot import LeftOut, Snapshot, SnapshotOptions, Submodule, protect, take_snapshot
     from ledgit.git.transport import (
         Address,
@@ -56,7 +57,7 @@ if TYPE_CHECKING:
         start_fetch,
     )
     from ledgit.git.trees import build, check_name, check_path, edit_tree, encode_tree, graft, without
-    from ledgit.git.worktree import Applied, apply_tree, code_tree_without_run, create_branch
+    from ledgit.git.worktree import Applied, apply_tree, create_branch
 
 __all__ = [
     "Address",
@@ -133,6 +134,7 @@ __all__ = [
     "take_snapshot",
     "try_git",
     "update_refs",
+    "users_dvc_files",
     "without",
 ]
 
@@ -152,10 +154,11 @@ _MODULES = {
     "reflock": "remove_left_lock",
     "refs": "RefUpdate list_refs read_ref stamp sync_ref update_refs",
     "repo": "Config Repo identity",
+    "runcode": "code_tree_without_run users_dvc_files",
     "snapshot": "LeftOut Snapshot SnapshotOptions Submodule protect take_snapshot",
     "transport": "Address Fetching PushResult PushUpdate address fetch list_remote push start_fetch",
     "trees": "build check_name check_path edit_tree encode_tree graft without",
-    "worktree": "Applied apply_tree code_tree_without_run create_branch",
+    "worktree": "Applied apply_tree create_branch",
 }
 
 

@@ -19,11 +19,13 @@ from ledgit.git.objects import Objects
 from ledgit.git.pack import ObjectSet
 from ledgit.git.refs import RefUpdate, update_refs
 from ledgit.git.repo import Repo
+from ledgit.git.runcode import users_dvc_files
 from ledgit.git.shared import make_folders
 from ledgit.git.status import parse_status
-from ledgit.git.trees import check_path, without
+from ledgit.git.trees import check_path
+from ledgit.records.dvcfiles import DVC_CONFIG
 
-__all__ = ["Applied", "apply_tree", "code_tree_without_run", "create_branch"]
+__all__ = ["Applied", "apply_tree", "create_branch"]
 
 _GITLINK = b"160000"
 
@@ -78,7 +80,7 @@ def _limits(paths: Sequence[str] | None) -> list[bytes] | None:
 
 def _apply(repo: Repo, tree: str, limits: list[bytes] | None, scratch: str, *, force: bool) -> Applied:
     root = os.fsencode(repo.work_tree or "")
-    target = _tree_entries(repo, tree)
+    target = _with_users_files(repo, tree, _tree_entries(repo, tree))
     present, hidden = _index_entries(repo)
     out = run_git(
         repo,
@@ -140,6 +142,22 @@ def _tree_entries(repo: Repo, tree: str) -> dict[bytes, tuple[bytes, bytes]]:
                 check_path(_text(path))
                 mode, _, oid = head.split(b" ")
                 entries[path] = (mode, oid)
+    return entries
+
+
+def _with_users_files(
+    repo: Repo, tree: str, entries: dict[bytes, tuple[bytes, bytes]]
+) -> dict[bytes, tuple[bytes, bytes]]:
+    """Put back what Ledgit changed in a run's ``.dvc`` folder."""
+    if DVC_CONFIG.encode() not in entries:
+        return entries
+    oid = run_git(repo, "rev-parse", "--verify", "--end-of-options", f"{tree}^{{tree}}", env=reading_environment(repo))
+    for path, data in users_dvc_files(Objects(repo), oid.decode("ascii").strip()).items():
+        if data is None:
+            entries.pop(path.encode(), None)
+        else:
+            blob = run_git(repo, "hash-object", "-w", "--no-filters", "--stdin", stdin=data).strip()
+            entries[path.encode()] = (entries[path.encode()][0], blob)
     return entries
 
 
@@ -267,11 +285,6 @@ def create_branch(repo: Repo, name: str, commit: str) -> None:
         if "exists" in err.stderr:
             raise Conflict(f"a branch whose name is in the way of {name!r} exists; take another name") from err
         raise
-
-
-def code_tree_without_run(objects: Objects, objectset: ObjectSet, commit: str) -> str:
-    """Return the id of the commit's tree without ``.ledgit/run``; new trees go into *objectset*."""
-    return without(objects, objectset, objects.commit(commit).tree, ".ledgit/run")
 
 
 def _sorted(paths: Iterable[bytes]) -> tuple[str, ...]:

@@ -64,7 +64,7 @@ def code_changes(repo: Repo, old: str, new: str) -> list[FileChange]:
     """
     from ledgit.git import reading_environment, run_git
 
-    args = ("diff", "--numstat", "-z", *_PLAIN, old, new, *_OUTSIDE_RUN)
+    args = ("diff", "--numstat", "-z", *_PLAIN, old, new, *_OUTSIDE_RUN, *_ours(repo, old, new))
     out = run_git(repo, *args, env=reading_environment(repo))
     changes = []
     words = iter(out.split(b"\0"))
@@ -87,8 +87,28 @@ def code_patch(repo: Repo, old: str, new: str) -> str:
     """Return the difference of the code between two runs' commits (or trees) as a unified diff."""
     from ledgit.git import reading_environment, run_git
 
-    out = run_git(repo, "diff", *_PLAIN, old, new, *_OUTSIDE_RUN, env=reading_environment(repo))
+    args = ("diff", *_PLAIN, old, new, *_OUTSIDE_RUN, *_ours(repo, old, new))
+    out = run_git(repo, *args, env=reading_environment(repo))
     return out.decode("utf-8", "surrogateescape")
+
+
+def _ours(repo: Repo, old: str, new: str) -> list[str]:
+    """Return what leaves out the files of ``.dvc`` that differ by what Ledgit wrote alone."""
+    from ledgit.git import Objects, reading_environment, run_git, users_dvc_files
+
+    out = run_git(repo, "rev-parse", f"{old}^{{tree}}", f"{new}^{{tree}}", env=reading_environment(repo))
+    objects = Objects(repo)
+    trees = out.decode("ascii").split()
+    written = [users_dvc_files(objects, tree) for tree in trees]
+    found = []
+    for path in {**written[0], **written[1]}:
+        sides = []
+        for tree, files in zip(trees, written, strict=True):
+            entry = objects.find(tree, path) if path not in files else None
+            sides.append(files[path] if path in files else objects.read(entry.oid)[1] if entry is not None else None)
+        if sides[0] == sides[1]:
+            found.append(f":(top,exclude,literal){path}")
+    return found
 
 
 def parent_commit(repo: Repo, commit: str) -> str | None:
@@ -294,10 +314,13 @@ def needs_code(repo: Repo, name: str, commit: str) -> str:
     Raises:
         RunStateError: The run was imported without its code, or recorded without.
     """
-    from ledgit.git import Objects
+    from ledgit.git import Objects, users_dvc_files
+    from ledgit.records.dvcfiles import DVC_CONFIG
 
     objects = Objects(repo)
     tops = [entry.name for entry in objects.tree(objects.commit(commit).tree)]
+    if ".dvc" in tops and users_dvc_files(objects, commit).get(DVC_CONFIG, b"") is None:
+        tops.remove(".dvc")
     if tops not in ([], [os.path.dirname(RUN_FOLDER)]):
         return commit
     inner = objects.find(commit, os.path.dirname(RUN_FOLDER))

@@ -173,7 +173,7 @@ class _Work:
         return self._top(head, chain)
 
     def _commit(self, commit: Commit) -> str:
-        from ledgit.git import FILE, edit_tree, graft
+        from ledgit.git import FILE, edit_tree, graft, users_dvc_files
 
         entry = read_entry(self.objects, commit.oid)
         info = decode_run(self._file(commit, "run.yaml"))
@@ -185,6 +185,10 @@ class _Work:
         entry = replace(entry, head="", raw=b"", code=_ref(entry, code), past=self._past(entry.past))
         files = {"run.yaml": encode_run(replace(info, code=code)), "entry.json": run_line(self.objects, None, entry)}
         changes = {f"{RUN_FOLDER}/{name}": (FILE, self.fresh.blob(data)) for name, data in files.items()}
+        for path in users_dvc_files(self.objects, commit.oid):  # Ledgit's own stay with the run
+            own = self.objects.find(commit.oid, path)
+            if own is not None:
+                changes[path] = (own.mode, own.oid)
         tree = edit_tree(self.objects, self.fresh, tree, changes)
         parents = self._parents(commit)
         oid = self.fresh.commit(tree, parents, commit.author, commit.committer, commit.message)
@@ -234,9 +238,9 @@ class _Work:
 
     def _code(self, commit: Commit, code: CodeInfo) -> str:
         """Return the tree of the code as it is now, without the run's files."""
-        from ledgit.git import without
+        from ledgit.git import code_tree_without_run
 
-        mine = without(self.objects, self.fresh, commit.tree, RUN_FOLDER)
+        mine = code_tree_without_run(self.objects, self.fresh, commit.oid)
         if commit.oid in self.old_of or code.commit is None:
             return mine  # by the tool itself
         new = self.map.get(code.commit, code.commit)

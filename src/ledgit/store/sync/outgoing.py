@@ -24,7 +24,7 @@ _RUN_FOLDER = b".ledgit/run/"
 #: What every run commit changes, and no code commit has.
 _MARK = b".ledgit/run/entry.json"
 # Put beside a run's pointers by us; no change of the user's.
-_OURS = b".dvc/config"
+_OURS = (b".dvc/config", b".dvc/.gitignore")
 _FILES = {b"100644", b"100755", b"120000"}
 _AT_ONCE = 10_000  # files that git is asked about at once: its answer is kept until it is read
 _CHUNK = 1 << 18  # bytes of git's answer that are read at once
@@ -294,7 +294,7 @@ class _Walk:
     def _add(self, commit: NewCommit, entry: bytes, path: bytes) -> None:
         """Take notice of one file: ``:<modes> <ids> <letters>``, with a colon and a mode and an id for each parent."""
         if not path.startswith(_RUN_FOLDER):
-            commit.code = commit.code or path != _OURS
+            commit.code = commit.code or path not in _OURS
         elif path == _MARK:
             commit.other = ""  # it is a run's
         if entry[1:2] != b":":
