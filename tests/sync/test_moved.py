@@ -41,6 +41,24 @@ def test_a_ledger_is_not_put_back_where_it_never_was(ada: Clone, empty: Path) ->
     assert "" == run_git(empty, "for-each-ref")
 
 
+def test_another_ledger_on_the_same_host_is_another_place(ada: Clone, ben: Clone, host: Path) -> None:
+    """What was seen under the old name of the ledger says nothing of the new one."""
+    first = shared(ada)
+    old = ada.refs()["refs/ledgit/remotes/origin/ledger"]
+    ada.git("config", "ledgit.ledgerRef", "refs/heads/ledgit")
+
+    ada.pull()
+    between = ada.refs()
+    second = ada.log("second")
+    sent = ada.push().sent.new
+    ben.git("config", "ledgit.ledgerRef", "refs/heads/ledgit")
+    ben.pull()
+
+    assert "refs/ledgit/remotes/origin/ledger" not in between
+    assert {first, second} == set(sent) == ben.listed() == lines_of(host, "refs/heads/ledgit")
+    assert old == run_git(host, "rev-parse", LEDGER)
+
+
 def test_branches_count_again_once_they_were_pushed(ada: Clone, empty: Path) -> None:
     """Git's own note of the branch is the same before and after; so the remote is asked."""
     run_id = shared(ada)

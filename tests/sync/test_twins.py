@@ -44,7 +44,7 @@ def test_a_run_that_is_there_with_another_start_stays_here(
     assert 1 == len(new.heads(RUN))
 
 
-def test_a_purge_takes_a_run_on_all_its_days(ada: Clone) -> None:
+def test_a_purge_takes_a_run_on_all_its_days(ada: Clone, ben: Clone) -> None:
     """It came from a Ledgit that pushed such lines."""
     heads = []
     for days in (0, 3):
@@ -55,7 +55,10 @@ def test_a_purge_takes_a_run_on_all_its_days(ada: Clone) -> None:
 
     purge(ada.repo, ada.folder, {RUN: START})
 
-    assert [] == ada.heads(RUN)
+    ada.push()
+    ben.pull()
+    assert [] == ada.heads(RUN) == ben.heads(RUN)
+    assert {RUN} == tombstones(ben.path)
     assert {RUN} == tombstones(ada.path)
     carried = run_git(ada.path, "rev-list", LEDGER).split()
     assert not set(heads) & set(carried)

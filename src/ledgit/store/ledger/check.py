@@ -79,7 +79,7 @@ class _Check:
     def __init__(self, reader: Reader, each: Callable[[list[Line]], None] | None = None) -> None:
         self.reader = reader
         self.each = each
-        self.days: dict[str, str] = {}  # run id → day
+        self.days: dict[str, tuple[str, bool]] = {}  # run id → day, and whether a tombstone stands there
         self.heads: dict[str, str] = {}  # head → run id
         self.places: dict[str, str] = {}  # folder or file of lines → path
         self.others = 0
@@ -254,8 +254,11 @@ class _Check:
                 raise RecordError(_at(path), f"has a line of run {line.id[:12]}, which did not start on that day")
             if line.head and self.heads.setdefault(line.head, line.id) != line.id:
                 raise RecordError(_at(path), f"has commit {line.head[:12]} as the head of two runs")
-        if line.id and self.days.setdefault(line.id, day) != day:
-            raise RecordError(_at(path), f"has run {line.id[:12]}, which stands under another day too")
+        if line.id:
+            there, purged = self.days.setdefault(line.id, (day, line.purged))
+            # A purge leaves a tombstone in each place of a run that two clones imported with different starts.
+            if there != day and not (purged and line.purged):
+                raise RecordError(_at(path), f"has run {line.id[:12]}, which stands under another day too")
 
     def run(self, lines: list[Line], path: str) -> None:
         """Check that lines of one run are what is left when they are united, and claim each other not."""

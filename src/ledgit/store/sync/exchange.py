@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from ledgit.errors import Conflict, LedgitError, NewerFormat, NotFound, RecordError
-from ledgit.store.sync.carried import RunCheck
+from ledgit.store.sync.carried import Days, RunCheck, check_root
 from ledgit.store.sync.opening import SyncLock, open_line
 from ledgit.store.sync.table import Changes, add_new, new_lines, table_changes
 
@@ -27,6 +27,8 @@ _LATELY = 24 * 3_600_000  # ms in which they are counted together: ten with each
 #: Ledger commits that are walked back to find the one seen last.
 _FAR = 100_000
 _MOST_COMMIT = 1 << 20  # bytes; it has at most 101 parents
+#: Inboxes that are looked at with each pull or push: 10 ms each. More is no team, but a broken or hostile remote.
+MOST_INBOXES = 256
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,9 +105,11 @@ def take_in(
         found = Incoming(seen)
         if seen.tip is not None and seen.tip != seen.before:
             found.whole = _check_ledger(line, seen.tip, seen.before, progress)
+        found.notes += _leave_for_later(line, seen)
+        days = Days()
         for name, commit in list(seen.inboxes.items()):
             try:
-                found.trees.append(_check_inbox(line, commit))
+                found.trees.append(_check_inbox(line, commit, seen.tip, days))
             except (RecordError, NotFound) as error:
                 del seen.inboxes[name]
                 found.notes.append(f"{name} on {line.remote.shown} was passed over: {error}")
@@ -118,6 +122,25 @@ def take_in(
         raise
     line.accept(seen)
     return found
+
+
+def _leave_for_later(line: Line, seen: Seen) -> list[str]:
+    """Drop what is more than `MOST_INBOXES` from *seen*, and say so.
+
+    Those come first that follow the last ones looked at, by name, so that all have their turn even where
+    nobody pushes, which deletes what was taken in.
+    """
+    from ledgit.git import list_refs
+
+    left = len(seen.inboxes) - MOST_INBOXES
+    if left <= 0:
+        return []
+    cut, prefix = len(line.remote.inboxes), line.remote.inbox_prefix
+    last = max((prefix + name[cut:] for name in list_refs(line.where, line.remote.inboxes)), default="")
+    names = sorted(seen.inboxes, key=lambda name: (name <= last, name))
+    seen.inboxes = {name: seen.inboxes[name] for name in names[:MOST_INBOXES]}
+    what = f"{left:,} {'inbox' if left == 1 else 'inboxes'} on {line.remote.shown}"
+    return [f"{what} left for later: {MOST_INBOXES} are looked at with each pull or push"]
 
 
 def _elsewhere(line: Line) -> list[str]:
@@ -172,7 +195,7 @@ def _check_ledger(line: Line, tip: str, before: str | None, progress: Progress |
     """
     from ledgit.store.ledger import check_tree
 
-    objects = line.objects
+    objects, days = line.objects, Days()
     try:
         tree = _tree(objects, tip)
         known = objects.commit(before).tree if before is not None else None
@@ -187,10 +210,16 @@ def _check_ledger(line: Line, tip: str, before: str | None, progress: Progress |
 
         # Of a ledger that is new as a whole each file is read once for all.
         check_tree(objects, tree, known, each=each if whole is not None else None)
+        if known is not None:
+            # A line that stood there before was checked then. But a ledger that does not go on from that one
+            # has to carry all of them anew.
+            runs.take(days.take(new_lines(objects, known, tree)), check=line.has_runs)
+            days.check(objects, tree)
         if line.has_runs:
-            if known is not None:
-                runs.take(new_lines(objects, known if follows(objects, tip, before) else None, tree))
+            if known is not None and not follows(objects, tip, before):
+                runs.carry(new_lines(objects, None, tree))
             runs.end(tip)
+            check_root(objects, tip, before)
         return whole
     except NewerFormat as error:
         raise NewerFormat(f"the ledger of {line.remote.shown}", error.version, error.known) from None
@@ -198,14 +227,22 @@ def _check_ledger(line: Line, tip: str, before: str | None, progress: Progress |
         raise _refused(line, error) from error
 
 
-def _check_inbox(line: Line, commit: str) -> str:
+def _check_inbox(line: Line, commit: str, tip: str | None, days: Days) -> str:
+    """Check an inbox, also against the ledger *tip* and what the inboxes before it said: *days*.
+
+    Raises:
+        RecordError: It is refused, and why.
+    """
     from ledgit.store.ledger import check_tree
 
     tree = _tree(line.objects, commit)
     runs = RunCheck(line, None)
-    check_tree(line.objects, tree, each=runs.take if line.has_runs else None)
+    own = Days()
+    check_tree(line.objects, tree, each=lambda lines: runs.take(own.take(lines), check=line.has_runs))
     if line.has_runs:
         runs.end(commit)
+    own.check(line.objects, line.tree_of(tip), days)
+    days.add(own)
     return tree
 
 
