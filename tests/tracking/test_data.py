@@ -109,3 +109,106 @@ def test_what_is_no_data_set_is_refused(repo: Path) -> None:
             ledgit.data.from_pandas(pd.DataFrame({"a": [1]}), targets="b")
 
     assert [] == run.record().inputs
+
+
+def test_a_column_that_is_not_text_to_its_end_counts_as_mlflow_has_it(repo: Path) -> None:
+    """Only the first 10,000 rows are hashed, but whether a column is text is seen from all of it."""
+    import numpy as np
+    import pandas as pd
+
+    texts = [f"t{n}" for n in range(10_001)]
+    frame = pd.DataFrame({"a": texts, "n": np.arange(10_001)})
+    gap = pd.DataFrame({"a": [*texts[:-1], None], "n": np.arange(10_001)})
+    mixed = pd.DataFrame({"a": pd.Series([*texts[:-1], 1], dtype=object), "n": np.arange(10_001)})
+
+    assert ("c1a4194c", "c9fd2c5a", "c9fd2c5a") == tuple(
+        ledgit.data.from_pandas(one).digest for one in (frame, gap, mixed)
+    )
+
+
+@pytest.mark.frameworks
+def test_arrow_tables_are_the_same_however_they_are_cut(repo: Path) -> None:
+    """Chunks, slices and what stands below a null don't count; values, names, types and nulls do."""
+    import pyarrow as pa
+
+    table = pa.table({"n": [1, None, 3], "x": [0.5, 1.5, 2.5], "t": ["a", None, "c"]})
+    chunked = pa.concat_tables([table.slice(0, 1), table.slice(1)])
+    padded = pa.concat_tables([table, table]).slice(3)
+
+    digest = ledgit.data.from_arrow(table).digest
+    assert {digest} == {ledgit.data.from_arrow(one).digest for one in (chunked, padded, table.to_batches()[0])}
+    others = [
+        table.set_column(0, "n", [[1, 0, 3]]),
+        table.rename_columns(["m", "x", "t"]),
+        table.set_column(0, "n", pa.array([1, None, 3], pa.int32())),
+        table.set_column(2, "t", [["a", "", "c"]]),
+        table.slice(0, 2),
+    ]
+    assert len({digest, *(ledgit.data.from_arrow(one).digest for one in others)}) == 6
+    assert "arrow" == ledgit.data.from_arrow(table).kind
+
+
+@pytest.mark.frameworks
+def test_polars_frames_are_told_apart_by_their_values(repo: Path) -> None:
+    """The digest is pinned: it must not depend on the release of polars."""
+    import polars as pl
+
+    frame = pl.DataFrame({"n": [1, None, 3], "t": ["a", "b", None], "l": [[1], [], None]})
+
+    assert "e3ba2b21" == ledgit.data.from_polars(frame, targets="t").digest
+    assert ledgit.data.from_polars(frame.with_columns(n=pl.Series([1, 0, 3]))).digest != "e3ba2b21"
+    assert {"num_rows": 3, "num_elements": 9} == ledgit.data.from_polars(frame).profile
+    with pytest.raises(InvalidValue, match="column"):
+        ledgit.data.from_polars(frame, predictions="none")
+
+
+@pytest.mark.frameworks
+def test_hugging_faces_fingerprint_is_the_digest(repo: Path) -> None:
+    """It changes with the data and with what is done to them."""
+    import datasets
+
+    one = datasets.Dataset.from_dict({"text": ["a", "b"], "label": [0, 1]})
+    mapped = one.select([1, 0])
+
+    with ledgit.start_run() as run:
+        ledgit.log_input(one, context="training")
+        ledgit.log_input(ledgit.data.from_huggingface(mapped, "org/name", targets="label", revision="v1"))
+
+    first, second = run.record().inputs
+    assert ("huggingface", one._fingerprint) == (first.kind, first.digest)
+    assert mapped._fingerprint == second.digest != first.digest
+    assert ("hugging_face", "org/name", "v1") == (
+        second.source_type,
+        *map(json.loads(second.source).get, ("path", "revision")),
+    )
+    assert 2 == json.loads(first.profile)["num_rows"]
+    with pytest.raises(InvalidValue, match="one of its splits: train"):
+        ledgit.log_input(datasets.DatasetDict({"train": one}))
+    with pytest.raises(InvalidValue, match="stream"):
+        ledgit.log_input(one.to_iterable_dataset())
+
+
+@pytest.mark.parametrize("name", ["from_spark", "from_tensorflow", "load_delta"])
+def test_mlflows_other_names_say_what_will_do(repo: Path, name: str) -> None:
+    """One sentence, before anything is imported."""
+    with pytest.raises(UsageError, match=f"ledgit.data.{name} is not supported; ledgit.data.\\w+"):
+        getattr(ledgit.data, name)(object(), path="x")
+
+
+def test_a_source_is_recorded_without_its_password(repo: Path) -> None:
+    """Runs are shared."""
+    import numpy as np
+
+    def source(url: str) -> str:
+        return ledgit.data.from_numpy(np.ones(2), source=url).source
+
+    assert "postgres://host/db" == source("postgres://ada:secret@host/db")
+    assert "https://h/x?version=2&sig=***" == source("https://h/x?version=2&sig=abcdef")
+    assert "s3://bucket/a@b" == source("s3://bucket/a@b")
+
+
+def test_a_digest_that_was_given_is_of_no_known_kind(repo: Path) -> None:
+    """Somebody's version number is no hash."""
+    import numpy as np
+
+    assert ("", "numpy") == tuple(ledgit.data.from_numpy(np.ones(2), digest=one).kind for one in ("v7", None))

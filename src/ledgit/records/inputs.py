@@ -8,7 +8,9 @@ from dataclasses import dataclass, field
 from ledgit.records.documents import dump_document, load_document
 from ledgit.records.fields import Fields
 
-__all__ = ["InputRecord", "decode_inputs", "encode_inputs"]
+__all__ = ["InputRecord", "decode_inputs", "encode_inputs", "kind_of_digest"]
+
+_HEX = frozenset("0123456789abcdef")
 
 
 @dataclass(frozen=True, slots=True)
@@ -19,6 +21,8 @@ class InputRecord:
         name: what people call it.
         digest: a hash of its content; two records with the same name and digest are one data set.
         context: what it was used for: ``training``, ``validation`` …
+        kind: how the digest was made, where that is known: ``md5`` (of the bytes, as DVC has it), ``pandas``,
+            ``numpy``, ``huggingface`` … Digests of different kinds can't be compared.
     """
 
     name: str
@@ -29,6 +33,15 @@ class InputRecord:
     profile: str = ""
     context: str = ""
     tags: Mapping[str, str] = field(default_factory=dict)
+    kind: str = ""
+
+
+def kind_of_digest(record: InputRecord) -> str:
+    """Return how *record*'s digest was made; "" if nothing says (MLflow's records don't)."""
+    if record.kind:
+        return record.kind
+    digits = record.digest.removesuffix(".dir")
+    return "md5" if len(digits) == 32 and set(digits) <= _HEX else ""
 
 
 def encode_inputs(records: Iterable[InputRecord]) -> bytes:
@@ -37,7 +50,7 @@ def encode_inputs(records: Iterable[InputRecord]) -> bytes:
     for record in records:
         item: dict[str, object] = {
             key: value
-            for key in ("name", "digest", "source_type", "source", "schema", "profile", "context")
+            for key in ("name", "digest", "kind", "source_type", "source", "schema", "profile", "context")
             if (value := getattr(record, key)) or key == "name"
         }
         if record.tags:
@@ -58,6 +71,7 @@ def decode_inputs(data: bytes, where: str = "inputs.yaml") -> list[InputRecord]:
             profile=item.text("profile", ""),
             context=item.text("context", ""),
             tags=item.text_map("tags"),
+            kind=item.text("kind", ""),
         )
         for item in Fields(load_document(data, where), where).sections("inputs")
     ]
