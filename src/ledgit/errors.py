@@ -12,6 +12,7 @@
     │   ├── RunNotFound
     │   ├── ExperimentNotFound
     │   ├── ArtifactNotFound
+    │   │   └── ArtifactsMissing                its content is neither here nor on the remote
     │   └── NotHere                             on the remote, but not in this clone
     ├── Ambiguous                      exit 3   several runs match
     ├── Conflict                       exit 4   what is there forbids it
@@ -55,6 +56,7 @@ __all__ = [
     "Ambiguous",
     "ArtifactDamaged",
     "ArtifactNotFound",
+    "ArtifactsMissing",
     "ConfigError",
     "Conflict",
     "ExperimentExists",
@@ -191,6 +193,27 @@ class ArtifactNotFound(NotFound):
     """The run has no artifact at this path."""
 
     kind = "artifact"
+
+
+class ArtifactsMissing(ArtifactNotFound):
+    """The content of artifacts is neither in this clone nor on the artifact remote.
+
+    *paths* are theirs, *runs* those that need them, *reason* says why the remote did not help, *hint* where a
+    good copy may be.
+    """
+
+    def __init__(self, paths: Sequence[str], runs: Sequence[str], reason: str, hint: str = "") -> None:
+        Exception.__init__(self, tuple(paths), tuple(runs), reason, hint)
+        self.paths, self.runs, self.reason, self.hint = tuple(paths), tuple(runs), reason, hint
+        self.ref, self.near = self.paths[0] if self.paths else "", ()
+
+    def __str__(self) -> str:
+        more = f" and {len(self.paths) - 2:,} more" if len(self.paths) > 2 else ""
+        what = ", ".join(self.paths[:2]) + more
+        whose = f" of run {', '.join(run_id[:8] for run_id in self.runs[:2])}" if self.runs else ""
+        hint = f"; {self.hint}" if self.hint else ""
+        verb = "is" if len(self.paths) == 1 else "are"
+        return f"{what}{whose} {verb} not in this clone: {self.reason}{hint}"
 
 
 class CodeNotFound(NotFound):

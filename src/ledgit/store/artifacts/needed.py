@@ -23,6 +23,7 @@ __all__ = ["HISTORY_POINTER", "Need", "Unread", "every_object", "is_list", "obje
 HISTORY_POINTER = "history-full.tsv.gz.dvc"
 _LISTED = "artifacts.yaml"
 _AT_ONCE = 2000  # runs whose trees are in memory together
+_MOST_KNOWN = 10_000  # lists of artifacts that stay decoded
 _MOST_BYTES = 64 << 20  # of a list of artifacts
 _HEX = frozenset("0123456789abcdef")
 
@@ -117,9 +118,8 @@ def _members(cache: Cache, listed: str, note: Unread) -> Iterator[tuple[str, str
     from ledgit.artifacts import decode_list
 
     try:
-        with cache.open(listed) as file:
-            for member in decode_list(file.read(), listed):
-                yield member.path, member.md5
+        for member in decode_list(cache.read(listed), listed):
+            yield member.path, member.md5
     except LedgitError:  # not here, or damaged
         note.lists.add(listed)
 
@@ -233,26 +233,84 @@ def _oid(digest: object) -> str | None:
     return oid if len(digits) == 32 and _HEX.issuperset(digits) else None
 
 
-_Named = list[tuple[str, str, "int | None"]]
-
-
 def _named(repo: Repo, commits: Iterable[tuple[str, str]], note: Unread) -> Iterator[tuple[str, str, str, int | None]]:
-    """Yield (run, object, path, size) of all that run commits name, each commit's list read once."""
+    """Yield (run, object, path, size) of all that run commits name; a list that edits left as it was is read once."""
     from ledgit.git import BatchReader
 
-    lists: dict[str, _Named] = {}  # blob → what it names: edits leave it as it was
+    known: dict[str, list[tuple[str, str, int | None]]] = {}
     pending = iter(commits)
     with BatchReader(repo) as reader:
         while chunk := list(islice(pending, _AT_ONCE)):
-            blobs = _lists(reader, chunk, note)
-            unknown = dict.fromkeys(blob for _, _, blob, _ in blobs if blob not in lists)
-            for blob, kind, answer in zip(
-                unknown,
-                (kind for blob in unknown for kind in [next(k for _, _, b, k in blobs if b == blob)]),
-                reader.read_many(unknown, most=_MOST_BYTES),
-                strict=True,
-            ):
-                lists[blob] = _decode(blob, kind, answer[2] if answer is not None else b"", note)
+            blobs = _blobs(reader, chunk, note)
+            if len(known) > _MOST_KNOWN:
+                known.clear()
+            kinds = {blob: kind for _, _, blob, kind in blobs if blob not in known}
+            answers = reader.read_many(kinds, most=_MOST_BYTES)
+            for (blob, kind), answer in zip(kinds.items(), answers, strict=True):
+                known[blob] = _decode(blob, kind, answer, note)
             for run_id, _, blob, _ in blobs:
-                for oid, path, size in lists[blob]:
+                for oid, path, size in known[blob]:
                     yield run_id, oid, path, size
+
+
+def _blobs(reader: BatchReader, commits: list[tuple[str, str]], note: Unread) -> list[tuple[str, str, str, str]]:
+    """Return (run, commit, blob, name) of the files in which run commits name objects."""
+    from ledgit.git.parsing import parse_tree
+    from ledgit.records.names import RUN_FOLDER
+
+    found = []
+    answers = reader.read_many(f"{head}:{RUN_FOLDER}" for _, head in commits)
+    for (run_id, head), answer in zip(commits, answers, strict=True):
+        if answer is None or answer[1] != "tree":
+            note.absent.append(head)
+            continue
+        data = answer[2]
+        if _LISTED.encode() not in data and HISTORY_POINTER.encode() not in data:
+            continue
+        try:
+            entries = parse_tree(data, head)
+        except RecordError as error:
+            note.commits[head] = str(error)
+            continue
+        found += [
+            (run_id, head, entry.oid, entry.name) for entry in entries if entry.name in (_LISTED, HISTORY_POINTER)
+        ]
+    return found
+
+
+def _decode(
+    blob: str, kind: str, answer: tuple[str, str, bytes] | None, note: Unread
+) -> list[tuple[str, str, int | None]]:
+    """Return (object, path, size) of what a list of artifacts, or a pointer, names."""
+    from ledgit.records.artifacts import DVC, decode_artifacts
+
+    try:
+        if answer is None or not answer[2]:
+            raise RecordError(f"{kind} ({blob[:12]})", "can't be read")
+        if kind == HISTORY_POINTER:
+            return [_pointed(answer[2], kind)]
+        found: list[tuple[str, str, int | None]] = []
+        if b"dvc" in answer[2]:
+            listed = decode_artifacts(answer[2], f"{kind} ({blob[:12]})")
+            found += [(_checked(item.digest, item.path), item.path, item.size) for item in listed if item.stored == DVC]
+    except LedgitError as error:
+        note.commits[blob] = str(error)
+        return []
+    return found
+
+
+def _pointed(data: bytes, name: str) -> tuple[str, str, int | None]:
+    from ledgit.records.documents import load_document
+
+    document = load_document(data, name)
+    outs = document.get("outs") if isinstance(document, dict) else None
+    out = outs[0] if isinstance(outs, list) and outs and isinstance(outs[0], dict) else {}
+    size = out.get("size")
+    return _checked(out.get("md5"), name), name.removesuffix(".dvc"), size if type(size) is int else None
+
+
+def _checked(digest: object, path: str) -> str:
+    oid = _oid(digest)
+    if oid is None:
+        raise RecordError(path, f"its digest {str(digest)[:50]!r} is no object's")
+    return oid

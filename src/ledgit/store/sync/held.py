@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from ledgit.store.folder import Folder
 
 __all__ = [
+    "ARTIFACTS",
     "KINDS",
     "PURGED",
     "REFUSED",
@@ -40,7 +41,8 @@ SECRET = "secret"  # noqa: S105 #: something in it looks like a secret
 SIZE = "size"  #: an object is larger than the host takes
 REFUSED = "refused"  #: the host refused it
 PURGED = "purged"  #: it stands on a run that was purged, and would bring it back
-KINDS = (UNPUSHED, SECRET, SIZE, REFUSED, PURGED)
+ARTIFACTS = "artifacts"  #: its artifacts could not be sent, so nobody could use it
+KINDS = (UNPUSHED, SECRET, SIZE, REFUSED, PURGED, ARTIFACTS)
 
 _LONGEST = 2000  # characters of a reason that are kept
 _MOST_BYTES = 64 << 20

@@ -8,6 +8,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection
 
+    from ledgit.store.artifacts.uploading import Uploaded
     from ledgit.store.sync.ask import Answer, Question
     from ledgit.store.sync.exchange import Purge
     from ledgit.store.sync.held import Held
@@ -33,11 +34,13 @@ class PushOptions:
         accept_purges: Runs that were purged elsewhere may go without asking.
         confirm: Asked before runs go that were made here, or more than 10; None: nobody can be asked.
         prompt: Git may ask for a password.
+        artifacts: Send what the runs need to the artifact remote; else they go without.
     """
 
     __slots__ = (
         "accept_purges",
         "allow_secrets",
+        "artifacts",
         "ask",
         "confirm",
         "dry_run",
@@ -60,6 +63,7 @@ class PushOptions:
         accept_purges: bool = False,
         confirm: Callable[[Purge], bool] | None = None,
         prompt: bool = False,
+        artifacts: bool = True,
     ) -> None:
         self.runs = runs
         self.dry_run = dry_run
@@ -71,6 +75,7 @@ class PushOptions:
         self.accept_purges = accept_purges
         self.confirm = confirm
         self.prompt = prompt
+        self.artifacts = artifacts
 
 
 class Pushed:
@@ -90,9 +95,11 @@ class Pushed:
         review: What would become public.
         notes: Sentences about what was passed over.
         purged: Ids of loose runs that went because they were purged elsewhere.
+        artifacts: What went to the artifact remote, and what did not; None where nobody looked.
     """
 
     __slots__ = (
+        "artifacts",
         "attempts",
         "declined",
         "dry_run",
@@ -131,3 +138,4 @@ class Pushed:
         self.review = review
         self.notes: list[str] = []
         self.purged = purged
+        self.artifacts: Uploaded | None = None

@@ -17,13 +17,14 @@ from ledgit.store.sync.exchange import (
     forget_gone,
     take_in,
 )
-from ledgit.store.sync.held import REFUSED, Held, hold, read_held, release
+from ledgit.store.sync.held import ARTIFACTS, REFUSED, Held, hold, read_held, release
 from ledgit.store.sync.pushed import Pushed, PushOptions
 from ledgit.store.sync.refusal import Refusals
 from ledgit.store.sync.table import Changes, table_changes
 
 if TYPE_CHECKING:
     from ledgit.git import ObjectSet, PushResult
+    from ledgit.store.artifacts.uploading import Sending
     from ledgit.store.sync.compose import Mine
     from ledgit.store.sync.line import Line, Progress
     from ledgit.store.sync.publish import Candidate, Review
@@ -64,6 +65,7 @@ class Push:
         self.looked: str | None = None  # the remote's ledger when they were
         self.last: str | None = None  # the remote's ledger as it was seen before this push
         self.noted: dict[str, Held] | None = None  # runs that earlier pushes held back
+        self._sending: Sending | None = None
 
     def run(self) -> Pushed:
         """Try until it has arrived, or until it is clear that it can't."""
@@ -173,15 +175,36 @@ class Push:
         self.done.review = result
         self.done.notes += [note for note in result.notes if note not in self.done.notes]
         self.done.declined = result.declined
-        self.done.held |= result.held
-        for run_id, held in result.held.items():
-            if run_id in self.noted and held.is_same(self.noted[run_id]):
+        held, going = dict(result.held), not options.dry_run and not result.declined
+        if going and options.artifacts:
+            held |= self.send_artifacts({run_id: heads[run_id] for run_id in result.publish})
+        self.done.held |= held
+        for run_id, why in held.items():
+            if run_id in self.noted and why.is_same(self.noted[run_id]):
                 self.done.known.add(run_id)
             else:
                 self.done.known.discard(run_id)
-        if not options.dry_run and not result.declined:
-            hold(line.folder, result.held)
-            release(line.folder, result.publish)
+        if going:
+            hold(line.folder, held)
+            release(line.folder, [run_id for run_id in result.publish if run_id not in held])
+
+    # ------------------------------------------------------------------ artifacts
+
+    @property
+    def sending(self) -> Sending:
+        """The artifacts' part of this push."""
+        if self._sending is None:
+            from ledgit.store.artifacts.uploading import Sending
+
+            self._sending = Sending(self.line.repo, self.line.folder, self.progress)
+            self.done.artifacts = self._sending.done
+        return self._sending
+
+    def send_artifacts(self, runs: Mapping[str, tuple[str, ...]]) -> dict[str, Held]:
+        """Send what *runs* need, before a ledger names them; return those that must stay."""
+        now, name = now_ms(), self.line.remote.name
+        stay = self.sending.before(runs)
+        return {run_id: Held(runs[run_id], why, ARTIFACTS, now, name) for run_id, why in stay.items()}
 
     # ------------------------------------------------------------------ pushing it
 
@@ -288,6 +311,9 @@ class Push:
         done.left |= dict.fromkeys(self.refusals.untried, "the host refused too many runs to find out about this one")
         done.notes += found.notes
         after = line.adopt(found.seen.tip, found.trees, self.to_loosen())
+        if self.options.artifacts:
+            boxed = {run_id: self.heads[run_id] for run_id in done.sent.new} if done.inbox is not None else {}
+            self.sending.after(line.remote.url.shown, found.seen.tip, line.objects, boxed)
         done.purged = after.purged
         changes = found.changes(line, after)
         forget_gone(line, changes, after.purged)

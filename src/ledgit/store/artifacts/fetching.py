@@ -1,0 +1,114 @@
+"""Objects come from the artifact remote into the cache, when somebody wants them."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, NamedTuple
+
+from ledgit.errors import ArtifactNotFound, ArtifactsMissing
+from ledgit.store.artifacts.needed import Need, is_list
+from ledgit.store.artifacts.uploading import place_of
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Mapping
+
+    from ledgit.artifacts import Cache, Member
+    from ledgit.git import Repo
+    from ledgit.store.folder import Folder
+
+    Progress = Callable[[str, int, int | None], None]
+
+__all__ = ["Fetched", "fetch_objects", "lacking", "members_of"]
+
+
+class Fetched(NamedTuple):
+    """What came: how many objects, and their bytes together."""
+
+    objects: int
+    bytes: int
+
+
+def members_of(cache: Cache, listed: str) -> list[Member]:
+    """Return the files of the folder whose list is the object *listed*.
+
+    Raises:
+        ArtifactNotFound: The list is not here.
+        ArtifactDamaged, RecordError: It is not what it should be.
+    """
+    from ledgit.artifacts import decode_list
+
+    return decode_list(cache.read(listed), f"the list of a folder (md5:{listed})")
+
+
+def lacking(cache: Cache, oids: Iterable[str]) -> list[str]:
+    """Return those objects that are not in the cache, each once."""
+    return [oid for oid in dict.fromkeys(oids) if not cache.has(oid)]
+
+
+def fetch_objects(
+    repo: Repo, folder: Folder, needs: Mapping[str, Need], progress: Progress | None = None, *, members: bool = True
+) -> Fetched:
+    """Bring the objects that are not here into the cache, each hashed before it gets its name.
+
+    Can be interrupted and repeated: what has come is not asked for again.
+
+    Args:
+        repo: The repository.
+        folder: Ledgit's folder.
+        needs: Object id → who needs it.
+        progress: Is told (what, done, total).
+        members: Also what is in folders.
+
+    Raises:
+        ArtifactsMissing: The remote hasn't got them either, or there is none.
+        RemoteError, MissingDependency: The remote can't be used.
+        StorageError: The disk refused.
+    """
+    from ledgit.artifacts import Cache
+
+    cache = Cache(folder.cache)
+    lists = [oid for oid in needs if is_list(oid)]
+    done = _fetch(repo, cache, {oid: needs[oid] for oid in lists}, progress)
+    wanted = dict(needs)
+    if members:
+        for listed in lists:
+            above = needs[listed]
+            for member in members_of(cache, listed):
+                wanted.setdefault(member.md5, Need(above.runs, f"{above.path}/{member.path}", None))
+    more = _fetch(repo, cache, wanted, progress)
+    return Fetched(done.objects + more.objects, done.bytes + more.bytes)
+
+
+def _fetch(repo: Repo, cache: Cache, needs: Mapping[str, Need], progress: Progress | None) -> Fetched:
+    absent = lacking(cache, needs)
+    if not absent:
+        return Fetched(0, 0)
+    from ledgit.artifacts import open_remote
+
+    place = place_of(repo)
+    if place is None:
+        raise ArtifactsMissing(
+            _paths(needs, absent),
+            _runs(needs, absent),
+            "no artifact remote is set up here; 'ledgit artifacts remote URL' sets it",
+        )
+    moved = open_remote(place).download(cache, absent, progress)
+    failed = {oid: moved.failed.get(oid, "") for oid in absent if oid in moved.failed or not cache.has(oid)}
+    if failed:
+        why = next(filter(None, failed.values()), "it is not there")
+        raise ArtifactsMissing(_paths(needs, failed), _runs(needs, failed), f"{place.shown}: {why}")
+    return Fetched(len(moved.done), sum(_size(cache, oid) for oid in moved.done))
+
+
+def _paths(needs: Mapping[str, Need], oids: Iterable[str]) -> list[str]:
+    return sorted(needs[oid].path for oid in oids)
+
+
+def _runs(needs: Mapping[str, Need], oids: Iterable[str]) -> list[str]:
+    return list(dict.fromkeys(run_id for oid in oids for run_id in needs[oid].runs))
+
+
+def _size(cache: Cache, oid: str) -> int:
+    try:
+        return cache.size(oid)
+    except ArtifactNotFound:
+        return 0
