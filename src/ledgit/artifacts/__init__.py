@@ -8,25 +8,42 @@ from __future__ import annotations
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from ledgit.artifacts.cache import Cache, check_oid
-    from ledgit.artifacts.folders import Member, decode_list, encode_list
-    from ledgit.artifacts.hashing import Hashes, copy_and_digest, copy_data, digest_file
+    from ledgit.artifacts.folders import Member, Scan, Taken, decode_list, encode_list, scan_folder, take_folder
+    from ledgit.artifacts.hashing import Hashes, copy_and_digest, copy_data, digest_file, in_threads
+    from ledgit.artifacts.place import DVC_GITIGNORE, Place, dvc_config, find_place, without_credentials
+    from ledgit.artifacts.remote import Moved, ObjectRemote, open_remote
 
 __all__ = [
+    "DVC_GITIGNORE",
     "Cache",
     "Hashes",
     "Member",
+    "Moved",
+    "ObjectRemote",
+    "Place",
+    "Scan",
+    "Taken",
     "check_oid",
     "copy_and_digest",
     "copy_data",
     "decode_list",
     "digest_file",
+    "dvc_config",
     "encode_list",
+    "find_place",
+    "in_threads",
+    "open_remote",
+    "scan_folder",
+    "take_folder",
+    "without_credentials",
 ]
 
 _HOMES = {
     "cache": ("Cache", "check_oid"),
-    "folders": ("Member", "decode_list", "encode_list"),
-    "hashing": ("Hashes", "copy_and_digest", "copy_data", "digest_file"),
+    "folders": ("Member", "Scan", "Taken", "decode_list", "encode_list", "scan_folder", "take_folder"),
+    "hashing": ("Hashes", "copy_and_digest", "copy_data", "digest_file", "in_threads"),
+    "place": ("DVC_GITIGNORE", "Place", "dvc_config", "find_place", "without_credentials"),
+    "remote": ("Moved", "ObjectRemote", "open_remote"),
 }
 # ``mlflow.artifacts`` has functions for users, which live in the tracking package, far above.
 # A name that is looked up there when it is asked for is no import of it from here.

@@ -1,0 +1,119 @@
+"""Objects come from the remote into the cache, each hashed before it gets its name there."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import shutil
+from typing import TYPE_CHECKING, Any
+
+from ledgit.artifacts.cache import check_oid
+from ledgit.artifacts.hashing import digest_file
+from ledgit.artifacts.meter import Meter, Part
+from ledgit.artifacts.parallel import each
+from ledgit.artifacts.sending import LARGE_JOBS, moving_options
+from ledgit.artifacts.unfinished import FOLDER, clear_local, new_name, release
+from ledgit.errors import ArtifactDamaged, ArtifactNotFound, StorageError, Unreachable
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable
+
+    from ledgit.artifacts.cache import Cache
+    from ledgit.artifacts.remote import Moved, ObjectRemote
+
+    Progress = Callable[[str, int, int | None], None]
+
+__all__ = ["receive"]
+
+
+def receive(remote: ObjectRemote, cache: Cache, oids: Iterable[str], progress: Progress | None) -> Moved:
+    """See :meth:`ledgit.artifacts.remote.ObjectRemote.download`."""
+    from ledgit.artifacts.remote import Moved
+
+    moved = Moved()
+    wanted = list(dict.fromkeys(map(check_oid, oids)))
+    if not wanted:
+        return moved
+    meter = Meter("fetching artifacts", None, progress)
+    top = os.path.join(cache.path, FOLDER)
+    clear_local(top)
+    name = new_name()
+    folder = os.path.join(top, name)
+    try:
+        try:
+            os.makedirs(folder)
+        except OSError as error:
+            raise StorageError(folder, error.strerror or str(error)) from error
+        _run(remote, cache, wanted, folder, meter, moved)
+    finally:
+        release(name)
+        shutil.rmtree(folder, ignore_errors=True)
+        with contextlib.suppress(OSError):
+            os.rmdir(top)
+        cache.sync(moved.done)
+    return moved
+
+
+def _run(remote: ObjectRemote, cache: Cache, oids: list[str], folder: str, meter: Meter, moved: Moved) -> None:
+    sizes: dict[str, int] = {}
+
+    def one(oid: str) -> None:
+        if remote.down:
+            raise Unreachable(remote.shown, "it can't be reached")
+        try:
+            sizes[oid] = remote.attempt(
+                lambda fs: _get(remote, fs, cache, oid, os.path.join(folder, oid), meter), "read"
+            )
+        except ArtifactNotFound:
+            raise ArtifactNotFound(f"md5:{oid}") from None
+
+    # Sizes are not known, so that few go at once where each may be large in memory.
+    jobs = min(remote.jobs(), 4 if remote.plain else 2 * LARGE_JOBS)
+    for outcome in each(one, oids, jobs):
+        meter.tell()
+        if outcome is None:
+            continue
+        if outcome.error is not None:
+            failure = remote.failure(outcome.error, "read")
+            moved.errors[outcome.item] = failure
+            if isinstance(failure, StorageError):
+                raise failure from outcome.error
+            continue
+        moved.done.append(outcome.item)
+        moved.bytes += sizes[outcome.item]
+
+
+def _get(remote: ObjectRemote, fs: Any, cache: Cache, oid: str, scratch: str, meter: Meter) -> int:
+    """Fetch one object and return its size."""
+    part = Part(meter)
+    source = remote.path(fs, oid)
+    try:
+        try:
+            options = moving_options(fs, remote.kind, 0, "get")
+            fs.get_file(source, scratch, callback=part, **options)
+            size = os.stat(scratch).st_size
+            found = digest_file(scratch)
+        except OSError as error:
+            _check_disk(error, scratch)
+            raise
+        if found != oid.removesuffix(".dir"):
+            raise ArtifactDamaged(
+                f"artifact md5:{oid}", f"its copy at {remote.shown} has the digest {found}; it was not taken"
+            )
+        cache.put(scratch, oid)
+    except BaseException:
+        part.finish(0)
+        raise
+    finally:
+        with contextlib.suppress(OSError):
+            os.unlink(scratch)
+    part.finish(size)
+    return size
+
+
+def _check_disk(error: OSError, scratch: str) -> None:
+    """Raise what says that it is this machine's disk that is full; the remote is only read."""
+    import errno
+
+    if error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EROFS):
+        raise StorageError(os.path.dirname(scratch), error.strerror or str(error)) from error
