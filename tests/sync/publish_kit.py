@@ -11,7 +11,8 @@ import pytest
 from ledgit.git import Repo, list_refs
 from ledgit.repository import open_repository
 from ledgit.store import ActiveRun, Folder, RunStart
-from ledgit.store.sync.publish import Answer, Candidate, Question, Review, review
+from ledgit.store.sync.ask import Answer, Question
+from ledgit.store.sync.publish import Candidate, Review, review
 from ledgit.store.sync.remote import find_remote
 
 Git = Callable[..., str]

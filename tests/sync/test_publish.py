@@ -10,9 +10,9 @@ from tests.sync.publish_kit import TOKEN, Asked, Clone
 
 from ledgit.errors import ConfigError
 from ledgit.store.edit import Edit, edit_run
-from ledgit.store.sync.ask import forget, remembered
+from ledgit.store.sync.ask import Answer, forget, remembered
 from ledgit.store.sync.held import UNPUSHED, hold, read_held
-from ledgit.store.sync.publish import Answer, Candidate
+from ledgit.store.sync.publish import Candidate
 from ledgit.store.sync.remote import find_remote
 from ledgit.store.sync.tip import open_tip
 

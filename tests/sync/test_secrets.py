@@ -14,7 +14,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from ledgit.errors import ConfigError
-from ledgit.store.sync.secret_rules import RULES, SHORTEST
+from ledgit.store.sync.secret_rules import ASSIGNMENT, KEYWORDS, RULES, SHORTEST, may_assign
 from ledgit.store.sync.secrets import Allowed, is_scanned, scan_blob
 
 _LETTERS = "aB3dE6gH9jK2mN5pQ8sT1vW4yZ7cF0iL"
@@ -320,3 +320,38 @@ def test_no_text_makes_the_scanner_slow(text: bytes) -> None:
     scan_blob("x.yaml", text)
 
     assert time.process_time() - begun < 5
+
+
+_PIECES = (
+    *KEYWORDS,
+    *(
+        b"word wd wort phrase code s id key str string ection prod production dev root 1 42 izers ring _ . - : = := =>"
+    ).split(),
+    *(
+        b" ",
+        b"  ",
+        b"\t",
+        b" " * 90,
+        b"\t" * 120,
+        b"]",
+        b'"',
+        b"'",
+        b"\\",
+        b"\n",
+        b": str =",
+        b"value-1234",
+        b"hunter2",
+    ),
+)
+
+
+@given(st.lists(st.sampled_from(_PIECES), max_size=14).map(b"".join))
+@settings(max_examples=600)
+def test_the_quick_look_passes_whatever_the_expression_matches(text: bytes) -> None:
+    """It may be wrong in one way only."""
+    for keyword in KEYWORDS:
+        at = text.find(keyword)
+        while at >= 0:
+            match = ASSIGNMENT.match(text, at)
+            assert match is None or not match.group().startswith(keyword) or may_assign(text, at, keyword)
+            at = text.find(keyword, at + 1)

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
     from ledgit.git.attributes import ensure_attributes
     from ledgit.git.batch import BatchReader
-    from ledgit.git.command import LEAN, git_environment, git_version, run_git, start_git, try_git
+    from ledgit.git.command import LEAN, git_environment, git_version, run_git, spawn_git, start_git, try_git
     from ledgit.git.gcrunning import gc_is_running
     from ledgit.git.helper import Helper, helper_objects, reading_environment
     from ledgit.git.leftovers import release_leftovers
@@ -129,6 +129,7 @@ __all__ = [
     "run_git",
     "stamp",
     "start_fetch",
+    "spawn_git",
     "start_git",
     "sync_ref",
     "take_snapshot",
@@ -141,7 +142,7 @@ __all__ = [
 _MODULES = {
     "attributes": "ensure_attributes",
     "batch": "BatchReader",
-    "command": "LEAN git_environment git_version run_git start_git try_git",
+    "command": "LEAN git_environment git_version run_git spawn_git start_git try_git",
     "gcrunning": "gc_is_running",
     "helper": "Helper helper_objects reading_environment",
     "links": "Branch CodeFacts Link merge_base reachable resolve_links",

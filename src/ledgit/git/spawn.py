@@ -81,6 +81,10 @@ class Spawned:
                     del takers[fd]
         return self.wait()
 
+    def fd(self, name: str) -> int:
+        """Return the descriptor of the pipe ``in``, ``out`` or ``err``, for talking back and forth; don't close it."""
+        return self._fds[name]
+
     def wait(self) -> int:
         """Wait for its end and return its exit code."""
         if self.returncode is None:
@@ -105,9 +109,7 @@ class Spawned:
 
     def kill(self) -> None:
         """End it at once; its end is still to be waited for."""
-        from signal import SIGKILL
-
-        self._send(SIGKILL)
+        self._send(9)  # by its number: nothing can be imported any more when the interpreter ends
 
     def _send(self, number: int) -> None:
         if self.returncode is None:  # else the id may be another process's by now

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable
-from dataclasses import dataclass
 
+from ledgit.records.values import Values
 from ledgit.store.ledger import LEDGER_REF
 from ledgit.store.ledger.lock import LedgerLock
 from ledgit.store.ledger.loose import busy, cover, drop, loose_runs, reachable, read_loose
@@ -28,8 +28,7 @@ def local_ledger(repo: Repo) -> str | None:
     return read_ref(repo, LEDGER_REF)
 
 
-@dataclass(frozen=True, slots=True)
-class Landed:
+class Landed(Values):
     """What became of the loose runs when the clone's ledger moved.
 
     Attributes:
@@ -37,8 +36,10 @@ class Landed:
         purged: Ids of loose runs that a tombstone stands for, and whose refs are gone.
     """
 
-    dropped: tuple[str, ...] = ()
-    purged: tuple[str, ...] = ()
+    __slots__ = ("dropped", "purged")
+
+    def __init__(self, dropped: tuple[str, ...] = (), purged: tuple[str, ...] = ()) -> None:
+        self.dropped, self.purged = dropped, purged
 
 
 def move_ledger(repo: Repo, folder: Folder, fresh: ObjectSet, new: str, old: str | None) -> None:

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import json
 import os
-from dataclasses import dataclass
 from enum import Enum
-from typing import TYPE_CHECKING
 
+from ledgit.records.values import Values
 from ledgit.store.sync.held import update_json
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any
 
@@ -45,8 +45,7 @@ class Answer(Enum):
 ALWAYS, ONCE, ONLY_PUSHED, NO = Answer.ALWAYS, Answer.ONCE, Answer.ONLY_PUSHED, Answer.NO
 
 
-@dataclass(frozen=True, slots=True)
-class CodeCommit:
+class CodeCommit(Values):
     """A commit of the user's that becomes public.
 
     Attributes:
@@ -54,12 +53,13 @@ class CodeCommit:
         subject: The first line of its message. As it was written: clean it for a terminal.
     """
 
-    oid: str
-    subject: str
+    __slots__ = ("oid", "subject")
+
+    def __init__(self, oid: str, subject: str) -> None:
+        self.oid, self.subject = oid, subject
 
 
-@dataclass(frozen=True, slots=True)
-class Question:
+class Question(Values):
     """May code that is not on the remote become public with its runs?
 
     Attributes:
@@ -71,12 +71,13 @@ class Question:
         commits: The commits that would become public, newest first.
     """
 
-    remote: str
-    url: str
-    runs: int
-    concerned: int
-    uncommitted: int
-    commits: tuple[CodeCommit, ...]
+    __slots__ = ("commits", "concerned", "remote", "runs", "uncommitted", "url")
+
+    def __init__(
+        self, *, remote: str, url: str, runs: int, concerned: int, uncommitted: int, commits: tuple[CodeCommit, ...]
+    ) -> None:
+        self.remote, self.url, self.runs = remote, url, runs
+        self.concerned, self.uncommitted, self.commits = concerned, uncommitted, commits
 
     def lines(self) -> list[str]:
         """Return the question as text, without the choices."""

@@ -6,15 +6,14 @@ host: what a push is really refused for is told by the push.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from ledgit.records.values import Values
 
 __all__ = ["HOSTS", "Host", "host_of"]
 
 _MB = 1 << 20
 
 
-@dataclass(frozen=True, slots=True)
-class Host:
+class Host(Values):
     """One host's limits.
 
     Attributes:
@@ -31,17 +30,39 @@ class Host:
         advice: Sentences for ``ledgit doctor``.
     """
 
-    key: str
-    name: str
-    max_object: int
-    one: bool = True
-    warn_object: int = 50 * _MB
-    max_push: int = 0
-    custom_refs: bool | None = True
-    tag_events: int = 0
-    ref_events: bool = False
-    protects_refs: bool = False
-    advice: tuple[str, ...] = ()
+    __slots__ = (
+        "advice",
+        "custom_refs",
+        "key",
+        "max_object",
+        "max_push",
+        "name",
+        "one",
+        "protects_refs",
+        "ref_events",
+        "tag_events",
+        "warn_object",
+    )
+
+    def __init__(
+        self,
+        key: str,
+        name: str,
+        max_object: int,
+        *,
+        one: bool = True,
+        warn_object: int = 50 * _MB,
+        max_push: int = 0,
+        custom_refs: bool | None = True,
+        tag_events: int = 0,
+        ref_events: bool = False,
+        protects_refs: bool = False,
+        advice: tuple[str, ...] = (),
+    ) -> None:
+        self.key, self.name, self.max_object, self.one = key, name, max_object, one
+        self.warn_object, self.max_push, self.custom_refs = warn_object, max_push, custom_refs
+        self.tag_events, self.ref_events, self.protects_refs = tag_events, ref_events, protects_refs
+        self.advice = advice
 
 
 _ONE_BY_ONE = "registry tags are pushed one by one, because a push of several starts nothing there"

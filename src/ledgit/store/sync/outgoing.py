@@ -12,7 +12,7 @@ from zlib import compress, decompress
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+    from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 
     from ledgit.git import Repo
     from ledgit.store.sync.remote import Remote
@@ -27,7 +27,6 @@ _MARK = b".ledgit/run/entry.json"
 _OURS = (b".dvc/config", b".dvc/.gitignore")
 _FILES = {b"100644", b"100755", b"120000"}
 _AT_ONCE = 10_000  # files that git is asked about at once: its answer is kept until it is read
-_CHUNK = 1 << 18  # bytes of git's answer that are read at once
 _TEXTS = 500  # messages that are kept as one piece
 _ID = 20  # bytes
 
@@ -219,6 +218,10 @@ def _shallow(repo: Repo) -> list[str]:
         return []
 
 
+class _Enough(Exception):
+    """There are commits that are no heads."""
+
+
 class _Walk:
     """Makes an :class:`Outgoing` of what git says, as it says it."""
 
@@ -230,6 +233,9 @@ class _Walk:
         self._numbers: dict[bytes, int] = {}  # of paths
         self._parents: dict[bytes, tuple[str, ...]] = {}  # most stand on the same few
         self._texts: list[str] = []
+        self._rest = b""  # of an answer: an item that is not whole yet
+        self._entry: bytes | None = None  # what was said of the file whose path comes next
+        self._commit: NewCommit | None = None
 
     def go(self, repo: Repo, known: Collection[str]) -> bool:
         """Walk from the heads to *known* commits; return False if there are others than heads, where only they may be.
@@ -239,36 +245,34 @@ class _Walk:
         if not self._heads:
             return True
         asked = "\n".join([*sorted(self._heads), *(f"^{oid}" for oid in sorted(known)), ""])
-        whole = self._listen(_answer(repo, _LOG, asked))
+        try:
+            _ask(repo, _LOG, asked, self._take)
+        except _Enough:
+            return False
+        if self._commit is not None:
+            self._end(self._commit)
         self._keep_texts()
-        return whole
-
-    def _listen(self, answer: Iterator[bytes]) -> bool:
-        rest = b""
-        entry: bytes | None = None  # what was said of the file whose path comes next
-        commit: NewCommit | None = None
-        for chunk in answer:
-            *items, rest = (rest + chunk).split(b"\0")
-            for item in items:
-                if entry is not None:
-                    assert commit is not None
-                    self._add(commit, entry, item)
-                    entry = None
-                    continue
-                text = item.lstrip(b"\n")
-                if text[:1] == b":":
-                    entry = text
-                elif text:
-                    if commit is not None:
-                        self._end(commit)
-                    commit = self._begin(text)
-                    if commit is None:
-                        return False
-        if commit is not None:
-            self._end(commit)
         return True
 
-    def _begin(self, text: bytes) -> NewCommit | None:
+    def _take(self, chunk: bytes) -> None:
+        *items, self._rest = (self._rest + chunk).split(b"\0")
+        commit, entry = self._commit, self._entry
+        for item in items:
+            if entry is not None:
+                assert commit is not None
+                self._add(commit, entry, item)
+                entry = None
+                continue
+            text = item.lstrip(b"\n")
+            if text[:1] == b":":
+                entry = text
+            elif text:
+                if commit is not None:
+                    self._end(commit)
+                commit = self._begin(text)
+        self._commit, self._entry = commit, entry
+
+    def _begin(self, text: bytes) -> NewCommit:
         """Take notice of a commit: ``<id> <parents>``, then its message."""
         head, _, body = text.partition(b"\n")
         first, _, above = head.partition(b" ")
@@ -276,7 +280,7 @@ class _Walk:
         if oid in self._heads:
             oid = self._heads[oid]
         elif self._only_heads:
-            return None
+            raise _Enough
         parents = self._parents.get(above)
         if parents is None:
             parents = self._parents[above] = tuple(above.decode("ascii").split())
@@ -329,33 +333,24 @@ class _Walk:
             self._texts = []
 
 
-def _answer(repo: Repo, args: Sequence[str], asked: str) -> Iterator[bytes]:
-    """Yield what a git command says that reads all of *asked* before it says anything; it is ended if nobody listens.
+def _ask(repo: Repo, args: Sequence[str], asked: str, take: Callable[[bytes], object]) -> None:
+    """Hand to *take* what a git command says to what is *asked*, piece by piece; it is ended if *take* raises.
 
     Raises:
         GitFailed: It failed.
     """
     from ledgit.errors import GitFailed
-    from ledgit.git import LEAN, start_git
+    from ledgit.git import LEAN, spawn_git
 
-    with start_git(repo, *LEAN, *args) as process:
-        assert process.stdin is not None
-        assert process.stdout is not None
-        assert process.stderr is not None
+    errors: list[bytes] = []
+    with spawn_git(repo, *LEAN, *args, feed=True) as process:
         try:
-            try:
-                process.stdin.write(asked.encode("ascii"))
-                process.stdin.close()
-            except BrokenPipeError:
-                pass  # its exit code says why
-            while chunk := process.stdout.read(_CHUNK):
-                yield chunk
-            error = process.stderr.read()
+            code = process.listen(take, errors.append, asked.encode("ascii"))
         except BaseException:
             process.kill()
             raise
-    if process.returncode != 0:
-        raise GitFailed(args, process.returncode, error.decode("utf-8", "replace"))
+    if code != 0:
+        raise GitFailed(args, code, b"".join(errors).decode("utf-8", "replace"))
 
 
 def sizes(repo: Repo, blobs: Sequence[str]) -> Iterator[int | None]:
@@ -381,7 +376,11 @@ def new_objects(repo: Repo, outgoing: Outgoing, among: Collection[str]) -> set[s
     args = ("rev-list", "--ignore-missing", "--objects", "--no-object-names", "--missing=allow-any", "--stdin")
     found: set[str] = set()
     rest = b""
-    for chunk in _answer(repo, args, asked):
+
+    def take(chunk: bytes) -> None:
+        nonlocal rest
         *lines, rest = (rest + chunk).split(b"\n")
         found.update(oid for line in lines if (oid := line.decode("ascii")) in among)
+
+    _ask(repo, args, asked, take)
     return found

@@ -8,10 +8,11 @@ the others go.
 
 from __future__ import annotations
 
+import os
+
 from ledgit.errors import ConfigError
 from ledgit.records.values import Values
 from ledgit.store.journal import now_ms
-from ledgit.store.sync.ask import ALWAYS, NO, ONLY_PUSHED, Answer, CodeCommit, Question, remember, remembered
 from ledgit.store.sync.held import PURGED, REFUSED, SECRET, SIZE, UNPUSHED, Held, read_held
 from ledgit.store.sync.moved import branches_elsewhere
 from ledgit.store.sync.outgoing import Outgoing, find_outgoing, new_objects
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
 
     from ledgit.git import Repo
     from ledgit.store.folder import Folder
+    from ledgit.store.sync.ask import Answer, CodeCommit, Question
     from ledgit.store.sync.remote import Remote
     from ledgit.store.sync.scanning import Scan
     from ledgit.store.sync.secrets import Allowed, Hit
@@ -29,7 +31,7 @@ if TYPE_CHECKING:
     Progress = Callable[[str, int, int | None], None]
     Ask = Callable[[Question], Answer]
 
-__all__ = ["Answer", "Candidate", "CodeCommit", "Finding", "Question", "Review", "read_allowed", "review"]
+__all__ = ["Candidate", "Finding", "Review", "read_allowed", "review"]
 
 POLICIES = ("ask", "all", "pushed-code")
 _RUN_FOLDER = ".ledgit/run/"
@@ -154,8 +156,8 @@ def review(
     if chosen not in POLICIES:
         raise ConfigError("ledgit.publish", chosen, "ask, all or pushed-code")
     work = _Work(repo, folder, remote, where or repo, candidates)
-    if policy is None and chosen == "ask" and remembered(folder, remote) is not None:
-        chosen = "all" if remembered(folder, remote) == ALWAYS else "pushed-code"
+    if policy is None and chosen == "ask":
+        chosen = _remembered(folder, remote) or chosen
     work.check_purged()
     if chosen == "pushed-code":
         work.hold_unpushed(_UNPUSHED)
@@ -170,6 +172,8 @@ def review(
         if ask is None:
             work.hold_unpushed(_NOBODY)
         else:
+            from ledgit.store.sync.ask import NO, ONLY_PUSHED, remember
+
             answer = ask(work.question())
             remember(folder, remote, answer)
             if answer == NO:
@@ -177,6 +181,16 @@ def review(
             if answer == ONLY_PUSHED:
                 work.hold_unpushed(_UNPUSHED)
     return work.result(name_of)
+
+
+def _remembered(folder: Folder, remote: Remote) -> str | None:
+    """Return the policy that was answered for good, if any."""
+    if not os.path.exists(os.path.join(folder.path, "publish.json")):
+        return None  # without loading questions and answers
+    from ledgit.store.sync.ask import ALWAYS, remembered
+
+    answer = remembered(folder, remote)
+    return None if answer is None else "all" if answer == ALWAYS else "pushed-code"
 
 
 _NOBODY = "it would publish code that is not on {remote} yet ({what}), and nobody could be asked; {do}"
@@ -256,6 +270,8 @@ class _Work:
 
     def question(self) -> Question:
         """Return what the user is to be asked."""
+        from ledgit.store.sync.ask import Question
+
         runs = list(self.left())
         concerned = self.unpushed()
         return Question(
@@ -269,6 +285,10 @@ class _Work:
 
     def _code(self, runs: Iterable[Candidate]) -> list[CodeCommit]:
         reached = self.outgoing.reach(oid for run in runs for oid in self.edge.get(run.id, ()))
+        if not reached:
+            return []
+        from ledgit.store.sync.ask import CodeCommit
+
         return [
             CodeCommit(oid, commit.subject)
             for oid, commit in self.outgoing.commits.items()

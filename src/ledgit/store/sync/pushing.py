@@ -3,9 +3,6 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
-from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 from ledgit.errors import Conflict, LedgitError
 from ledgit.store.journal import now_ms
@@ -22,7 +19,10 @@ from ledgit.store.sync.pushed import Pushed, PushOptions
 from ledgit.store.sync.refusal import Refusals
 from ledgit.store.sync.table import Changes, table_changes
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from ledgit.git import ObjectSet, PushResult
     from ledgit.store.artifacts.uploading import Sending
     from ledgit.store.sync.compose import Mine
@@ -37,21 +37,43 @@ _PAUSE = 0.05  # seconds; twice as long after each lost race
 _LONGEST_PAUSE = 3.0
 
 
-@dataclass(slots=True)
 class _Plan:
-    """One attempt: what goes, onto what, and the table that makes."""
+    """One attempt: what goes, onto what, and the table that makes.
 
-    found: Incoming
-    mine: Mine
-    fresh: ObjectSet
-    previous: str | None  # ledger commit to stand on
-    tree: str
-    stay: set[str]
-    only: set[str] | None
-    going: list[str]  # ids of the runs that go
-    deletes: list[str]  # inboxes taken in
-    ready: str | None  # the clone's ledger, if it is what is to be pushed
-    theirs: str | None  # table of what the remote and its inboxes have
+    Attributes:
+        found: What was seen on the remote.
+        mine: What the clone has to say.
+        fresh: New objects.
+        previous: Ledger commit to stand on.
+        tree: The table.
+        stay: Ids of runs that stay here.
+        only: Ids of those that may go; None: all others.
+        going: Ids of the runs that go.
+        deletes: Inboxes taken in.
+        ready: The clone's ledger, if it is what is to be pushed.
+        theirs: Table of what the remote and its inboxes have.
+    """
+
+    __slots__ = ("deletes", "found", "fresh", "going", "mine", "only", "previous", "ready", "stay", "theirs", "tree")
+
+    def __init__(
+        self,
+        found: Incoming,
+        mine: Mine,
+        fresh: ObjectSet,
+        *,
+        previous: str | None,
+        tree: str,
+        stay: set[str],
+        only: set[str] | None,
+        going: list[str],
+        deletes: list[str],
+        ready: str | None,
+        theirs: str | None,
+    ) -> None:
+        self.found, self.mine, self.fresh, self.previous, self.tree = found, mine, fresh, previous, tree
+        self.stay, self.only, self.going = stay, only, going
+        self.deletes, self.ready, self.theirs = deletes, ready, theirs
 
 
 class Push:
@@ -151,7 +173,19 @@ class Push:
             commit = objects.commit(ledger)
             # One commit above: what is between it and the remote's ledger is in its table.
             ready = ledger if commit.tree == tree and commit.parents[:1] == (previous,) else None
-        return _Plan(found, mine, fresh, previous, tree, stay, chosen, going, deletes, ready, theirs)
+        return _Plan(
+            found,
+            mine,
+            fresh,
+            previous=previous,
+            tree=tree,
+            stay=stay,
+            only=chosen,
+            going=going,
+            deletes=deletes,
+            ready=ready,
+            theirs=theirs,
+        )
 
     def restored(self, tip: str | None) -> str | None:
         """Return the remote's ledger as last seen, if the remote has lost it: deleted, or rewound."""

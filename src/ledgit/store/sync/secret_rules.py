@@ -11,21 +11,23 @@ the value may look like, and the kind of file whether it has to stand in quotes.
 
 from __future__ import annotations
 
-import re
-
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    import re
     from collections.abc import Iterator
+    from typing import Any
 
 __all__ = [
-    "ANY_WORD",
     "ASSIGNMENT",
     "KEYWORDS",
     "RULES",
     "SHORTEST",
+    "WORDS",
+    "Expression",
     "Rule",
     "is_placeholder",
     "is_secret_assignment",
+    "may_assign",
     "takes_bare_values",
 ]
 
@@ -33,6 +35,38 @@ _WORD = frozenset(b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz01234567
 _END = rb"(?![A-Za-z0-9+/_\-])"
 SHORTEST = 18  #: bytes of the shortest match of a rule about words
 _RIGHT = 600  # bytes after an anchor that are looked at; keys are shorter
+
+
+class Expression:
+    """A regular expression that is compiled when it is first tried.
+
+    A push of one run mostly tries none: the module takes 5 ms to import, and all of ours 4 ms to compile.
+    """
+
+    __slots__ = ("_compiled", "_pattern")
+
+    def __init__(self, pattern: str | bytes) -> None:
+        self._pattern = pattern
+        self._compiled: Any = None
+
+    def _ready(self) -> Any:
+        if self._compiled is None:
+            import re
+
+            self._compiled = re.compile(self._pattern)
+        return self._compiled
+
+    def match(self, text: Any, *span: int) -> Any:
+        """As of the compiled expression."""
+        return self._ready().match(text, *span)
+
+    def search(self, text: Any, *span: int) -> Any:
+        """As of the compiled expression."""
+        return self._ready().search(text, *span)
+
+    def fullmatch(self, text: Any, *span: int) -> Any:
+        """As of the compiled expression."""
+        return self._ready().fullmatch(text, *span)
 
 
 class Rule:
@@ -43,15 +77,17 @@ class Rule:
         anchors: Bytes of which a match has at least one.
         left: How many bytes before its anchor a match may begin. 0: the anchor is its beginning.
         word: A match is no part of a longer word. In base64 (pictures in notebooks) everything is.
+        then: Bytes that a match has after its anchor.
     """
 
-    __slots__ = ("_compiled", "_pattern", "anchors", "kind", "left", "word")
+    __slots__ = ("_expression", "anchors", "kind", "left", "then", "word")
 
-    def __init__(self, kind: str, anchors: str, pattern: bytes, *, left: int = 0, word: bool = True) -> None:
-        self.kind, self.left, self.word = kind, left, word
+    def __init__(
+        self, kind: str, anchors: str, pattern: bytes, *, left: int = 0, word: bool = True, then: bytes = b""
+    ) -> None:
+        self.kind, self.left, self.word, self.then = kind, left, word, then
         self.anchors = tuple(anchor.encode() for anchor in anchors.split())
-        self._pattern = b"(?:" + pattern + b")" + _END if word else pattern
-        self._compiled: re.Pattern[bytes] | None = None
+        self._expression = Expression(b"(?:" + pattern + b")" + _END if word else pattern)
 
     def __repr__(self) -> str:
         return f"Rule({self.kind!r})"
@@ -67,12 +103,13 @@ class Rule:
                 at = text.find(anchor, max(at + 1, match.end() if match else 0))
 
     def _at(self, text: bytes, at: int) -> re.Match[bytes] | None:
-        if self._compiled is None:
-            self._compiled = re.compile(self._pattern)
+        if self.then and text.find(self.then, at, at + _RIGHT) < 0:
+            return None
+        match: re.Match[bytes] | None
         if not self.left:
-            match = self._compiled.match(text, at, at + _RIGHT)
+            match = self._expression.match(text, at, at + _RIGHT)
         else:
-            match = self._compiled.search(text, max(0, at - self.left), at + _RIGHT)
+            match = self._expression.search(text, max(0, at - self.left), at + _RIGHT)
         if match is None or match.end() <= at:
             return None
         before = match.start() - 1
@@ -205,8 +242,16 @@ RULES = (
         + rb")@(?!sha256:)[A-Za-z0-9.\[%_-]",
         left=21,
         word=False,
+        then=b"@",
     ),
-    Rule("a token in a URL", "://", rb"https?://(?P<s>[A-Za-z0-9_\-.~]{20,})@[A-Za-z0-9.\-]", left=5, word=False),
+    Rule(
+        "a token in a URL",
+        "://",
+        rb"https?://(?P<s>[A-Za-z0-9_\-.~]{20,})@[A-Za-z0-9.\-]",
+        left=5,
+        word=False,
+        then=b"@",
+    ),
     Rule(
         "credentials in a header",
         "uthorization UTHORIZATION",
@@ -216,13 +261,13 @@ RULES = (
     ),
 )
 
-#: Finds whether any rule about words can match at all.
-ANY_WORD = re.compile(b"|".join(re.escape(anchor) for rule in RULES if rule.word for anchor in rule.anchors))
+#: Where none of these stands, no rule about words can match.
+WORDS = tuple(anchor for rule in RULES if rule.word for anchor in rule.anchors)
 
 # name = "value", name: value, "name": "value", name => 'value', in lower case, from the keyword on; what stands
 # before the keyword belongs to the name too.
 KEYWORDS = (b"pass", b"pwd", b"secret", b"key", b"token", b"credential", b"dsn", b"conn")
-ASSIGNMENT = re.compile(
+ASSIGNMENT = Expression(
     rb"(?P<name>(?:pass(?:w(?:or)?d|wort|phrase|code)?|pwd|secret(?:[_.\- ]?key)?|key(?:[_.\-]?id)?|token|credentials?"
     rb"|dsn|conn(?:ection)?[_.\- ]?str(?:ing)?)"
     rb"(?:[_\-.]?(?:\d{1,3}|prod|production|dev|test|staging|live|value|text|plain|main|admin|root))?)"
@@ -230,16 +275,43 @@ ASSIGNMENT = re.compile(
     rb"(?::[ \t]*(?:str|bytes|string|optional\[str\]|str \| none)[ \t]*(?==))?(?::=|=>|={1,3}|:)[ \t]*"
     rb"(?:[rbu]{0,2}(?P<quote>\\{0,3}[\"'`]))?(?P<value>[^\s\"'`\\]{4,500})(?P<after>\\{0,3}[\"'`]?)"
 )
+# What ASSIGNMENT lets follow a keyword within a name, signs and digits apart.
+_MORE = {
+    b"pass": (b"", b"wd", b"word", b"wort", b"phrase", b"code"),
+    b"secret": (b"", b"key"),
+    b"key": (b"", b"id"),
+    b"credential": (b"", b"s"),
+    b"conn": (b"", b"ection", b"str", b"string", b"ectionstr", b"ectionstring"),
+}
+_LAST = b" prod production dev test staging live value text plain main admin root".split(b" ")
+_NAMES = {
+    keyword: frozenset(more + last for more in _MORE.get(keyword, (b"",)) for last in _LAST) for keyword in KEYWORDS
+}
+_SIGNS_IN_NAMES = b"_.-0123456789"
+_AS_BLANK = bytes(c if c in b"abcdefghijklmnopqrstuvwxyz" + _SIGNS_IN_NAMES else 32 for c in range(256))
+_LONGEST_NAME = 32  # bytes of it after the keyword, with what may close it
+_LONGEST = 100  # bytes from a keyword to the sign that gives it a value: with quotes, blanks and a type
+
+
+def may_assign(lower: bytes, at: int, keyword: bytes) -> bool:
+    """Whether :data:`ASSIGNMENT` can match where *keyword* stands: a quick look that spares most of the matches."""
+    rest = lower[at + len(keyword) : at + len(keyword) + _LONGEST]
+    if b":" not in rest and b"=" not in rest:
+        return len(rest) == _LONGEST and not rest[_LONGEST_NAME:].strip(b" \t")  # it may be that far off
+    name = rest.translate(_AS_BLANK).partition(b" ")[0]
+    return name.translate(None, _SIGNS_IN_NAMES) in _NAMES[keyword]
+
+
 # "key" and "pass" mean many things; with these before them they mean one.
-_KEY = re.compile(
+_KEY = Expression(
     rb"(?:api|auth|access|private|secret|encryption|signing|service|account|client|deploy|license|storage|master|app"
     rb"|openai|wandb|comet|neptune|hf)[_.\- ]?key"
 )
-_PASS = re.compile(rb"[_.\-]pass(?![a-z])")
-_STRONG = re.compile(rb"passw|passphrase|passcode|pwd")
-_OTHER = re.compile(rb"secret|token|credential|dsn|str")
+_PASS = Expression(rb"[_.\-]pass(?![a-z])")
+_STRONG = Expression(rb"passw|passphrase|passcode|pwd")
+_OTHER = Expression(rb"secret|token|credential|dsn|str")
 # What names mean in machine learning, in parsers and in dictionaries.
-_HARMLESS = re.compile(
+_HARMLESS = Expression(
     rb"tokeni[sz]|tokens$|token[_.\-]?(?:type|ids?|len)|secret[_.\-]?(?:name|path|file|id|arn|ref)"
     rb"|(?:^|[_.\-])(?:n|num|max|min|pad|eos|bos|unk|sep|cls|mask|special|vocab|start|end|stop|image|first|last|next|prev"
     rb"|new|current|cur|per|page|continuation|cursor|sort|cache|public|primary|foreign|partition)[_.\- ]?(?:token|key)"
@@ -251,24 +323,26 @@ _BARE_ENDINGS = frozenset(_BARE.split("|"))
 _BARE_NAMES = frozenset({"dockerfile", "credentials", "config"})
 
 # Signs and words that only stand for a secret: <password>, ${PASSWORD}, {password}, %(password)s, $PASSWORD, xxxx.
-_SIGNS = re.compile(
-    r"[<\[({].*|\$[A-Za-z_(][\w.:)-]*|%[\w(].*|.*(?:\$\{|\{\{|<|>|\.\.\.|…).*|.*\{[a-z_. ]*\}.*|[x*.\-_#?0]+|(.)\1+",
-    re.IGNORECASE | re.DOTALL,
+_SIGNS = Expression(
+    r"(?is)[<\[({].*|\$[A-Za-z_(][\w.:)-]*|%[\w(].*"
+    r"|.*(?:\$\{|\{\{|<|>|\.\.\.|…).*|.*\{[a-z_. ]*\}.*|[x*.\-_#?0]+|(.)\1+",
 )
-_STANDS_FOR = re.compile(
-    r"(?:^|[\W_])your|example|placeholder|change[\W_]?me|dummy|(?:^|[\W_])fake|(?:^|[\W_])sample|todo|insert[\W_]|redacted"
+_STANDS_FOR = Expression(
+    r"(?i)(?:^|[\W_])your|example|placeholder|change[\W_]?me|dummy|(?:^|[\W_])fake|(?:^|[\W_])sample|todo|insert[\W_]|redacted"
     r"|replace[\W_]?|xxxx|[\W_]here$|goes[\W_]?here|not[\W_]?set|not[\W_]a[\W_]",
-    re.IGNORECASE,
 )
-_EXACT = re.compile(
-    r"password|passwd|passphrase|pass|pwd|secret|token|api[_-]?key|key|credentials?|my[_-]?(?:password|token|secret)"
+_EXACT = Expression(
+    r"(?i)password|passwd|passphrase|pass|pwd|secret|token|api[_-]?key|key|credentials?|my[_-]?(?:password|token|secret)"
     r"|user(?:name)?|name|value|field|input|login|auth(?:entication|orization)?|bearer|basic|digest|plain(?:text)?|hash(?:ed)?"
     r"|encrypted|hidden|masked|removed|empty|unset|missing|required|optional|prompt|default|none|null|nil|true|false|undefined"
     r"|yes|no|on|off|auto|env(?:iron)?|getenv|vault|keyring|self|args|config|settings|options|params|kwargs|request|string|str"
     r"|bytes|text|(?:var)?char|int(?:eger)?|float|number|bool(?:ean)?|object|array|dict|list|test(?:ing)?|foo|bar|foobar|abcd?"
     r"|file",
-    re.IGNORECASE,
 )
+
+
+_CODE = Expression(r"[(\[{]|^[!&*|>@%]|^[a-z_]+(?:\.[a-z_]+)+$")
+_PLACE = Expression(r"(?:[A-Za-z]+://|/|\./|\.\./|~/)")
 
 
 def takes_bare_values(path: str) -> bool:
@@ -303,9 +377,9 @@ def is_secret_assignment(name: bytes, value: bytes, *, quoted: bool) -> bool:
         return False
     if _HARMLESS.search(name) or is_placeholder(text):
         return False
-    if not quoted and re.search(r"[(\[{]|^[!&*|>@%]|^[a-z_]+(?:\.[a-z_]+)+$", text):
+    if not quoted and _CODE.search(text):
         return False  # a call, a look-up, a mark of YAML's
-    if re.match(r"(?:[A-Za-z]+://|/|\./|\.\./|~/)", text):
+    if _PLACE.match(text):
         return False  # where the secret is, not what it is; URLs have rules of their own
     digits = any(c.isdigit() for c in text)
     letters = any(c.isalpha() for c in text)

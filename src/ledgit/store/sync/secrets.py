@@ -10,23 +10,25 @@ names are passed over.
 
 from __future__ import annotations
 
-import re
 from itertools import chain
 
 from ledgit.errors import ConfigError
 from ledgit.store.sync.secret_rules import (
-    ANY_WORD,
     ASSIGNMENT,
     KEYWORDS,
     RULES,
     SHORTEST,
+    WORDS,
+    Expression,
     is_placeholder,
     is_secret_assignment,
+    may_assign,
     takes_bare_values,
 )
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    import re
     from collections.abc import Iterator, Sequence
 
     Place = tuple[tuple[int, int], str, bytes]  # where, what it looks like, and the text itself
@@ -35,7 +37,7 @@ __all__ = ["MAX_BYTES", "Allowed", "Hit", "as_text", "is_excused", "is_scanned",
 
 MAX_BYTES = 5 << 20  #: larger files are data; they are named in a note, not scanned
 
-_PRAGMA = re.compile(rb"(?i)pragma:\s*(?:allow|white)list[\s_-]+(nextline[\s_-]+)?secret|gitleaks:allow")
+_PRAGMA = Expression(rb"(?i)pragma:\s*(?:allow|white)list[\s_-]+(nextline[\s_-]+)?secret|gitleaks:allow")
 # For the rules about words everything else is a blank.
 _WORDS = bytes(c if chr(c).isascii() and (chr(c).isalnum() or chr(c) in "+/_-.~=:") else 32 for c in range(256))
 _NAME = frozenset(b"abcdefghijklmnopqrstuvwxyz0123456789_.-")
@@ -117,7 +119,7 @@ def _long_words(text: bytes) -> bytes:
 
 def _tokens(text: bytes) -> Iterator[Place]:
     words = _long_words(text)
-    some = ANY_WORD.search(words) is not None
+    some = any(anchor in words for anchor in WORDS)
     for rule in RULES:
         if rule.word and (not some or next(rule.matches(words), None) is None):
             continue
@@ -133,7 +135,7 @@ def _assignments(path: str, text: bytes) -> Iterator[Place]:
     for keyword in KEYWORDS:
         at = lower.find(keyword)
         while at >= 0:
-            match = ASSIGNMENT.match(lower, at)
+            match = ASSIGNMENT.match(lower, at) if may_assign(lower, at, keyword) else None
             if match is not None and match.group("after" if match.group("quote") else "value"):
                 yield from _assigned(text, lower, match, bare)
             at = lower.find(keyword, at + len(keyword))
@@ -194,6 +196,8 @@ class Allowed:
     """
 
     def __init__(self, items: Sequence[object] = ()) -> None:
+        import re
+
         self._paths: list[re.Pattern[str]] = []
         self._texts: list[re.Pattern[str]] = []
         for item in items:
@@ -219,6 +223,8 @@ class Allowed:
 
 def _path_pattern(glob: str) -> re.Pattern[str]:
     """Turn a pattern as .gitignore has them into an expression: without a slash it names files in any folder."""
+    import re
+
     glob = glob.removeprefix("./")
     anchored = "/" in glob.rstrip("/")
     glob = glob.lstrip("/")
