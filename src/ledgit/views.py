@@ -214,7 +214,7 @@ def system_tags(run: RunLike) -> dict[str, str]:
 
 def compare_view(run: Run) -> RunView:
     """Return *run* as :func:`ledgit.compare.diff_runs` takes it."""
-    from ledgit.compare import ArtifactFacts, RunView
+    from ledgit.compare import ArtifactFacts, RunView, input_facts
 
     record = run.record()
     info, code, environment = record.info, record.info.code, record.environment
@@ -232,7 +232,7 @@ def compare_view(run: Run) -> RunView:
         tags=run.tags,
         artifacts={item.path: ArtifactFacts(item.digest, item.size) for item in record.artifacts},
         environment=facts,
-        inputs={item.name: item.digest for item in record.inputs},
+        inputs=input_facts(record.inputs),
         code={
             "commit": code.commit,
             "branch": code.branch,

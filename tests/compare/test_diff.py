@@ -101,14 +101,6 @@ def test_artifacts_are_compared_by_content() -> None:
     assert [row.key for row in diff.changed().artifacts] == ["model.pkl"]
 
 
-def test_runs_on_the_same_data_are_said_to_be() -> None:
-    same = diff_runs([view(inputs={"iris": "d1"}), view("b", inputs={"iris-renamed": "d1"})])
-    other = diff_runs([view(inputs={"iris": "d1"}), view("b", inputs={"iris": "d2"})])
-    unknown = diff_runs([view(inputs={"iris": "d1"}), view("b")])
-
-    assert (same.same_data, other.same_data, unknown.same_data) == (True, False, None)
-
-
 def test_code_is_the_same_when_the_trees_are() -> None:
     assert diff_runs([view(code={"tree": "t"}), view("b", code={"tree": "t"})]).same_code is True
     assert diff_runs([view(code={"tree": "t"}), view("b", code={"tree": "u"})]).same_code is False

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from ledgit.cli import render, text
-from ledgit.compare import SECTIONS, ArtifactRow, MetricRow, Missing, Row, RunDiff, sparkline
+from ledgit.compare import SECTIONS, ArtifactRow, InputRow, MetricRow, Missing, Row, RunDiff, sparkline
 from ledgit.errors import LedgitError
 
 if TYPE_CHECKING:
@@ -42,6 +42,8 @@ class DiffText:
                 lines += ["", style.bold(self._title(name)), *("  " + line for line in body)]
         if len(lines) == 1 + bool(why) and not self.files:
             lines.append("nothing differs")
+        if not self.diff.inputs and self.diff.same_data:
+            lines += ["", style.bold(self._title("inputs"))]
         return lines
 
     def markdown(self) -> str:
@@ -63,14 +65,15 @@ class DiffText:
 
     def _title(self, name: str) -> str:
         if name == "inputs":
-            return "data"
+            said = {True: "the same", False: "different", None: "it can't be told whether they are the same"}
+            return f"data ({said[self.diff.same_data]})"
         if name == "code" and self.diff.same_code:
             return "code (the same files)"
         return name
 
     def _titles(self, name: str) -> list[str]:
         titles = ["", *(run.name for run in self.runs)]
-        return [*titles, "change"] if name == "metrics" and self.pair else titles
+        return [*titles, "change"] if name in ("metrics", "inputs") and self.pair else titles
 
     def _section(self, name: str) -> list[str]:
         rows = self._rows(self.diff.section(name))
@@ -99,6 +102,8 @@ class DiffText:
         key = "note" if row.key == _NOTE_TAG else text.clean(row.key.removeprefix("packages."))
         if isinstance(row, MetricRow):
             return [key, *self._metric(row)]
+        if isinstance(row, InputRow):
+            return [key, *self._input(row)]
         if isinstance(row, ArtifactRow):
             cells = [
                 ABSENT if size is None else f"{str(cell).rpartition(':')[2][:8]} ({text.size(size)})"
@@ -121,6 +126,20 @@ class DiffText:
             best = not self.pair and row.differs and row.best == place
             cells.append(render.Painted(value, self.style.green) if best else value)
         return [*cells, self._change(row)] if self.pair else cells
+
+    def _input(self, row: InputRow) -> list[str]:
+        cells = []
+        for fact in row.facts:
+            if fact is None:
+                cells.append(ABSENT)
+                continue
+            name = [text.fit(text.clean(fact.name), 30)] if row.renamed else []
+            much = "" if fact.rows is None else f"{fact.rows} row{'' if fact.rows == 1 else 's'}"
+            much = much or ("" if fact.size is None else text.size(fact.size))
+            cells.append(
+                " ".join([*name, text.clean(fact.digest)[:8] or "no digest", f"({much})" if much else ""]).strip()
+            )
+        return [*cells, _verdict(row)] if self.pair else cells
 
     def _spark(self, place: int, key: str) -> str:
         try:
@@ -150,6 +169,16 @@ class DiffText:
         columns = [render.Column("", least=16), render.Column("", right=True), render.Column("", right=True)]
         limit = None if self.limit is None else self.limit - 2
         return render.table(columns, rows, style=self.style, limit=limit, header=False)[0]
+
+
+def _verdict(row: InputRow) -> str:
+    """Return why two can't be compared; "" where they can."""
+    if row.verdict != "unknown":
+        return "the same" if row.verdict == "same" else ""
+    kinds = [text.clean(fact.kind) or "unknown" for fact in row.facts if fact is not None]
+    if len(kinds) < 2:
+        return "not recorded"
+    return f"digests by {kinds[0]} and {kinds[-1]}" if kinds[0] != kinds[-1] else "not recorded by digest"
 
 
 def _path(change: FileChange) -> str:

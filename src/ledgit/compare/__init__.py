@@ -1,10 +1,13 @@
 """What differs between runs, which way is better, and histories made small. Pure: no I/O, no Git."""
 
-from ledgit.compare.diff import SECTIONS, ArtifactRow, MetricRow, Row, RunDiff, diff_runs
+from ledgit.compare.diff import SECTIONS, ArtifactRow, MetricRow, RunDiff, diff_runs
 from ledgit.compare.direction import Direction, direction
+from ledgit.compare.inputs import InputRow, compare_inputs, input_facts
 from ledgit.compare.reduce import reduce_points
+from ledgit.compare.rows import Row
 from ledgit.compare.sparkline import sparkline
-from ledgit.compare.view import MISSING, ArtifactFacts, Cell, Missing, RunView, Value, view_of
+from ledgit.compare.view import MISSING, ArtifactFacts, Cell, InputFacts, Missing, RunView, Value
+from ledgit.compare.viewing import view_of
 
 __all__ = [
     "MISSING",
@@ -13,14 +16,18 @@ __all__ = [
     "ArtifactRow",
     "Cell",
     "Direction",
+    "InputFacts",
+    "InputRow",
     "MetricRow",
     "Missing",
     "Row",
     "RunDiff",
     "RunView",
     "Value",
+    "compare_inputs",
     "diff_runs",
     "direction",
+    "input_facts",
     "reduce_points",
     "sparkline",
     "view_of",

@@ -5,43 +5,14 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Literal, TypeVar
+from typing import TypeVar
 
 from ledgit.compare.direction import Direction, direction
-from ledgit.compare.view import MISSING, ArtifactFacts, Cell, Missing, RunView, Value
+from ledgit.compare.inputs import InputRow, input_rows, same_data
+from ledgit.compare.rows import Row
+from ledgit.compare.view import MISSING, ArtifactFacts, Cell, RunView, Value
 
-Change = Literal["same", "added", "removed", "changed"]
 SECTIONS = ("params", "metrics", "tags", "inputs", "artifacts", "environment", "code")
-
-
-@dataclass(slots=True)
-class Row:
-    """One key across the compared runs; a run that lacks the key has ``MISSING`` there."""
-
-    key: str
-    cells: tuple[Cell, ...]
-    differs: bool
-
-    @property
-    def change(self) -> Change:
-        """What happened from the first run to the last."""
-        if not self.differs:
-            return "same"
-        if self.cells[0] is MISSING:
-            return "added"
-        return "removed" if self.cells[-1] is MISSING else "changed"
-
-    def to_dict(self) -> dict[str, object]:
-        """Return the row for JSON; a missing cell is null and its place stands in ``missing``."""
-        row: dict[str, object] = {
-            "key": self.key,
-            "values": [None if isinstance(cell, Missing) else cell for cell in self.cells],
-            "differs": self.differs,
-        }
-        missing = [place for place, cell in enumerate(self.cells) if cell is MISSING]
-        if missing:
-            row["missing"] = missing
-        return row
 
 
 @dataclass(slots=True)
@@ -107,7 +78,7 @@ class RunDiff:
     params: tuple[Row, ...]
     metrics: tuple[MetricRow, ...]
     tags: tuple[Row, ...]
-    inputs: tuple[Row, ...]
+    inputs: tuple[InputRow, ...]
     artifacts: tuple[ArtifactRow, ...]
     environment: tuple[Row, ...]
     code: tuple[Row, ...]
@@ -145,10 +116,11 @@ class RunDiff:
 
     @property
     def same_data(self) -> bool | None:
-        """Whether all runs read the same data sets, by digest; None where a run recorded none."""
-        if not all(run.inputs for run in self.runs):
-            return None
-        return len({frozenset(run.inputs.values()) for run in self.runs}) == 1
+        """Whether all runs saw the same data, by digest; None where that can't be told.
+
+        That is where a run recorded none, or where digests were made in different ways.
+        """
+        return same_data([run.inputs for run in self.runs])
 
     @property
     def same_code(self) -> bool | None:
@@ -169,7 +141,7 @@ def diff_runs(runs: Sequence[RunView], directions: Mapping[str, str] | None = No
     """Line up *runs*, the first being the one compared against.
 
     Params are the same when their texts are (MLflow's rule: ``0.1`` equals ``'0.1'``), metrics when
-    equal as numbers (NaN equals NaN), artifacts and inputs when their digests are.
+    equal as numbers (NaN equals NaN), artifacts when their digests are, inputs as `compare_inputs` says.
 
     Args:
         runs: At least one; one alone gives rows that never differ.
@@ -182,7 +154,7 @@ def diff_runs(runs: Sequence[RunView], directions: Mapping[str, str] | None = No
         params=_rows([run.params for run in runs]),
         metrics=tuple(_metric_rows([run.metrics for run in runs], directions)),
         tags=_rows([run.tags for run in runs]),
-        inputs=_rows([run.inputs for run in runs]),
+        inputs=input_rows([run.inputs for run in runs]),
         artifacts=tuple(_artifact_rows([run.artifacts for run in runs])),
         environment=_rows([run.environment for run in runs]),
         code=_rows([run.code for run in runs], keep_order=True),

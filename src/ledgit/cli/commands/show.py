@@ -8,7 +8,7 @@ import time
 from typing import TYPE_CHECKING
 
 from ledgit.cli import context, details, parsing, render, terminal, text
-from ledgit.compare import direction, sparkline
+from ledgit.compare import direction, input_facts, sparkline
 from ledgit.errors import GitFailed, LedgitError, NotFound, NotHere
 
 if TYPE_CHECKING:
@@ -99,8 +99,9 @@ def as_dict(found: Run, record: RunRecord, link: Link | None) -> dict[str, objec
         "entry_point": info.entry_point,
         "host": info.host,
         "inputs": [
-            {"name": item.name, "digest": item.digest, "source": item.source, "context": item.context}
+            {**fact.to_dict(), "source_type": item.source_type, "source": item.source, "context": item.context}
             for item in record.inputs
+            for fact in input_facts([item])
         ],
         "artifacts": [
             {"path": item.path, "size": item.size, "digest": item.digest, "stored": item.stored}
@@ -280,10 +281,22 @@ class _Page:
 
     def _inputs(self) -> list[str]:
         rows = [
-            [text.clean(item.name), text.clean(item.digest)[:16], text.clean(item.context), text.clean(item.source)]
+            [
+                text.clean(item.name),
+                text.clean(item.digest)[:16],
+                "" if fact.size is None else text.size(fact.size),
+                "" if fact.rows is None else f"{fact.rows} row{'' if fact.rows == 1 else 's'}",
+                text.clean(item.context),
+                text.clean(source_words(item.source_type, item.source)),
+            ]
             for item in self.record.inputs
+            for fact in input_facts([item])
         ]
-        return self._table([render.Column(name, least=6) for name in ("name", "digest", "context", "source")], rows)
+        columns = [render.Column(name, least=6) for name in ("name", "digest", "size", "rows", "context", "source")]
+        return self._table(
+            [column for place, column in enumerate(columns) if any(row[place] for row in rows)],
+            [[cell for place, cell in enumerate(row) if any(other[place] for other in rows)] for row in rows],
+        )
 
     def _artifacts(self) -> list[str]:
         rows = [
@@ -328,3 +341,19 @@ def _best(values: Sequence[float], way: str | None) -> str:
     if way is None or not known:
         return ""
     return f", best {text.number(max(known) if way == 'maximize' else min(known))}"
+
+
+def source_words(kind: str, source: str) -> str:
+    """Return where a data set came from, in words: sources that are JSON hold more than a line can show."""
+    import json
+
+    try:
+        facts = json.loads(source) if source.startswith("{") else {}
+    except (ValueError, RecursionError):
+        facts = {}
+    known = {key: str(value) for key, value in facts.items() if value} if isinstance(facts, dict) else {}
+    if kind == "dvc":
+        url, state = known.get("url", ""), known.get("state", "")
+        marks = [word for word in (f"in {url}" if url else "", state if state != "verified" else "") if word]
+        return f"{known.get('pointer', 'DVC')}{', ' if marks else ''}{', '.join(marks)}"
+    return next((known[key] for key in ("path", "uri", "url", "name") if key in known), "" if known else source)
