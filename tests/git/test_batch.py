@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import fcntl
 from pathlib import Path
 
 import pytest
@@ -34,3 +35,21 @@ def test_who_leaves_early_leaves_no_answers_behind(repo: Path, git: GitFunction)
 
     assert last is not None
     assert git(repo, "rev-parse", "HEAD") == last[0]
+
+
+def test_git_may_be_a_megabyte_ahead_of_who_reads(repo: Path) -> None:
+    """Asked for before the process runs or while it does; the answers are the same."""
+    opened = Repo.discover(str(repo))
+    with BatchReader(opened) as early, BatchReader(opened) as late:
+        early.work_ahead()
+        assert late.read("HEAD") is not None
+        late.work_ahead()
+
+        found = [list(reader.read_many(["HEAD", "no such thing", "HEAD^{tree}"])) for reader in (early, late)]
+        for reader in (early, late):
+            process = reader._process
+            assert process is not None
+            assert fcntl.fcntl(process.answers, fcntl.F_GETPIPE_SZ) >= 1 << 20
+
+    assert found[0] == found[1]
+    assert found[0][1] is None

@@ -62,6 +62,22 @@ class BatchReader:
         if process is not None:
             process.end()
 
+    def work_ahead(self) -> None:
+        """Let Git unpack up to 1 MB while what it gave is being worked on, where the system allows it."""
+        self._pipe = 1 << 20
+        self._widen()
+
+    def _widen(self) -> None:
+        if self._process is None:
+            return
+        import fcntl
+
+        if hasattr(fcntl, "F_SETPIPE_SZ"):
+            try:
+                fcntl.fcntl(self._process.answers, fcntl.F_SETPIPE_SZ, self._pipe)
+            except OSError:  # the user has much in other pipes
+                pass
+
     def read(self, spec: str) -> tuple[str, str, bytes] | None:
         """Return (id, type, content) of what *spec* names, or ``None``."""
         return next(self.read_many((spec,)))
@@ -121,6 +137,8 @@ class BatchReader:
             if self._repo.partial:
                 env["GIT_ALLOW_PROTOCOL"] = "none"
             self._process = _Talk(self._repo, env)
+            if self._pipe:
+                self._widen()
         self._process.waiting.append(request + b"\n")
 
     def _flush(self) -> IO[bytes]:
