@@ -185,7 +185,10 @@ def _drop_tags(repo: Repo, tags: Iterable[str]) -> tuple[str, ...]:
 def _finish(repo: Repo, folder: Folder, done: Swept, *, whole: bool) -> None:
     from ledgit.store.gc.surveying import owed_where
     from ledgit.store.ledger import forget_owed
+    from ledgit.store.ledger.graph import renew_graph
 
+    if done.there:
+        renew_graph(repo)  # a remote's ledger as last seen led to the runs until now
     if whole and not done.failed:
         forget_owed(folder)
     done.owed = owed_where(repo)
