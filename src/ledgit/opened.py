@@ -72,6 +72,10 @@ class Opened:
     def recover(self, force: tuple[str, ...] = ()) -> Recovered:
         """Finalize the runs whose processes died; commands that write call this first."""
         folder = self.folder
+        if _has_entries(folder.going):
+            from ledgit.store.ledger import finish_going
+
+            finish_going(self.repo, folder)
         if not any(map(_has_entries, (folder.active, folder.settling, folder.trash, folder.scratch))):
             from ledgit.git import release_leftovers, remove_left_lock
             from ledgit.store.recovered import Recovered

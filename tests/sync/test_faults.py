@@ -18,6 +18,9 @@ from tests.sync.pusher import CHECKPOINTS, STEPS
 from tests.sync.servers import cable, git_daemon, http_backend
 
 from ledgit.errors import Unreachable
+from ledgit.repository import open_repository
+from ledgit.store.ledger import note_going
+from ledgit.store.sync.opening import SyncLock
 
 PUSHER = Path(__file__).with_name("pusher.py")
 POINTS = [f"{when} {step}" for step in STEPS for when in ("before", "after")] + [f"at {name}" for name in CHECKPOINTS]
@@ -122,6 +125,57 @@ def test_a_pull_that_is_killed_anywhere_is_made_good_by_the_next(ada: Clone, ben
     assert {*runs, mine} == ben.listed()
     assert set() == ben.loose()
     ben.git("fsck", "--strict", "--connectivity-only")
+
+
+PURGE_POINTS = ["before adopt", "at ledger", "at noted", "at loose", "after adopt"]
+
+
+@pytest.mark.parametrize("verb", ["pull", "push"])
+@pytest.mark.parametrize("point", PURGE_POINTS)
+def test_nothing_of_a_purged_run_stays_in_a_file_where_a_pull_was_killed(
+    ada: Clone, ben: Clone, point: str, verb: str
+) -> None:
+    """The ledger has moved, and what cleans up after it was not reached; rows that SQLite deletes stay readable."""
+    name = "sphinx-of-black-quartz"
+    run = ada.log(name)
+    ada.push()
+    ben.pull()
+    assert open_repository(ben.path).run(name).id == run
+    ada.purge(run)
+    ada.push(accept_purges=True)
+    ben.log()
+
+    assert -signal.SIGKILL == finish(start(ben, verb, point))[0]
+    before = set(found_in(ben, name))
+    if point == "before adopt":
+        ben.pull()
+    else:
+        open_repository(ben.path).recover()  # what every command that writes begins with
+
+    assert before
+    assert [] == found_in(ben, name)
+    assert run not in ben.listed()
+    assert [] == list((ben.path / ".git/ledgit/going").iterdir())
+
+
+def found_in(clone: Clone, text: str) -> list[str]:
+    """Ledgit's own files that have *text* in them."""
+    files = [path for path in (clone.path / ".git/ledgit").rglob("*") if path.is_file()]
+    return [path.name for path in files if text.encode() in path.read_bytes()]
+
+
+def test_notes_of_a_purge_that_is_at_work_are_left_alone(ada: Clone) -> None:
+    """They are no leftovers: whoever wrote them cleans up."""
+    with SyncLock(ada.folder):
+        note = note_going(ada.folder, ["0" * 32])
+        done = subprocess.run(
+            [sys.executable, "-c", "from ledgit import open; open().recover()"], cwd=ada.path, check=False, timeout=60
+        )
+        assert done.returncode == 0
+        assert os.path.exists(note)
+    open_repository(ada.path).recover()
+
+    assert not os.path.exists(note)
 
 
 def test_a_line_that_is_cut_anywhere_loses_nothing(ada: Clone, ben: Clone, base: str) -> None:

@@ -8,6 +8,7 @@
         cache/               large artifacts, in DVC's layout
         columns/             metric histories as binary columns (disposable)
         experiments.json     experiment records as last read (disposable)
+        going/               runs that a process which is at work takes away for good
         index.sqlite3        the index (disposable)
         scratch/             copies of the index file while a snapshot is taken
         settling/            journals of finished runs whose commits are being synced to disk
@@ -40,6 +41,7 @@ class Folder:
         self.trash = os.path.join(self.path, "trash")
         self.cache = os.path.join(self.path, "cache")
         self.columns = os.path.join(self.path, "columns")
+        self.going = os.path.join(self.path, "going")
         self.scratch = os.path.join(self.path, "scratch")
         self._clone: str | None = None
 

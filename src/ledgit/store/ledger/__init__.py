@@ -8,6 +8,7 @@ if TYPE_CHECKING:
     from ledgit.store.ledger.commits import MOST_PARENTS, commit_ledger, owed, root_of, tombstones_beyond
     from ledgit.store.ledger.compaction import Compacted, compact
     from ledgit.store.ledger.due import DUE, compact_if_due
+    from ledgit.store.ledger.going import drop_notes, finish_going, note_going
     from ledgit.store.ledger.local import Landed, drop_covered, local_ledger, move_ledger, set_local
     from ledgit.store.ledger.lock import LedgerLock
     from ledgit.store.ledger.purging import PurgedHere, forget, purge
@@ -22,6 +23,7 @@ _WHERE = {
     "commits": "MOST_PARENTS commit_ledger owed root_of tombstones_beyond",
     "compaction": "Compacted compact",
     "due": "DUE compact_if_due",
+    "going": "drop_notes finish_going note_going",
     "local": "Landed drop_covered local_ledger move_ledger set_local",
     "lock": "LedgerLock",
     "purging": "PurgedHere forget purge",
@@ -49,12 +51,15 @@ __all__ = [
     "compact_if_due",
     "differing",
     "drop_covered",
+    "drop_notes",
     "every_line",
+    "finish_going",
     "forget",
     "forget_owed",
     "lines_of",
     "local_ledger",
     "move_ledger",
+    "note_going",
     "note_owed",
     "noted",
     "owed",

@@ -17,6 +17,7 @@ from ledgit.records.table import parse_line
 from ledgit.store.chain import active_ref
 from ledgit.store.ledger.check import check_writable
 from ledgit.store.ledger.commits import root_of, tombstones_beyond
+from ledgit.store.ledger.going import drop_notes, note_going
 from ledgit.store.ledger.local import drop_covered, local_ledger, move_ledger
 from ledgit.store.ledger.lock import LedgerLock
 from ledgit.store.ledger.loose import RUNS, busy, loose_runs, read_loose
@@ -72,12 +73,14 @@ def purge(repo: Repo, folder: Folder, runs: Mapping[str, int]) -> PurgedHere:
     from ledgit.git import Objects
 
     with LedgerLock(folder), Objects(repo, own=True) as objects:
+        note = ""
         for attempt in range(_ATTEMPTS):
             is_busy = busy(folder)
             writing = sorted(run_id for run_id in runs if is_busy(run_id))
             if writing:
                 listed = ", ".join(run_id[:8] for run_id in writing[:5])
                 raise RunStateError(f"being written, and so can't be purged: {listed}; end them first")
+            note = note or (note_going(folder, runs) if runs else "")
             try:
                 done = _purge(repo, folder, objects, runs)
                 break
@@ -86,7 +89,8 @@ def purge(repo: Repo, folder: Folder, runs: Mapping[str, int]) -> PurgedHere:
                     raise
         _drop_snapshots(repo, runs)
         checkpoint("refs")
-    forget(repo, folder, runs)
+        forget(repo, folder, runs)
+        drop_notes([note])
     checkpoint("forgotten")
     return done
 

@@ -115,8 +115,13 @@ def take_in(
                 found.notes.append(f"{name} on {line.remote.shown} was passed over: {error}")
         if seen.tip is None and seen.before is None and not found.trees:
             found.notes += _elsewhere(line)
+        going = _going(line, found)
         if not accept_purges:
-            _ask(line, found, confirm)
+            _ask(line, going, confirm)
+        if going:
+            from ledgit.store.ledger import note_going
+
+            line.going.append(note_going(line.folder, going))
     except BaseException:
         line.refuse()
         raise
@@ -177,11 +182,15 @@ def check_writable(line: Line, tip: str | None) -> None:
 def forget_gone(line: Line, changes: Changes, loose: Collection[str]) -> None:
     """Remove what caches and notes have of runs that others purged: those here before, and *loose* ones."""
     gone = {*loose, *(run_id for run_id, lines in changes.purged.items() if lines)}
-    if not gone:
-        return
-    from ledgit.store.ledger import forget
+    if gone:
+        from ledgit.store.ledger import forget
 
-    forget(line.repo, line.folder, gone)
+        forget(line.repo, line.folder, gone)
+    if line.going:
+        from ledgit.store.ledger import drop_notes
+
+        drop_notes(line.going)
+        line.going.clear()
 
 
 def _check_ledger(line: Line, tip: str, before: str | None, progress: Progress | None) -> Changes | None:
@@ -284,24 +293,29 @@ def _refused(line: Line, error: LedgitError) -> RecordError:
     )
 
 
-def _ask(line: Line, found: Incoming, confirm: Callable[[Purge], bool] | None) -> None:
-    """Ask before runs of this clone go for good.
-
-    Raises:
-        Conflict: Nobody agreed.
-    """
+def _going(line: Line, found: Incoming) -> dict[str, bool]:
+    """Return the runs of this clone that go for good with what was *found* → whether this clone made them."""
     from ledgit.store.ledger import local_ledger
     from ledgit.store.ledger.loose import loose_runs
 
     runs: dict[str, bool] = {}
     ledger = local_ledger(line.repo)
     if not found.trees and found.seen.tip in (None, ledger):
-        return
+        return runs
     before = line.tree_of(ledger)
     loose = loose_runs(line.repo)
     for tree in (line.tree_of(found.seen.tip), *found.trees):
         if tree is not None and tree != before and (loose or before is not None):
             runs |= _taken_away(line, loose, before, tree)
+    return runs
+
+
+def _ask(line: Line, runs: dict[str, bool], confirm: Callable[[Purge], bool] | None) -> None:
+    """Ask before *runs* of this clone go for good.
+
+    Raises:
+        Conflict: Nobody agreed.
+    """
     own = tuple(run_id for run_id, mine in runs.items() if mine)
     if not runs or (not own and _are_few(line.folder, runs)):
         return

@@ -80,6 +80,7 @@ class Line:
     Attributes:
         where: The repository with its commits; new ones are written there and pushed from there.
         takes_inboxes: Whether push may make heads of inboxes parents.
+        going: Notes of runs that go for good with what was fetched: see `store.ledger.going`.
         has_runs: Whether the run commits of the remote's ledger are here, so that they can be checked.
     """
 
@@ -91,6 +92,7 @@ class Line:
         self.prompt = prompt
         self.where = repo
         self._objects: Objects | None = None
+        self.going: list[str] = []
         self._own: Objects | None = None
         self._fetching: Fetching | None = None
 

@@ -52,6 +52,11 @@ def open_line(repo: Repo, folder: Folder, remote: Remote, *, prompt: bool = Fals
     """
     from ledgit.store.sync.line import Line
     from ledgit.store.sync.moved import settle_address
+
+    if _has_files(folder.going):
+        from ledgit.store.ledger.going import finish_going
+
+        finish_going(repo, folder)
     from ledgit.store.sync.tip import wanted
 
     if wanted(repo, remote):
@@ -62,3 +67,10 @@ def open_line(repo: Repo, folder: Folder, remote: Remote, *, prompt: bool = Fals
         line = Line(repo, folder, remote, prompt=prompt)
     settle_address(line)
     return line
+
+
+def _has_files(path: str) -> bool:
+    try:
+        return bool(os.listdir(path))
+    except OSError:
+        return False
