@@ -11,9 +11,10 @@ from __future__ import annotations
 
 import contextlib
 import os
+import time
 from typing import TYPE_CHECKING, BinaryIO
 
-from ledgit.artifacts.hashing import PIECE, copy_and_digest, copy_data, digest_file, new_digest
+from ledgit.artifacts.hashing import PIECE, clone, copy_and_digest, copy_data, digest_file, new_digest
 from ledgit.errors import ArtifactDamaged, ArtifactNotFound, StorageError, UnsafePath
 
 if TYPE_CHECKING:
@@ -121,6 +122,53 @@ class Cache:
             raise StorageError(f"an artifact into {self.path}", error.strerror or str(error)) from error
         return True
 
+    def take(self, source: int) -> tuple[str, int, bool]:
+        """Take what the open file *source* holds, as a private copy, hashed on the way.
+
+        By reflink where the file system can. *source* stands at its beginning.
+
+        Returns:
+            The content's id, its size, and whether it was new here.
+
+        Raises:
+            StorageError: The disk refused, or the file can't be read; nothing of it is left.
+        """
+        # Not in the folder of its name, which is known only afterwards.
+        scratch = os.path.join(self.path, "incoming", f"{os.urandom(6).hex()}.tmp")
+        try:
+            try:
+                os.makedirs(os.path.dirname(scratch), exist_ok=True)
+                with open(scratch, "xb", buffering=0) as writer:
+                    cloned = clone(source, writer.fileno())
+                    oid, size = ("", 0) if cloned else copy_and_digest(source, writer.fileno())
+                if cloned:
+                    oid, size = digest_file(scratch), os.stat(scratch).st_size
+                target = self.location(oid)
+                if self._touch(target, size):
+                    return oid, size, False
+                os.chmod(scratch, 0o444)
+                self._place(target, lambda name: os.rename(scratch, name))
+                return oid, size, True
+            finally:
+                _remove(scratch)
+        except OSError as error:
+            raise StorageError(f"an artifact into {self.path}", error.strerror or str(error)) from error
+
+    def use(self, oid: str) -> None:
+        """Mark an object as used now, so that nobody takes it for one that no run needs."""
+        with contextlib.suppress(OSError):
+            os.utime(self.location(oid))
+
+    def clean(self, older: float = 24 * 3600) -> None:
+        """Remove what killed processes left half written more than *older* seconds ago."""
+        places = [os.path.join(self._files, head) for head in _names(self._files)]
+        for place in [*places, os.path.join(self.path, "incoming")]:
+            for name in _names(place):
+                path = os.path.join(place, name)
+                with contextlib.suppress(FileNotFoundError):
+                    if name.endswith(".tmp") and time.time() - os.stat(path).st_ctime > older:
+                        os.unlink(path)
+
     def _place(self, target: str, fill: Callable[[str], None]) -> None:
         """Have *fill* write the file whose name it is given; it becomes *target* when it is whole."""
         folder = os.path.dirname(target)
@@ -152,17 +200,21 @@ class Cache:
         self._set_aside(target)
         return False
 
-    def sync(self, oids: Iterable[str]) -> None:
+    def sync(self, oids: Iterable[str], *, everything: bool = False) -> None:
         """Make these objects durable, with their names; those that are not here are left out.
+
+        Args:
+            oids: The objects.
+            everything: All objects, of folders for instance whose files are not listed in *oids*.
 
         Raises:
             StorageError: The disk refused.
         """
         known = list(dict.fromkeys(oids))
-        if not known:
+        if not known and not everything:
             return
         try:
-            if len(known) > _FEW:
+            if everything or len(known) > _FEW:
                 _sync_all(self._files)
                 return
             for oid in known:

@@ -2,16 +2,26 @@
 
 from __future__ import annotations
 
+import os
+import stat
+import time
 from typing import TYPE_CHECKING, NamedTuple
 
 from ledgit.artifacts.cache import check_oid
+from ledgit.artifacts.hashing import in_threads
 from ledgit.errors import RecordError, UnsafePath
 from ledgit.records.names import path_problem
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Callable, Iterable
 
-__all__ = ["Member", "decode_list", "encode_list"]
+    from ledgit.artifacts.cache import Cache
+    from ledgit.artifacts.hashing import Hashes
+
+__all__ = ["Member", "Scan", "Taken", "decode_list", "encode_list", "scan_folder", "take_folder"]
+
+_SMALL = 1 << 20
+"""Bytes up to which a file is read in one piece."""
 
 
 class Member(NamedTuple):
@@ -67,3 +77,202 @@ def decode_list(data: bytes, where: str = "a folder's list") -> list[Member]:
                 raise RecordError(where, f"has {above[:100]!r} as a file and as a folder")
             above = above.rpartition("/")[0]
     return [Member(path, members[path]) for path in sorted(members)]
+
+
+class Scan(NamedTuple):
+    """What is below a folder.
+
+    Attributes:
+        files: (where it is, its path inside the folder) of each regular file, by path.
+        left_out: (path inside, why: the end of a sentence) of what can't be an artifact.
+    """
+
+    files: list[tuple[str, str]]
+    left_out: list[tuple[str, str]]
+
+
+class Taken(NamedTuple):
+    """A folder that is in the cache.
+
+    Attributes:
+        oid: Its list's id.
+        size: Bytes of all its files.
+        nfiles: How many there are.
+        left_out: (path inside, why: the end of a sentence) of files that could not be taken.
+        changed: Paths of files that were written to each time they were read: what was kept may be
+            of two versions.
+    """
+
+    oid: str
+    size: int
+    nfiles: int
+    left_out: list[tuple[str, str]]
+    changed: list[str]
+
+
+def scan_folder(folder: str, *, follow: bool = False) -> Scan:
+    """Return the files below *folder*.
+
+    Links to what is inside the folder are followed; one that comes back to a folder it is in is
+    not. Links that lead out are left out unless *follow*: what else is on the machine was not meant.
+    Pipes, sockets and devices are left out, nothing is opened.
+
+    Raises:
+        OSError: *folder* itself can't be read.
+    """
+    found = Scan([], [])
+    top = os.path.realpath(folder)
+    _scan(folder, "", (top,), top, found, follow=follow)
+    found.files.sort(key=lambda file: file[1])
+    return found
+
+
+def _scan(here: str, inside: str, above: tuple[str, ...], top: str, found: Scan, *, follow: bool) -> None:
+    with os.scandir(here) as entries:
+        listed = sorted(entries, key=lambda entry: entry.name)
+    for entry in listed:
+        path = f"{inside}{entry.name}"
+        problem = path_problem(path)
+        real = ""
+        if problem is None and entry.is_symlink():
+            real = os.path.realpath(entry.path)
+            if not os.path.exists(real):
+                problem = "is a link to nothing"
+            elif not follow and not real.startswith(top.rstrip("/") + "/") and real != top:
+                problem = f"is a link that leaves the folder, to {real}; log that, or set ledgit.followLinks"
+        if problem is not None:
+            found.left_out.append((path, problem))
+        elif entry.is_dir():
+            real = real or os.path.join(above[-1], entry.name)
+            if real in above:
+                continue  # a loop: what it leads to is logged already
+            try:
+                _scan(entry.path, path + "/", (*above, real), top, found, follow=follow)
+            except OSError as error:
+                found.left_out.append((path, f"can't be read: {error.strerror or error}"))
+        elif entry.is_file():
+            found.files.append((entry.path, path))
+        else:
+            found.left_out.append((path, "is no regular file"))
+
+
+def take_folder(
+    cache: Cache,
+    hashes: Hashes,
+    files: Iterable[tuple[str, str]],
+    progress: Callable[[str, int, int | None], None] | None = None,
+) -> Taken:
+    """Take *files* into the cache, and their list.
+
+    Small files are read, hashed and written in one go; large ones are copied by several threads.
+    One that can't be read, or is gone, is left out and the others are taken.
+
+    Args:
+        cache: Where to. Nothing is durable before it is synced.
+        hashes: What was hashed before: a large file that is known is not read again.
+        files: (where it is, its path inside the folder) of each.
+        progress: Is told (what, files done, files in all).
+
+    Raises:
+        StorageError: The cache refused (the disk is full); objects that are whole stay, nothing names them.
+    """
+    listed = list(files)
+    members: dict[str, tuple[str, int]] = {}
+    left_out: list[tuple[str, str]] = []
+    changed: list[str] = []
+    large: list[tuple[str, str]] = []
+    for number, (source, path) in enumerate(listed):
+        if progress is not None and number % 128 == 0:
+            progress("files", number, len(listed))
+        try:
+            taken = _take_small(cache, source, path, changed)
+        except _Left as error:
+            left_out.append((path, str(error)))
+            continue
+        if taken is None:
+            large.append((source, path))
+        else:
+            members[path] = taken
+
+    def take(item: tuple[str, str]) -> None:
+        source, path = item
+        try:
+            members[path] = _take_large(cache, hashes, source, path, changed)
+        except _Left as error:
+            left_out.append((path, str(error)))
+        if progress is not None:
+            progress("files", len(members), len(listed))
+
+    if large:
+        in_threads(take, large)
+    oid = cache.put_bytes(encode_list((path, md5) for path, (md5, _) in members.items()), folder=True)
+    return Taken(oid, sum(size for _, size in members.values()), len(members), sorted(left_out), sorted(changed))
+
+
+class _Left(Exception):
+    """A file that is left out; the reason ends a sentence."""
+
+
+def _opened(source: str) -> tuple[int, os.stat_result]:
+    """Open a regular file. Never waits for a pipe's other end, nor takes a terminal."""
+    try:
+        fd = os.open(source, os.O_RDONLY | os.O_NONBLOCK | os.O_NOCTTY | os.O_CLOEXEC)
+    except OSError as error:
+        raise _Left("is gone" if isinstance(error, FileNotFoundError) else f"can't be read: {error.strerror}") from None
+    info = os.fstat(fd)
+    if not stat.S_ISREG(info.st_mode):
+        os.close(fd)
+        raise _Left("is no regular file")
+    return fd, info
+
+
+def _take_small(cache: Cache, source: str, path: str, changed: list[str]) -> tuple[str, int] | None:
+    """Take a file that is read at once; return its MD5 and size, or None if it is too large for that."""
+    for again in (False, True):
+        fd, info = _opened(source)
+        try:
+            if info.st_size > _SMALL:
+                return None
+            data = _read(fd, info.st_size + 1)
+            after = os.fstat(fd)
+        except OSError as error:
+            raise _Left(f"can't be read: {error.strerror}") from None
+        finally:
+            os.close(fd)
+        if len(data) == info.st_size and _same(info, after):
+            break
+        if again:
+            changed.append(path)
+    return cache.put_bytes(data), len(data)
+
+
+def _read(fd: int, most: int) -> bytes:
+    data = os.read(fd, most)
+    while more := os.read(fd, most):
+        data += more
+    return data
+
+
+def _take_large(cache: Cache, hashes: Hashes, source: str, path: str, changed: list[str]) -> tuple[str, int]:
+    for again in (False, True):
+        read = time.time_ns()
+        fd, info = _opened(source)
+        try:
+            known = hashes.known(info)
+            if known is not None and cache.has(known) and cache.size(known) == info.st_size:
+                cache.use(known)
+                return known, info.st_size
+            oid, size, _ = cache.take(fd)
+            after = os.fstat(fd)
+        finally:
+            os.close(fd)
+        if size == info.st_size and _same(info, after):
+            hashes.note(info, oid, read)
+            break
+        if again:
+            changed.append(path)
+    return oid, size
+
+
+def _same(before: os.stat_result, after: os.stat_result) -> bool:
+    return before.st_mtime_ns == after.st_mtime_ns and before.st_size == after.st_size

@@ -10,13 +10,18 @@ import errno
 import os
 import threading
 import time
+from zlib import crc32
 
 TYPE_CHECKING = False  # a training that logs its first file comes by here: each import counts
 if TYPE_CHECKING:
     import sqlite3
     from hashlib import _Hash
+    from typing import TypeVar
 
-__all__ = ["Hashes", "clone", "copy_and_digest", "copy_data", "digest_file", "new_digest"]
+    T = TypeVar("T")
+    from collections.abc import Callable, Iterable
+
+__all__ = ["Hashes", "clone", "copy_and_digest", "copy_data", "digest_file", "in_threads", "new_digest"]
 
 PIECE = 1 << 20
 """Bytes that are hashed at once: beyond this nothing gets faster, and memory is somebody's."""
@@ -118,6 +123,45 @@ def _copy_pieces(source: int, target: int) -> int:
     return size
 
 
+def in_threads(work: Callable[[T], None], items: Iterable[T], most: int = 4) -> None:
+    """Call ``work(item)`` for each of *items*, by several threads where the machine has several processors.
+
+    Raises:
+        BaseException: The first that *work* raised; what was not begun then is left.
+    """
+    todo = iter(list(items))
+    guard = threading.Lock()
+    failed: list[BaseException] = []
+
+    def go_on() -> None:
+        while not failed:
+            with guard:
+                item = next(todo, guard)
+            if item is guard:
+                return
+            try:
+                work(item)  # type: ignore[arg-type]  # the guard only says that there is nothing left
+            except BaseException as error:
+                failed.append(error)
+
+    threads = [
+        threading.Thread(target=go_on, name="ledgit-hash", daemon=True)
+        for _ in range(min(most, os.cpu_count() or 1) - 1)
+    ]
+    started = []
+    for thread in threads:
+        try:
+            thread.start()
+        except RuntimeError:  # the interpreter is ending, or there are too many: this one does it all
+            break
+        started.append(thread)
+    go_on()
+    for thread in started:
+        thread.join()
+    if failed:
+        raise failed[0]
+
+
 class Hashes:
     """What was hashed before, by device, inode, size, mtime and ctime: ``hashes.sqlite3``, disposable.
 
@@ -132,7 +176,6 @@ class Hashes:
     def __init__(self, folder: str) -> None:
         self.path = os.path.join(folder, "hashes.sqlite3")
         self._database: sqlite3.Connection | None = None
-        self._pid = 0
         self._guard = threading.Lock()
 
     def known(self, stat: os.stat_result) -> str | None:
@@ -142,10 +185,12 @@ class Hashes:
         with self._guard:
             try:
                 database = self._open()
-                row = database.execute("SELECT stamp, md5 FROM hashes WHERE place = ?", (_place(stat),)).fetchone()
+                row = database.execute("SELECT stamp, md5, sum FROM hashes WHERE place = ?", (_place(stat),)).fetchone()
             except (Error, OSError):
                 return None
-        return row[1] if row is not None and row[0] == _stamp(stat) else None
+        if row is None or row[0] != _stamp(stat) or row[2] != _sum(stat, row[1]):
+            return None
+        return str(row[1])
 
     def note(self, stat: os.stat_result, md5: str, read: int | None = None) -> None:
         """Remember that the file with this stamp has this MD5.
@@ -163,7 +208,7 @@ class Hashes:
 
         now = time.time_ns() if read is None else read
         rows = [
-            (_place(stat), _stamp(stat), md5)
+            (_place(stat), _stamp(stat), md5, _sum(stat, md5))
             for stat, md5 in found
             # A stamp of tomorrow says that the clocks differ.
             if max(stat.st_mtime_ns, stat.st_ctime_ns) < now - _YOUNG
@@ -174,7 +219,7 @@ class Hashes:
             try:
                 database = self._open()
                 with database:
-                    database.executemany("INSERT OR REPLACE INTO hashes VALUES (?, ?, ?)", rows)
+                    database.executemany("INSERT OR REPLACE INTO hashes VALUES (?, ?, ?, ?)", rows)
                     database.execute(
                         "DELETE FROM hashes WHERE rowid <= (SELECT max(rowid) FROM hashes) - ?", (_MOST_KNOWN,)
                     )
@@ -184,17 +229,18 @@ class Hashes:
     def close(self) -> None:
         """Close the database; it is opened again when it is needed."""
         with self._guard:
-            if self._database is not None and self._pid == os.getpid():
+            if self._database is not None:
                 self._database.close()
-            self._database = None
+                self._database = None
 
     def forget(self) -> None:
-        """In a forked child: what is open is the parent's."""
+        """In a forked child: what is open is the parent's, and closing it could undo what that is writing."""
         self._guard = threading.Lock()
-        self._pid = 0
+        _parents.append(self._database)
+        self._database = None
 
     def _open(self) -> sqlite3.Connection:
-        if self._database is not None and self._pid == os.getpid():
+        if self._database is not None:
             return self._database
         import sqlite3
 
@@ -204,7 +250,6 @@ class Hashes:
             if os.path.exists(self.path):
                 os.unlink(self.path)
             self._database = self._connect()
-        self._pid = os.getpid()
         return self._database
 
     def _connect(self) -> sqlite3.Connection:
@@ -213,7 +258,7 @@ class Hashes:
         database = sqlite3.connect(self.path, timeout=1, check_same_thread=False)
         # What a power cut takes from it is hashed once more.
         database.execute("PRAGMA synchronous = OFF")
-        database.execute("CREATE TABLE IF NOT EXISTS hashes (place TEXT UNIQUE, stamp TEXT, md5 TEXT)")
+        database.execute("CREATE TABLE IF NOT EXISTS hashes (place TEXT UNIQUE, stamp TEXT, md5 TEXT, sum INT)")
         return database
 
 
@@ -223,3 +268,11 @@ def _place(stat: os.stat_result) -> str:
 
 def _stamp(stat: os.stat_result) -> str:
     return f"{stat.st_size}:{stat.st_mtime_ns}:{stat.st_ctime_ns}"
+
+
+def _sum(stat: os.stat_result, md5: str) -> int:
+    """Return what tells a row that a power cut mixed up: a wrong digest would name another file's content."""
+    return crc32(f"{_place(stat)} {_stamp(stat)} {md5}".encode())
+
+
+_parents: list[sqlite3.Connection | None] = []

@@ -302,6 +302,7 @@ class ActiveRun(RunLog):
         owner = self._owner == os.getpid()
         if owner:
             self._finish_facts()
+            self._finish_hashing()
             # A joined process says how it ended only if the run has no owner any more.
             kind = "end" if self._creator else "left"
             at = now_ms()
@@ -312,6 +313,7 @@ class ActiveRun(RunLog):
     def detach(self) -> None:
         """Leave the run open without this process; :meth:`join` goes on with it."""
         self._finish_facts()
+        self._finish_hashing()
         self._close(finalizing=False)
 
     def end_detached(self, status: str = "FINISHED", end_time: int | None = None) -> str | None:
@@ -421,6 +423,11 @@ class ActiveRun(RunLog):
 
         self._facts = threading.Thread(target=work, name="ledgit-facts", daemon=True)
         self._facts.start()
+
+    def _finish_hashing(self) -> None:
+        hasher = sys.modules.get("ledgit.store.artifacts.hasher")
+        if hasher is not None:  # else nothing large was logged
+            hasher.withdraw(self)
 
     def _finish_facts(self) -> None:
         self._stop_facts.set()

@@ -18,7 +18,7 @@ from ledgit.records.run import CodeInfo, RunInfo
 from ledgit.records.scalars import Scalar, from_json
 from ledgit.store.journal import JournalState
 
-__all__ = ["Built", "build_record", "lost_files", "message", "staged_files"]
+__all__ = ["Built", "build_record", "has_artifacts", "lost_files", "message", "staged_files"]
 
 _MOST_TOLD = 20  # params, and metrics, that a commit message names
 _LONGEST_TOLD = 60  # characters of a param's value in it
@@ -200,6 +200,11 @@ def _environment(event: dict[str, Any] | None) -> Environment | None:
     return Environment(**{**event["env"], "gpus": tuple(event["env"]["gpus"])})
 
 
+def has_artifacts(state: JournalState) -> bool:
+    """Whether anything was logged that is not in the journal itself."""
+    return any(kind in ("file", "object", "tree") for kind, _ in state.events)
+
+
 def staged_files(state: JournalState, directory: str) -> dict[str, str]:
     """Return artifact path → staged file; the last one logged under a path wins."""
     return {item["path"]: os.path.join(directory, item["file"]) for kind, item in state.events if kind == "file"}
@@ -208,8 +213,11 @@ def staged_files(state: JournalState, directory: str) -> dict[str, str]:
 def lost_files(state: JournalState, staged: dict[str, str]) -> list[str]:
     """Say which of the *staged* files a power cut took or cut short."""
     sizes = {item["path"]: int(item["size"]) for kind, item in state.events if kind == "file"}
+    hashed = {str(item["file"]) for kind, item in state.events if kind == "hashed"}
     lost = []
     for path, source in sorted(staged.items()):
+        if os.path.basename(source) in hashed:
+            continue  # it is in the cache, or will be said to be gone from there
         try:
             size = os.path.getsize(source)
         except FileNotFoundError:

@@ -8,6 +8,7 @@ import subprocess  # noqa: F401
 from ledgit.errors import ConfigError, LedgitError
 from ledgit.git import SnapshotOptions, identity, protect, take_snapshot
 from ledgit.records.redact import redact_command
+from ledgit.store.artifacts import threshold  # noqa: F401
 from ledgit.store.config import code_paths
 from ledgit.store.facts import environment_facts
 from ledgit.store.journal import encode, now_ms
@@ -53,7 +54,7 @@ def _facts(run: ActiveRun, stop: threading.Event) -> None:
         "identity": mode,
         "name": name,
         "email": email,
-        "threshold": config.get_int("ledgit.artifactThreshold", 256 * 1024),
+        "threshold": run.threshold,
     }
     resumed = bool(run._start_record.get("resumed"))
     snapshot = None if resumed else take_snapshot(repo, options)

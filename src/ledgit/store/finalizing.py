@@ -16,18 +16,14 @@ the ledger has it, and compacting it again changes nothing.
 
 from __future__ import annotations
 
-import contextlib
 import os
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any
 
 from ledgit.errors import NotFound, RecordError, RunNotFound, RunStateError
-from ledgit.records.artifacts import DVC, GIT, ArtifactRecord, dvc_pointer
-from ledgit.records.names import stored_paths
-from ledgit.records.record import ARTIFACT_CLOCK, make_entry, run_files
-from ledgit.store.build import Built, build_record, lost_files, message, staged_files
+from ledgit.records.record import make_entry, run_files
+from ledgit.store.build import Built, build_record, has_artifacts, lost_files, message, staged_files
 from ledgit.store.chain import RUN_FOLDER, Base, active_ref, read_base, resumed_heads, run_ref, sessions
-from ledgit.store.contents import keep_artifact
 from ledgit.store.journal import JournalState, read_parts
 from ledgit.store.ledger.due import compact_if_due
 from ledgit.store.lines import run_line
@@ -93,10 +89,10 @@ def finalize_locked(repo: Repo, folder: Folder, run_id: str, sync_journal: Calla
         os.sync()  # whoever wrote the commit may have died before it was on disk
         folder.discard(directory)
         return current
-    later = sync_journal is not None and not staged_files(state, directory)
+    later = sync_journal is not None and not has_artifacts(state)
     if sync_journal is not None and later:
         sync_journal()
-    commit, fresh = _make_commit(folder, objects, state, base)
+    commit, fresh = _make_commit(repo, folder, objects, state, base)
     pack = fresh.write(repo, keep=True, durable=not later)
     checkpoint("pack")
     try:
@@ -176,19 +172,30 @@ def _release(repo: Repo, folder: Folder, run_id: str, state: JournalState) -> No
             update_refs(repo, [RefUpdate(ref, None, RefUpdate.ANY)], durable=False)
 
 
-def _make_commit(folder: Folder, objects: Objects, state: JournalState, base: Base | None) -> tuple[str, ObjectSet]:
+def _make_commit(
+    repo: Repo, folder: Folder, objects: Objects, state: JournalState, base: Base | None
+) -> tuple[str, ObjectSet]:
     from ledgit.git import ObjectSet, graft
 
     built = build_record(state, base.record if base else None)
     record = built.record
     fresh = ObjectSet()
-    staged = staged_files(state, folder.active_dir(record.info.id))
-    contents = _artifacts(folder, built, staged, base)
-    built.problems += lost_files(state, staged)
+    directory = folder.active_dir(record.info.id)
+    contents: dict[str, bytes | str] = {}
+    if record.artifacts or has_artifacts(state):
+        from ledgit.artifacts import Cache
+        from ledgit.store.artifacts.keeping import keep_artifacts
+
+        contents = keep_artifacts(Cache(folder.cache), directory, built, state, base, objects)
+        built.problems += lost_files(state, staged_files(state, directory))
     root = _root_tree(objects, built, base)
     entry = run_line(objects, root, make_entry(record, base.past if base else ()))
     files = {**run_files(record, entry), **contents}
     subtree = _subtree(fresh, files)
+    if any(path.endswith(".dvc") for path in contents):  # pointers
+        from ledgit.store.artifacts.setting import beside_pointers
+
+        root = beside_pointers(repo, objects, fresh, root)
     tree = graft(objects, fresh, root, RUN_FOLDER, subtree)
     info = record.info
     made = info.start // 1000 if base is None else max((info.end or info.start) // 1000, base.date)
@@ -224,41 +231,3 @@ def _subtree(fresh: ObjectSet, files: dict[str, bytes | str]) -> str:
     from ledgit.git import build
 
     return build(fresh, files)
-
-
-def _artifacts(folder: Folder, built: Built, staged: dict[str, str], base: Base | None) -> dict[str, bytes | str]:
-    """Put small artifacts into the tree, large ones into the cache; fill ``record.artifacts``.
-
-    Returns:
-        Path below the run's folder → content, or its id where *base* has it.
-    """
-    from ledgit.artifacts import Cache, digest_file
-
-    record = built.record
-    cache = Cache(folder.cache)
-    taken: list[str] = []
-    kept = {a.path: a for a in record.artifacts}
-    contents: dict[str, tuple[ArtifactRecord, bytes | str | None]] = {}
-    names = stored_paths([*kept, *staged])
-    for path, artifact in kept.items():
-        contents[path] = keep_artifact(artifact, names[path], base.blobs if base else {})
-    for path, source in sorted(staged.items()):
-        with contextlib.suppress(FileNotFoundError):
-            size = os.path.getsize(source)
-            stored = names[path]
-            if size <= built.threshold:
-                with open(source, "rb") as file:
-                    data = file.read()
-                contents[path] = ArtifactRecord(path, size, "md5:" + digest_file(source), GIT, stored), data
-            else:
-                md5 = digest_file(source)
-                cache.put(source, md5)
-                taken.append(md5)
-                pointer = dvc_pointer(os.path.basename(stored), md5, size)
-                contents[path] = ArtifactRecord(path, size, "md5:" + md5, DVC, stored), pointer
-            if base is not None:  # the session's clock, by which it wins over what another machine logged
-                record.clocks.set(ARTIFACT_CLOCK + path, record.clocks.get("status"))
-    cache.sync(taken)
-    record.artifacts[:] = [contents[path][0] for path in sorted(contents)]
-    files = {f"artifacts/{artifact.tree_path}": content for artifact, content in contents.values()}
-    return {path: content for path, content in files.items() if content is not None}

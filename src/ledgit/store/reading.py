@@ -7,7 +7,6 @@ two heads, and shows what they hold together.
 
 from __future__ import annotations
 
-import os
 from dataclasses import replace
 from io import BytesIO
 from typing import TYPE_CHECKING, BinaryIO
@@ -16,7 +15,8 @@ from ledgit.errors import ArtifactNotFound, RecordError, RunNotFound
 from ledgit.records.artifacts import DVC, ArtifactRecord, decode_artifacts
 from ledgit.records.history import Points, decode_history, union
 from ledgit.records.names import history_file, history_files
-from ledgit.store.build import build_record, staged_files
+from ledgit.records.record import once_points
+from ledgit.store.build import build_record, has_artifacts
 from ledgit.store.chain import RUN_FOLDER, read_base
 from ledgit.store.columns import read_points
 from ledgit.store.journal import JournalState, read_parts
@@ -58,12 +58,10 @@ def read_record(folder: Folder, objects: Objects, state: RunState) -> RunRecord:
         assert base is not None
         return base
     record = build_record(journal, base).record
-    staged = staged_files(journal, folder.active_dir(state.id))
-    kept = {artifact.path: artifact for artifact in record.artifacts}
-    for path, source in staged.items():
-        if os.path.exists(source):
-            kept[path] = ArtifactRecord(path, os.path.getsize(source), "")
-    record.artifacts[:] = [kept[path] for path in sorted(kept)]
+    if has_artifacts(journal):
+        from ledgit.store.artifacts.live import live_artifacts
+
+        record.artifacts[:] = live_artifacts(folder, folder.active_dir(state.id), journal, record.artifacts)
     return replace(record, info=replace(record.info, status=state.status, end=state.end))
 
 
@@ -79,11 +77,14 @@ def read_history(folder: Folder, objects: Objects, state: RunState, metric: str)
 
 def _committed_history(folder: Folder, objects: Objects, state: RunState, metric: str) -> Points | None:
     found: dict[str, Points] = {}
+    histories: list[Points] = []
     for head in state.heads:
         blob = _history_blob(objects, head, state, metric)
-        if blob is not None and blob not in found:  # mostly an edit left it as it was
+        if blob is None:
+            histories += _logged_once(objects, head, metric)
+        elif blob not in found:  # mostly an edit left it as it was
             found[blob] = read_points(folder, blob, _loader(objects, blob, metric))
-    histories = list(found.values())
+    histories += found.values()
     points = histories[0] if histories else None
     for other in histories[1:]:
         assert points is not None
@@ -98,6 +99,16 @@ def _history_blob(objects: Objects, head: str, state: RunState, metric: str) -> 
         if entry is not None:
             return entry.oid
     return None
+
+
+def _logged_once(objects: Objects, head: str, metric: str) -> list[Points]:
+    """Return the only point of *metric*, if it has just one."""
+    once = objects.find(head, f"{RUN_FOLDER}/once.tsv")
+    metrics = objects.find(head, f"{RUN_FOLDER}/metrics.yaml")
+    if once is None or metrics is None:
+        return []
+    points = once_points(objects.read(once.oid)[1], objects.read(metrics.oid)[1], metric)
+    return [] if points is None else [points]
 
 
 def _loader(objects: Objects, blob: str, metric: str) -> Callable[[], Points]:
@@ -117,9 +128,11 @@ def open_artifact(folder: Folder, objects: Objects, state: RunState, record: Art
         ArtifactNotFound: It is not in this clone.
     """
     journal = _journal(folder, state)
-    if journal is not None:
-        source = staged_files(journal, folder.active_dir(state.id)).get(record.path)
-        if source is not None and os.path.exists(source):
+    if journal is not None and has_artifacts(journal):
+        from ledgit.store.artifacts.live import staged_artifacts
+
+        source = staged_artifacts(folder, folder.active_dir(state.id), journal).get(record.path)
+        if source is not None:
             return open(source, "rb")
     if not state.heads:
         raise ArtifactNotFound(record.path)

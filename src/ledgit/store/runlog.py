@@ -14,12 +14,12 @@ from ledgit.records.scalars import to_json, to_metric, to_scalar
 from ledgit.store import journal, syncer
 from ledgit.store.journal import encode, encode_metric, now_ms, read_parts
 from ledgit.store.lock import RunLock
-from ledgit.store.staging import stage_bytes, stage_file, sync_path
+from ledgit.store.staging import Staged, stage_bytes, stage_file, sync_path
 from ledgit.store.writer import PartWriter
 
 TYPE_CHECKING = False  # this is on the way of every start, where each import counts
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Callable, Iterable, Mapping
     from typing import Any, BinaryIO
 
     from ledgit.git import Repo
@@ -27,6 +27,8 @@ if TYPE_CHECKING:
     from ledgit.records.scalars import Scalar
     from ledgit.store.folder import Folder
     from ledgit.store.journal import JournalState
+
+    Progress = Callable[[str, int, int | None], None]
 
 __all__ = ["RunLog", "printable"]
 
@@ -68,7 +70,8 @@ class RunLog(ABC):
         self._facts: threading.Thread | None = None
         self._stop_facts = threading.Event()
         self._staged = 0
-        self._unsynced: deque[str] = deque()  # copies of files that a power cut may still take
+        self._threshold: int | None = None
+        self._unsynced: deque[str] = deque()  # copies that a power cut may still take; "": objects in the cache
         self._growing: list[str] = []  # files that somebody goes on writing
         self._unfinished: bool | None = None
         self._beaten = 0.0
@@ -184,20 +187,77 @@ class RunLog(ABC):
 
         self._append(encode("input", {"at": now_ms(), "input": asdict(record)}))
 
-    def add_artifact(self, source: str | os.PathLike[str], path: str) -> None:
+    @property
+    def threshold(self) -> int:
+        """Size in bytes above which a file is kept beside the run's tree; an impossible setting is a noted problem."""
+        if self._threshold is None:
+            from ledgit.errors import ConfigError, RecordError
+            from ledgit.store.artifacts.threshold import THRESHOLD, artifact_threshold
+
+            try:
+                self._threshold = artifact_threshold(self.repo)
+            except (ConfigError, RecordError) as error:
+                self._threshold = THRESHOLD
+                self.note_problem(f"{error}; 256 KiB is used")
+        return self._threshold
+
+    def add_artifact(self, source: str | os.PathLike[str], path: str, threshold: int | None = None) -> None:
         """Take a private copy of the file *source* as the artifact *path* (``/`` separated).
+
+        One that was logged before and is unchanged is not read again.
+
+        Args:
+            source: The file; a link is followed.
+            path: Its artifact path.
+            threshold: For this file, instead of :attr:`threshold`.
 
         Raises:
             InvalidName: *path* is absolute, empty or leaves the run's folder.
+            ArtifactNotFound: There is no such file.
             StorageError: The file can't be read, or the copy not be written.
         """
-        path = check_artifact_path(path)
-        self._stage(path, lambda target: stage_file(os.fspath(source), target))
+        from ledgit.store.artifacts.hasher import known_object
 
-    def add_artifact_bytes(self, path: str, data: bytes) -> None:
-        """Store *data* as the artifact *path*."""
         path = check_artifact_path(path)
-        self._stage(path, lambda target: stage_bytes(data, target))
+        least = self.threshold if threshold is None else threshold
+        known = known_object(self.folder, os.fspath(source), least)
+        if known is not None:
+            md5, size = known
+            self._unsynced.append("")  # its object may be younger than the last sync
+            self._append(encode("object", {"at": now_ms(), "path": path, "md5": md5, "size": size}))
+            return
+        staged = self._stage(path, lambda target: stage_file(os.fspath(source), target), threshold)
+        if staged.changed:
+            self.note_problem(f"{os.fspath(source)} was written to while artifact {path} was taken from it")
+
+    def add_artifact_bytes(self, path: str, data: bytes, threshold: int | None = None) -> None:
+        """Store *data* as the artifact *path*; *threshold* as for :meth:`add_artifact`."""
+        path = check_artifact_path(path)
+        self._stage(path, lambda target: stage_bytes(data, target), threshold)
+
+    def add_folder(
+        self, source: str | os.PathLike[str], path: str, threshold: int | None = None, progress: Progress | None = None
+    ) -> list[str]:
+        """Take private copies of all that is in the folder *source*, as the artifacts below *path*.
+
+        A large folder goes straight into the cache, as one artifact; see ``docs/design/artifacts.md``.
+
+        Args:
+            source: The folder.
+            path: Its artifact path; '' is the run's root, whose folders are taken one by one.
+            threshold: As for :meth:`add_artifact`.
+            progress: Is told (what, files done, files in all) of a large folder.
+
+        Returns:
+            What was left out, and why: one sentence each. They are noted in the run too.
+
+        Raises:
+            InvalidName: *path* is absolute or leaves the run's folder.
+            StorageError: The folder can't be read, or the copies not be written.
+        """
+        from ledgit.store.artifacts.taking import take
+
+        return take(self, os.fspath(source), check_artifact_path(path) if path else "", threshold, progress)
 
     def open_artifact(self, path: str) -> BinaryIO:
         """Open the artifact *path* for writing while the run goes on (an output log, say).
@@ -220,12 +280,10 @@ class RunLog(ABC):
         return bool(self._start_record.get("detached"))
 
     def artifact_files(self) -> dict[str, str]:
-        """Return the artifacts logged so far: path → the staged file's location."""
-        found = {}
-        for kind, item in read_parts(self.directory).events:
-            if kind == "file":
-                found[item["path"]] = os.path.join(self.directory, item["file"])
-        return found
+        """Return the artifacts logged so far: path → where the content is. Read it only, and soon."""
+        from ledgit.store.artifacts.live import staged_artifacts
+
+        return staged_artifacts(self.folder, self.directory, read_parts(self.directory))
 
     def note_problem(self, text: str) -> None:
         """Remember, and write down, something that went wrong and was survived."""
@@ -313,11 +371,28 @@ class RunLog(ABC):
         check_key("metric", key)
         self._keys.add(key)
 
-    def _stage(self, path: str, copy: Any) -> None:
+    def _stage(self, path: str, copy: Any, threshold: int | None = None) -> Staged:
         file = self._next_file()
-        size = copy(os.path.join(self.directory, file))
+        staged: Staged = copy(os.path.join(self.directory, file))
         self._unsynced.append(file)
-        self._append(encode("file", {"at": now_ms(), "path": path, "file": file, "size": size}))
+        record = {"at": now_ms(), "path": path, "file": file, "size": staged.size}
+        if threshold is not None:
+            record["threshold"] = threshold
+        self._append(encode("file", record))
+        if staged.size > (self.threshold if threshold is None else threshold):
+            from ledgit.store.artifacts.hasher import submit
+
+            submit(self, file, staged)
+        return staged
+
+    def note_hashed(self, file: str, md5: str) -> None:
+        """Write down that the copy *file* is in the cache; called by the thread that hashes."""
+        self._append(encode("hashed", {"at": now_ms(), "file": file, "md5": md5}))
+
+    def note_tree(self, path: str, oid: str, size: int, nfiles: int) -> None:
+        """Write down that the folder *path* is in the cache."""
+        self._unsynced.append("")
+        self._append(encode("tree", {"at": now_ms(), "path": path, "oid": oid, "size": size, "nfiles": nfiles}))
 
     def _sync_files(self) -> None:
         """Make durable what files were logged so far.
@@ -327,12 +402,19 @@ class RunLog(ABC):
         """
         for file in self._growing:
             sync_path(os.path.join(self.directory, file))
-        fresh = bool(self._unsynced)
+        fresh = cached = False
         while self._unsynced:
-            sync_path(os.path.join(self.directory, self._unsynced[0]))
+            file = self._unsynced[0]
+            if file:
+                sync_path(os.path.join(self.directory, file))
+            fresh, cached = fresh or bool(file), cached or not file
             self._unsynced.popleft()
         if fresh:
             sync_path(self.directory)
+        if cached:
+            from ledgit.artifacts import Cache
+
+            Cache(self.folder.cache).sync((), everything=True)
 
     def _next_file(self) -> str:
         with self._guard:

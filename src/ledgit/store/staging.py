@@ -7,47 +7,95 @@ import os
 
 from ledgit.errors import ArtifactNotFound, StorageError
 
-__all__ = ["stage_bytes", "stage_file", "sync_path"]
+__all__ = ["Staged", "stage_bytes", "stage_file", "sync_path"]
 
-_FICLONE = 0x40049409
+_PLAIN = os.O_RDONLY | getattr(os, "O_CLOEXEC", 0) | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_NOCTTY", 0)
 
 
-def stage_file(source: str, target: str) -> int:
-    """Copy the regular file *source* to *target*, by reflink where the file system can.
+class Staged:
+    """A copy that was taken.
 
-    Returns:
-        The size in bytes.
+    Attributes:
+        size: Bytes of the copy.
+        stat: The file's stamp when it was read, if the copy is what it held then.
+        read: When that was, ns since the epoch.
+        changed: The file was written to each time it was copied: the copy may be of two versions.
+    """
+
+    __slots__ = ("changed", "read", "size", "stat")
+
+    def __init__(self, size: int, stat: os.stat_result | None, read: int, *, changed: bool) -> None:
+        self.size, self.stat, self.read, self.changed = size, stat, read, changed
+
+
+def stage_file(source: str, target: str) -> Staged:
+    """Copy the regular file *source* to the new file *target*, by reflink where the file system can.
+
+    A link is followed. A file that is written to meanwhile is copied once more; one that still
+    changes then (a log that somebody goes on writing) is kept as it was read, and the caller told.
 
     Raises:
         ArtifactNotFound: *source* does not exist.
-        StorageError: It is no regular file, can't be read, or the disk refused.
+        StorageError: It is no regular file, can't be read, or the disk refused; there is no *target* then.
     """
     import stat
+    from time import time_ns
+
+    from ledgit.artifacts import copy_data
 
     try:
-        if not stat.S_ISREG(os.stat(source).st_mode):
+        if not stat.S_ISREG(os.stat(source).st_mode):  # before it is opened: that alone can mean something to a device
             raise StorageError(f"artifact {source}", "it is not a regular file")
-        with open(source, "rb") as reader, open(target, "xb") as writer:
-            if not _clone(reader.fileno(), writer.fileno()):
-                from shutil import copyfileobj  # with its compressors, 2 ms
-
-                copyfileobj(reader, writer, 1 << 20)
-            writer.flush()
-            return os.fstat(writer.fileno()).st_size
+        with open(target, "xb", buffering=0) as writer:
+            for again in (False, True):
+                read = time_ns()
+                reader = os.open(source, _PLAIN)
+                try:
+                    before = os.fstat(reader)
+                    if not stat.S_ISREG(before.st_mode):
+                        raise StorageError(f"artifact {source}", "it is not a regular file")
+                    size = copy_data(reader, writer.fileno())
+                    after = os.fstat(reader)
+                finally:
+                    os.close(reader)
+                if size == before.st_size == after.st_size and before.st_mtime_ns == after.st_mtime_ns:
+                    return Staged(size, before, read, changed=False)
+                if not again:
+                    writer.truncate(0)
+                    writer.seek(0)
+            return Staged(size, None, read, changed=True)
     except FileNotFoundError:
+        _drop(target)
         raise ArtifactNotFound(source) from None
+    except StorageError:
+        _drop(target)
+        raise
     except OSError as error:
-        raise StorageError(f"artifact {source}", error.strerror or str(error)) from error
+        _drop(target)
+        what = "the disk is full" if error.errno in (errno.ENOSPC, errno.EDQUOT) else error.strerror or str(error)
+        raise StorageError(f"artifact {source}", what) from error
 
 
-def stage_bytes(data: bytes, target: str) -> int:
-    """Write *data* to the new file *target* and return its size."""
+def stage_bytes(data: bytes, target: str) -> Staged:
+    """Write *data* to the new file *target*.
+
+    Raises:
+        StorageError: The disk refused; there is no *target* then.
+    """
     try:
         with open(target, "xb") as writer:
             writer.write(data)
     except OSError as error:
+        _drop(target)
         raise StorageError("an artifact", error.strerror or str(error)) from error
-    return len(data)
+    return Staged(len(data), None, 0, changed=False)
+
+
+def _drop(path: str) -> None:
+    try:
+        os.unlink(path)
+    except OSError:
+        pass
 
 
 def sync_path(path: str) -> None:
@@ -64,15 +112,3 @@ def sync_path(path: str) -> None:
         os.fsync(fd)
     finally:
         os.close(fd)
-
-
-def _clone(reader: int, writer: int) -> bool:
-    try:
-        import fcntl
-
-        fcntl.ioctl(writer, _FICLONE, reader)
-    except (ImportError, OSError) as error:
-        if isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT):
-            raise
-        return False
-    return True

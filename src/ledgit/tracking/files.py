@@ -7,7 +7,6 @@ what happens to the file afterwards does not matter.
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
 from typing import Any
 
 from ledgit.errors import InvalidValue
@@ -17,47 +16,72 @@ from ledgit.tracking.runs import open_run
 
 __all__ = ["log_artifact", "log_artifacts", "log_bytes", "log_dict", "log_stream", "log_text"]
 
+_MOST_TOLD = 5
+
 
 def log_artifact(
-    local_path: str | os.PathLike[str], artifact_path: str | None = None, run_id: str | None = None
+    local_path: str | os.PathLike[str],
+    artifact_path: str | None = None,
+    run_id: str | None = None,
+    threshold: int | str | None = None,
 ) -> None:
     """Log a file as an artifact under its own name, or a folder with all that is in it.
 
     Args:
-        local_path: The file or folder.
+        local_path: The file or folder; a link is followed.
         artifact_path: Folder inside the run to put it in; its root if None.
         run_id: Log to this run instead of the active one.
+        threshold: Size above which a file is kept beside the run's commit, as an object that DVC
+            can fetch: bytes, or text as ``1MiB``. The configured one (256 KiB) if None.
 
     Raises:
         InvalidValue: There is no such file or folder.
         InvalidName: *artifact_path* leaves the run's folder.
+        ConfigError: *threshold* is no size.
     """
     path = os.fspath(local_path)
     name = os.path.basename(os.path.abspath(path))
+    least = _size(threshold)
+    full = check_artifact_path(_joined(artifact_path, name))
     if os.path.isdir(path):
-        _log_files(_below(path), _joined(artifact_path, name), run_id)
-    else:
-        _log_files([(_existing(path), name)], artifact_path, run_id)
+        _log_folder(path, full, run_id, least)
+        return
+    _existing(path)
+    with open_run(run_id) as run:
+        try:
+            run.add_artifact(path, full, least)
+        except session.TROUBLE as error:
+            session.report(error, f"artifact {full} was not logged")
 
 
 def log_artifacts(
-    local_dir: str | os.PathLike[str], artifact_path: str | None = None, run_id: str | None = None
+    local_dir: str | os.PathLike[str],
+    artifact_path: str | None = None,
+    run_id: str | None = None,
+    threshold: int | str | None = None,
 ) -> None:
     """Log everything inside a folder, with the folders below it.
 
+    Links to what is in the folder are followed. Those that lead out of it, pipes, sockets, and what
+    can't be read are left out with a warning, and the rest is logged; with ``git config
+    ledgit.followLinks true`` links that lead out are followed too.
+
     Args:
-        local_dir: The folder; symbolic links in it are followed.
+        local_dir: The folder.
         artifact_path: Folder inside the run to put it in; its root if None.
         run_id: Log to this run instead of the active one.
+        threshold: As for :func:`log_artifact`.
 
     Raises:
         InvalidValue: It is not a folder.
         InvalidName: *artifact_path* leaves the run's folder.
+        ConfigError: *threshold* is no size.
     """
     path = os.fspath(local_dir)
     if not os.path.isdir(path):
         raise InvalidValue("the folder of artifacts", path, "a folder that exists (log_artifact takes a single file)")
-    _log_files(_below(path), artifact_path, run_id)
+    inside = artifact_path.rstrip("/") if artifact_path else ""
+    _log_folder(path, check_artifact_path(inside) if inside else "", run_id, _size(threshold))
 
 
 def log_text(text: str, artifact_file: str, run_id: str | None = None) -> None:
@@ -131,14 +155,25 @@ def plain(value: Any) -> Any:
     return str(value)
 
 
-def _log_files(files: Any, folder: str | None, run_id: str | None) -> None:
+def _log_folder(source: str, path: str, run_id: str | None, threshold: int | None) -> None:
     with open_run(run_id) as run:
-        for source, name in files:
-            path = check_artifact_path(_joined(folder, name))
-            try:
-                run.add_artifact(source, path)
-            except session.TROUBLE as error:
-                session.report(error, f"artifact {path} was not logged")
+        try:
+            left_out = run.add_folder(source, path, threshold)
+        except session.TROUBLE as error:
+            session.report(error, f"artifacts of {source} were not logged")
+            return
+    for text in left_out[:_MOST_TOLD]:
+        session.report(text, source)
+    if len(left_out) > _MOST_TOLD:
+        session.report(f"{len(left_out) - _MOST_TOLD} more were left out; the run's log names them", source)
+
+
+def _size(threshold: int | str | None) -> int | None:
+    if threshold is None:
+        return None
+    from ledgit.store.artifacts.threshold import parse_size
+
+    return parse_size(threshold, "threshold")
 
 
 def _existing(path: str) -> str:
@@ -149,16 +184,3 @@ def _existing(path: str) -> str:
 
 def _joined(folder: str | None, name: str) -> str:
     return f"{folder.rstrip('/')}/{name}" if folder and folder.rstrip("/") else name
-
-
-def _below(folder: str) -> Iterator[tuple[str, str]]:
-    """Yield each file below *folder* and its path inside it; a loop of links is walked once."""
-    seen: set[str] = set()
-    for here, folders, files in os.walk(folder, followlinks=True):
-        seen.add(os.path.realpath(here))
-        folders[:] = sorted(name for name in folders if os.path.realpath(os.path.join(here, name)) not in seen)
-        inside = os.path.relpath(here, folder).replace(os.sep, "/")
-        for name in sorted(files):
-            source = os.path.join(here, name)
-            if os.path.isfile(source):
-                yield source, name if inside == "." else f"{inside}/{name}"

@@ -1,0 +1,103 @@
+"""A folder that a run logs: file by file where it is small, else straight into the cache."""
+
+from __future__ import annotations
+
+import os
+from typing import TYPE_CHECKING
+
+from ledgit.errors import InvalidName, LedgitError, StorageError
+from ledgit.records.names import check_artifact_path
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from ledgit.store.runlog import RunLog
+
+    Progress = Callable[[str, int, int | None], None]
+
+__all__ = ["MOST_FILES", "take"]
+
+MOST_FILES = 100
+"""Files of a folder that is taken file by file."""
+_MOST_THRESHOLDS = 4
+
+
+def take(run: RunLog, source: str, path: str, threshold: int | None, progress: Progress | None) -> list[str]:
+    """Take the folder *source* as *path*; see :meth:`~ledgit.store.runlog.RunLog.add_folder`."""
+    from ledgit.artifacts import scan_folder
+
+    least = run.threshold if threshold is None else threshold
+    try:
+        scan = scan_folder(source, follow=run.repo.config().get_bool("ledgit.followLinks", False))
+    except OSError as error:
+        raise StorageError(f"artifact {source}", error.strerror or str(error)) from error
+    told = [_told(path, name, reason) for name, reason in scan.left_out]
+    groups: dict[str, list[tuple[str, str]]] = {}
+    if path:
+        groups[path] = scan.files
+    else:  # of the root, each folder is one of its own
+        for where, name in scan.files:
+            top, _, rest = name.partition("/")
+            groups.setdefault(top if rest else "", []).append((where, rest or top))
+    for group, files in groups.items():
+        if group and not _is_small(files, least):
+            told += _take_large(run, group, files, progress)
+        else:
+            told += _one_by_one(run, group, files, threshold)
+    for text in told:
+        run.note_problem(text)
+    return told
+
+
+def _is_small(files: list[tuple[str, str]], threshold: int) -> bool:
+    if len(files) > MOST_FILES:
+        return False
+    total = 0
+    for where, _ in files:
+        try:
+            total += os.stat(where).st_size
+        except OSError:
+            continue  # it is gone: whoever takes it says so
+    return total <= threshold * _MOST_THRESHOLDS
+
+
+def _take_large(run: RunLog, path: str, files: list[tuple[str, str]], progress: Progress | None) -> list[str]:
+    from ledgit.artifacts import Cache, take_folder
+    from ledgit.store.artifacts.hasher import hashes_of
+
+    taken = take_folder(Cache(run.folder.cache), hashes_of(run.folder), files, progress)
+    told = [_told(path, name, reason) for name, reason in taken.left_out]
+    told += [f"{path}/{name} was written to while it was taken" for name in taken.changed]
+    if taken.nfiles:
+        run.note_tree(path, taken.oid, taken.size, taken.nfiles)
+    return told
+
+
+def _one_by_one(run: RunLog, path: str, files: list[tuple[str, str]], threshold: int | None) -> list[str]:
+    told = []
+    for where, name in files:
+        full = f"{path}/{name}" if path else name
+        try:
+            run.add_artifact(where, check_artifact_path(full), threshold)
+        except StorageError as error:
+            if _is_full(error):
+                raise
+            told.append(_told(path, name, error.reason))
+        except InvalidName as error:
+            told.append(_told(path, name, error.reason))
+        except LedgitError:
+            told.append(_told(path, name, "is gone"))
+    return told
+
+
+def _is_full(error: StorageError) -> bool:
+    import errno
+
+    cause = error.__cause__
+    return isinstance(cause, OSError) and cause.errno in (errno.ENOSPC, errno.EDQUOT, errno.EROFS)
+
+
+def _told(folder: str, name: str, reason: str) -> str:
+    shown = f"{folder}/{name}" if folder else name
+    reason = reason.removeprefix("it ")
+    return f"artifact {shown.encode('utf-8', 'backslashreplace').decode()} was left out: it {reason}"
