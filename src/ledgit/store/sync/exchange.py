@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection
-from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
-
 from ledgit.errors import Conflict, LedgitError, NewerFormat, NotFound, RecordError
+from ledgit.records.values import Values
 from ledgit.store.sync.carried import Days, RunCheck, check_root
 from ledgit.store.sync.opening import SyncLock, open_line
 from ledgit.store.sync.table import Changes, add_new, new_lines, table_changes
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Callable, Collection
     from typing import Any
 
     from ledgit.git import Objects
@@ -31,8 +30,7 @@ _MOST_COMMIT = 1 << 20  # bytes; it has at most 101 parents
 MOST_INBOXES = 256
 
 
-@dataclass(frozen=True, slots=True)
-class Purge:
+class Purge(Values):
     """Runs that a remote's ledger takes away for good: a question to the user.
 
     Attributes:
@@ -41,9 +39,10 @@ class Purge:
         own: Ids of those of them that were made here.
     """
 
-    remote: str
-    runs: tuple[str, ...]
-    own: tuple[str, ...]
+    __slots__ = ("own", "remote", "runs")
+
+    def __init__(self, remote: str, runs: tuple[str, ...], own: tuple[str, ...]) -> None:
+        self.remote, self.runs, self.own = remote, runs, own
 
     def __str__(self) -> str:
         """One sentence."""
@@ -53,7 +52,6 @@ class Purge:
         return f"{self.remote} takes away {count} {'run' if count == 1 else 'runs'} for good{mine} ({listed})"
 
 
-@dataclass(slots=True)
 class Incoming:
     """What was fetched, checked and agreed to.
 
@@ -64,10 +62,13 @@ class Incoming:
         whole: What is in a ledger that was never seen before; None where one was.
     """
 
-    seen: Seen
-    trees: list[str] = field(default_factory=list)
-    notes: list[str] = field(default_factory=list)
-    whole: Changes | None = None
+    __slots__ = ("notes", "seen", "trees", "whole")
+
+    def __init__(self, seen: Seen) -> None:
+        self.seen = seen
+        self.trees: list[str] = []
+        self.notes: list[str] = []
+        self.whole: Changes | None = None
 
     def changes(self, line: Line, done: Adopted) -> Changes:
         """Return what *done* changed in the clone's table, without reading it again where that can be."""
