@@ -23,7 +23,7 @@ LEAF = 64
 PARENTS = 100
 """Parents of a ledger commit, at most."""
 WHO = ("Ledgit", "ledgit@example.org")
-_COMMITS, _BRANCHES = 200, 10
+_COMMITS, _BRANCHES, _CODE_DAYS = 200, 10, 280
 
 
 @dataclass
@@ -122,10 +122,10 @@ def _git(path: Path, *arguments: str, stdin: str = "") -> str:
 
 
 def _code(plan: Plan, stream: PackStream) -> tuple[list[Code], dict[str, str]]:
-    """Write 200 commits on main and ten branches of three; return them and the branches' refs."""
+    """Write 200 commits on main, until the last day, and ten branches of three; return them and the branches' refs."""
     objects = Objects()
     random = Random(f"code {plan.seed}")
-    first = plan.last // 1000 - 280 * 86_400
+    first, step = plan.last // 1000 - _CODE_DAYS * 86_400, _CODE_DAYS * 86_400 // _COMMITS
     modules = [objects.blob(f"VALUE = {number}\n".encode() * 20) for number in range(20)]
 
     def commit(parents: Sequence[str], branch: str, number: int, date: int) -> Code:
@@ -143,12 +143,12 @@ def _code(plan: Plan, stream: PackStream) -> tuple[list[Code], dict[str, str]]:
 
     main: list[Code] = []
     for number in range(_COMMITS):
-        main.append(commit([main[-1].commit] if main else [], "main", number, first + number * 86_400))
+        main.append(commit([main[-1].commit] if main else [], "main", number, first + number * step))
     refs, codes = {"refs/heads/main": main[-1].commit}, list(main)
     for number in range(_BRANCHES):
-        base = main[number * _COMMITS // _BRANCHES]
-        for step in range(3):
-            made = commit([base.commit], f"feature-{number}", step, base.date + 1 + step)
+        base = main[(number + 1) * _COMMITS // _BRANCHES - 1]
+        for place in range(3):
+            made = commit([base.commit], f"feature-{number}", place, base.date + 1 + place)
             codes.append(made)
             base = made
         refs[f"refs/heads/feature-{number}"] = base.commit

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from bisect import bisect
 from dataclasses import replace
 from random import Random
 from typing import NamedTuple
 
 from benchmarks.synthetic.pack import Objects, Packed
-from benchmarks.synthetic.plan import SHAPES, Plan, Slot
+from benchmarks.synthetic.plan import DAY, SHAPES, Plan, Slot
 from ledgit.git import FILE, TREE, TreeEntry
 from ledgit.records import encode_entry, encode_tombstone, with_head
 from ledgit.records.clock import Clocks
@@ -29,6 +30,8 @@ ENVIRONMENTS = tuple(
 _ENVIRONMENT_FILES = tuple(
     {"environment.yaml": encode_environment(one), "requirements.txt": requirements_txt(one)} for one in ENVIRONMENTS
 )
+_AT_WORK = 12
+"""Commits that are tried out at a time: a run is made from one of the newest there were."""
 CLONES = tuple(f"{number:016x}" for number in (0xADA, 0x64ACE, 0xA1A4))
 
 
@@ -72,7 +75,8 @@ class Maker:
 
     def __init__(self, plan: Plan, codes: list[Code]) -> None:
         self.plan = plan
-        self.codes = codes
+        self.codes = sorted(codes, key=lambda code: code.date)
+        self._dates = [code.date for code in self.codes]
         self._shared = shared_objects()
         self._last_in_ledger = plan.runs - plan.loose
         params, metrics, tags = SHAPES[plan.shape]
@@ -100,12 +104,15 @@ class Maker:
 
     def _run(self, objects: Objects, slot: Slot) -> list[tuple[Head, bytes]]:
         random = Random(f"{self.plan.seed} {slot.id}")
-        code = random.choice(self.codes)
+        newest = max(1, bisect(self._dates, slot.start // 1000))
+        code = random.choice(self.codes[max(0, newest - _AT_WORK) : newest])
         entries, dirty = code.entries, random.random() < 0.1
         if dirty:
             blob = objects.blob(f"print('train')\nLR = {random.random()}\n".encode())
             entries = tuple(TreeEntry(e.name, e.mode, blob) if e.name == "train.py" else e for e in entries)
-        tree = objects.tree(entries) if dirty else code.tree
+        # The tree that was snapshot is on no ref once the run's own is made of it: a gc takes it after two weeks.
+        kept = objects if slot.start > self.plan.last - 13 * DAY else Objects()
+        tree = kept.tree(entries) if dirty else code.tree
         patch = f"{random.getrandbits(160):040x}" if dirty else None
         info = CodeInfo(code.commit, tree, code.branch, f"origin/{code.branch}", dirty, patch)
         record = self._record(random, slot, info)
