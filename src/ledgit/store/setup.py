@@ -20,6 +20,10 @@ EXCLUDED = "refs/ledgit/*"
 #: there is no difference (docs/design/decisions.md).
 MANY_RUNS = 50_000
 _NEGOTIATION = "fetch.negotiationAlgorithm"
+#: What is on no ref any more goes into one pack instead of a file each: Git's own default from 2.41 on. What many
+#: runs with uncommitted changes leave would otherwise be more files, after each gc, than start the next one.
+_CRUFT = "gc.cruftPacks"
+_CRUFT_KNOWN, _CRUFT_DEFAULT = (2, 38), (2, 41)
 _SKELETON = """\
 # Ledgit's settings for this repository; commit this file. All of it is optional.
 
@@ -45,7 +49,8 @@ def prepare(repo: Repo, runs: int = 0) -> list[str]:
 
     Args:
         repo: The repository.
-        runs: How many it has; from :data:`MANY_RUNS` on Git is told to skip some when it fetches.
+        runs: How many it has; from :data:`MANY_RUNS` on Git is told to skip some when it fetches, and to pack
+            what is left over when it collects garbage.
 
     Raises:
         StorageError, GitFailed: They can't be.
@@ -58,15 +63,18 @@ def prepare(repo: Repo, runs: int = 0) -> list[str]:
     if not decoration_excluded(repo):
         run_git(repo, "config", "--local", "--add", "log.excludeDecoration", EXCLUDED)
         done.append(f"log.excludeDecoration: {EXCLUDED}")
-    if runs >= MANY_RUNS and not _negotiation_chosen(repo):
+    if runs >= MANY_RUNS and not _chosen(repo, _NEGOTIATION):
         run_git(repo, "config", "--local", _NEGOTIATION, "skipping")
         done.append(f"{_NEGOTIATION}: skipping, so that a fetch of code does not tell of runs")
+    if runs >= MANY_RUNS and _lacks_cruft_packs(repo):
+        run_git(repo, "config", "--local", _CRUFT, "true")
+        done.append(f"{_CRUFT}: true, so that 'git gc' does not write what many runs left over as files")
     return done
 
 
 def prepared(repo: Repo, runs: int = 0) -> bool:
     """Whether `prepare` has nothing left to do."""
-    if runs >= MANY_RUNS and not _negotiation_chosen(repo):
+    if runs >= MANY_RUNS and (not _chosen(repo, _NEGOTIATION) or _lacks_cruft_packs(repo)):
         return False
     path = os.path.join(repo.common_dir, "info", "attributes")
     try:
@@ -76,11 +84,17 @@ def prepared(repo: Repo, runs: int = 0) -> bool:
         return False
 
 
-def _negotiation_chosen(repo: Repo) -> bool:
-    """Whether somebody, here or in the user's own configuration, has said how Git is to negotiate."""
+def _chosen(repo: Repo, key: str) -> bool:
+    """Whether somebody, here or in the user's own configuration, has set *key*."""
     from ledgit.git import try_git
 
-    return try_git(repo, "config", "--get", _NEGOTIATION)[0] == 0
+    return try_git(repo, "config", "--get", key)[0] == 0
+
+
+def _lacks_cruft_packs(repo: Repo) -> bool:
+    from ledgit.git import git_version
+
+    return _CRUFT_KNOWN <= tuple(git_version()[:2]) < _CRUFT_DEFAULT and not _chosen(repo, _CRUFT)
 
 
 def decoration_excluded(repo: Repo) -> bool:
