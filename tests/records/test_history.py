@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 
 from ledgit.errors import RecordError
 from ledgit.records import Points, decode_history, encode_history, union
+from ledgit.records.history import decode_once, encode_once
 
 int64 = st.integers(-(2**63), 2**63 - 1)
 values = st.floats() | st.sampled_from([0.0, -0.0, math.nan, 1.0])
@@ -170,3 +171,29 @@ def test_columns_have_the_types_that_a_binary_file_needs() -> None:
     assert history != Points.of([(1, 2, -3.0)])
     assert Points.of([(1, 2, 0.0)]) != Points.of([(1, 2, -0.0)])
     assert Points.of([(1, 2, math.nan)]) == Points.of([(1, 2, math.nan)])
+
+
+@given(st.dictionaries(st.text("abc/ .\u00e4", min_size=1), st.tuples(int64, int64)))
+def test_points_of_metrics_logged_once_come_back(places: dict[str, tuple[int, int]]) -> None:
+    assert decode_once(encode_once(places)) == places
+
+
+def test_the_file_of_metrics_logged_once_is_this_and_stays_this() -> None:
+    assert encode_once({"val/loss": (3, 1700000000000), "acc": (-1, 2)}) == (
+        b"metric\tstep\ttimestamp\nacc\t-1\t2\nval/loss\t3\t1700000000000\n"
+    )
+
+
+@pytest.mark.parametrize(
+    "data",
+    [b"", b"metric\tstep\n", b"\xff", b"metric\tstep\ttimestamp\na\t1\n", b"metric\tstep\ttimestamp\n\t1\t2\n",
+     b"metric\tstep\ttimestamp\na\t1\t2\na\t1\t2\n", b"metric\tstep\ttimestamp\na\t1_0\t2\n",
+     b"metric\tstep\ttimestamp\na\t1\t9223372036854775808\n", b"metric\tstep\ttimestamp\na\t1\t2\n\n"],
+)  # fmt: skip
+def test_a_file_of_metrics_logged_once_that_is_none_is_refused(data: bytes) -> None:
+    with pytest.raises(RecordError):
+        decode_once(data)
+
+
+def test_a_file_of_metrics_logged_once_may_have_been_saved_by_another_editor() -> None:
+    assert decode_once(b"metric\tstep\ttimestamp\r\na\t1\t2\r\nb\t3\t4") == {"a": (1, 2), "b": (3, 4)}

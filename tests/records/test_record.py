@@ -40,6 +40,7 @@ from ledgit.records import (
     run_files,
     stored_path,
 )
+from ledgit.records.record import once_points
 
 RUN = "0123456789abcdef0123456789abcdef"
 words = st.text(st.characters(exclude_categories=["Cs"]), max_size=10)
@@ -139,18 +140,39 @@ def test_a_run_has_exactly_these_files() -> None:
 
     assert sorted(files) == [
         "artifacts.yaml", "clock.json", "dvc.yaml", "entry.json", "environment.yaml", "history/loss.tsv",
-        "history/val-acc~6293503f.tsv", "inputs.yaml", "metrics.yaml", "params.yaml", "requirements.txt", "run.yaml",
-        "tags.yaml",
+        "inputs.yaml", "metrics.yaml", "once.tsv", "params.yaml", "requirements.txt", "run.yaml", "tags.yaml",
     ]  # fmt: skip
     assert files["metrics.yaml"] == b"loss: 0.5\nval/acc: .nan\n"
+    assert files["once.tsv"] == b"metric\tstep\ttimestamp\nval/acc\t0\t1\n"
     assert files["requirements.txt"] == b"A==1\nb==2\n"
     assert sorted(run_files(RunRecord(RunInfo(RUN)), b"")) == [
         "clock.json", "dvc.yaml", "entry.json", "metrics.yaml", "params.yaml", "run.yaml", "tags.yaml"
     ]  # fmt: skip
 
 
+def test_a_point_that_metrics_yaml_does_not_have_gets_a_file() -> None:
+    """It would be lost: that its value is the latest is what once.tsv relies on."""
+    record = example()
+    record.metrics = {"loss": 0.5, "zero": -0.0}
+    record.histories["zero"] = Points.of([(3, 4, 0.0)])
+
+    files = run_files(record, b"")
+
+    assert "once.tsv" not in files
+    assert {"history/loss.tsv", "history/zero.tsv"} < files.keys()
+    assert any(path.startswith("history/val-acc~") for path in files)
+    assert decode_record(files).histories == record.histories
+    record.metrics["zero"] = 0.0
+    files = run_files(record, b"")
+    assert "history/zero.tsv" not in files
+    assert once_points(files["once.tsv"], files["metrics.yaml"], "zero") == record.histories["zero"]
+    assert once_points(files["once.tsv"], files["metrics.yaml"], "loss") is None
+
+
 def test_dvc_yaml_names_params_metrics_and_each_plot() -> None:
-    assert yaml.safe_load(run_files(example(), b"")["dvc.yaml"]) == {
+    record = example()
+    record.histories["val/acc"].append(1, 2, 0.25)
+    assert yaml.safe_load(run_files(record, b"")["dvc.yaml"]) == {
         "params": ["params.yaml"],
         "metrics": ["metrics.yaml"],
         "plots": [
@@ -195,6 +217,8 @@ def test_tags_that_a_person_left_unquoted_are_text() -> None:
         ("metrics.yaml", b"a: 1" + b"0" * 400 + b"\n", "metrics.yaml"), ("params.yaml", b"a: [1]\n", "params.yaml"),
         ("history/x.tsv", b"", "history/x.tsv"), ("history/x.tsv", b"step\ttimestamp\tloss\n1\t1\t1\n",
         "history/x.tsv"),
+        ("once.tsv", b"", "once.tsv"), ("once.tsv", b"metric\tstep\ttimestamp\nx\t1\t2\n", "once.tsv"),
+        ("once.tsv", b"metric\tstep\ttimestamp\nloss\t1\t2\n", "history/loss.tsv"),
         ("clock.json", b"[]", "clock.json"), ("inputs.yaml", b"inputs: [{}]\n", "inputs.yaml"),
         ("environment.yaml", b"packages: [a]\n", "environment.yaml"), ("artifacts.yaml", b"artifacts: [a]\n",
         "artifacts.yaml"),
@@ -210,7 +234,7 @@ def test_an_error_names_the_file_that_is_wrong(file: str, data: bytes, where: st
 @settings(max_examples=300)
 @given(
     st.sampled_from(["run.yaml", "params.yaml", "metrics.yaml", "tags.yaml", "inputs.yaml", "environment.yaml",
-                     "artifacts.yaml", "clock.json", "history/a.tsv"]),
+                     "artifacts.yaml", "clock.json", "history/a.tsv", "once.tsv"]),
     st.binary(max_size=40) | st.text("{}[]:\"',&*!- \nabinputsrfk0123.", max_size=40).map(str.encode),
 )  # fmt: skip
 def test_hostile_files_are_decoded_or_refused_but_never_crash(file: str, data: bytes) -> None:

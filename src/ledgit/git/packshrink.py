@@ -39,24 +39,20 @@ def shrink_entries(entries: dict[bytes, tuple[int, memoryview | bytes]], plan: P
     """Replace entries of a pack (id → CRC and bytes) by smaller ones.
 
     Args:
-        entries: All of one pack; deltas among them (by id) stay as they are.
+        entries: All of one pack. Deltas among them stay; what they are made of may become one of
+            something whole, so chains get a step longer each time, and no circles.
         plan: Decides on the deltas.
     """
-    bases: set[bytes] = set()
     for oid, (_, entry) in entries.items():
-        kind_number = entry[0] >> 4 & 7
-        if kind_number == _BLOB:
+        if entry[0] >> 4 & 7 == _BLOB:
             plan.look(oid, _content(entry))
-        elif kind_number == _REF_DELTA:
-            at = _head_size(entry)
-            bases.add(bytes(entry[at : at + 20]))
     contents = _Contents(entries)
     for oid, (_, entry) in list(entries.items()):
         kind = _KINDS.get(entry[0] >> 4 & 7)
         if kind is None:
             continue
         data = _content(entry)
-        found = None if oid in bases else plan.delta(oid, kind, data, len(entry))
+        found = plan.delta(oid, kind, data, len(entry))
         if found is not None:
             base, delta = found
             small = entry_head(_REF_DELTA, len(delta)) + base + _deflate(delta)

@@ -2,20 +2,24 @@
 
 ``step<TAB>timestamp<TAB>name`` heads the columns, then a row a point; times in milliseconds,
 values by ``repr``, so every bit is kept.
+
+Metrics that were logged once share a file, ``once.tsv``: ``metric<TAB>step<TAB>timestamp``, a row a
+metric. Their values stand in metrics.yaml.
 """
 
 from __future__ import annotations
 
 from array import array
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from math import copysign, isnan
 
 from ledgit.errors import RecordError
 
-__all__ = ["Points", "decode_history", "encode_history", "union"]
+__all__ = ["Points", "decode_history", "decode_once", "encode_history", "encode_once", "union"]
 
 _HEADER = "step\ttimestamp\t"
+_ONCE = "metric\tstep\ttimestamp"
 Key = tuple[int, int, bool, float, float]
 
 
@@ -214,3 +218,38 @@ def _decode_rows(body: str, where: str) -> Points:
         )
     except (ValueError, OverflowError) as error:
         raise RecordError(where, f"has a row that is not step, timestamp and value ({str(error)[:60]})") from None
+
+
+def encode_once(places: Mapping[str, tuple[int, int]]) -> bytes:
+    """Return once.tsv: for each metric its only point's step and time, by name."""
+    rows = [f"{name}\t{places[name][0]}\t{places[name][1]}\n" for name in sorted(places)]
+    return f"{_ONCE}\n{''.join(rows)}".encode()
+
+
+def decode_once(data: bytes, where: str = "once.tsv") -> dict[str, tuple[int, int]]:
+    """Return metric → (step, time); a missing last newline is forgiven.
+
+    Raises:
+        RecordError: the header or a row is not as it must be, or a metric stands there twice.
+    """
+    try:
+        head, _, body = data.decode().partition("\n")
+    except UnicodeDecodeError as error:
+        raise RecordError(where, f"is not UTF-8 at byte {error.start}") from None
+    if head.removesuffix("\r") != _ONCE:
+        raise RecordError(where, "does not begin with the columns metric, step and timestamp")
+    found: dict[str, tuple[int, int]] = {}
+    for row in body.removesuffix("\n").split("\n") if body else ():
+        name, *numbers = row.removesuffix("\r").split("\t")
+        if not name or len(numbers) != 2 or not all(map(_is_long, numbers)):
+            raise RecordError(where, "has a row that is not metric, step and timestamp")
+        if name in found:
+            raise RecordError(where, f"names the metric {name!r} twice")
+        found[name] = int(numbers[0]), int(numbers[1])
+    return found
+
+
+def _is_long(text: str) -> bool:
+    """Whether *text* is an integer of 64 bits as we write it."""
+    digits = text.removeprefix("-")
+    return digits.isascii() and digits.isdigit() and len(digits) < 20 and -(1 << 63) <= int(text) < 1 << 63

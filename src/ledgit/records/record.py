@@ -12,7 +12,7 @@ from ledgit.records.clock import Clock, Clocks, decode_clocks, encode_clocks
 from ledgit.records.documents import dump_document
 from ledgit.records.environment import Environment, decode_environment, encode_environment, requirements_txt
 from ledgit.records.flat import dump_flat, load_flat
-from ledgit.records.history import Points, decode_history, encode_history
+from ledgit.records.history import Points, decode_history, decode_once, encode_history, encode_once
 from ledgit.records.inputs import InputRecord, decode_inputs, encode_inputs
 from ledgit.records.line import Entry
 from ledgit.records.names import RUN_FOLDER, history_files
@@ -30,6 +30,7 @@ __all__ = [
     "listed_clocks",
     "make_entry",
     "make_state",
+    "once_points",
     "run_files",
 ]
 
@@ -72,7 +73,10 @@ def run_files(record: RunRecord, entry: bytes, reduced: bool = False) -> dict[st
         "metrics.yaml": dump_flat(record.metrics),
         "tags.yaml": dump_flat(record.tags),
     }
-    names = history_files(sorted(record.histories))
+    once = _logged_once(record)
+    if once:
+        files["once.tsv"] = encode_once(once)
+    names = history_files(sorted(record.histories.keys() - once.keys()))
     for name, file in names.items():
         points = record.histories[name]
         files[f"history/{file}"] = encode_history(name, points.reduced(REDUCED_POINTS) if reduced else points)
@@ -87,6 +91,36 @@ def run_files(record: RunRecord, entry: bytes, reduced: bool = False) -> dict[st
     files["clock.json"] = encode_clocks(record.clocks)
     files["entry.json"] = entry
     return files
+
+
+def _logged_once(record: RunRecord) -> dict[str, tuple[int, int]]:
+    """Return step and time of the metrics whose only point is the value that metrics.yaml has, to the bit.
+
+    A file for each of them would take more than all the rest of the run.
+    """
+    return {
+        name: (points.steps[0], points.times[0])
+        for name, points in record.histories.items()
+        if len(points) == 1 and name in record.metrics and repr(points.values[0]) == repr(float(record.metrics[name]))
+    }
+
+
+def once_points(once: bytes, metrics: bytes, name: str) -> Points | None:
+    """Return the only point of the metric *name*, of the files once.tsv and metrics.yaml; None if it isn't there.
+
+    Raises:
+        RecordError: One of the files does not decode.
+    """
+    return _once_points(once, _metrics(metrics)).get(name)
+
+
+def _once_points(once: bytes, metrics: Mapping[str, float]) -> dict[str, Points]:
+    found = {}
+    for name, (step, time) in decode_once(once).items():
+        if name not in metrics:
+            raise RecordError("once.tsv", f"names the metric {name!r}, which metrics.yaml has not")
+        found[name] = Points.of([(step, time, metrics[name])])
+    return found
 
 
 def _dvc_yaml(histories: Mapping[str, str]) -> bytes:
@@ -105,7 +139,8 @@ def decode_record(files: Mapping[str, bytes]) -> RunRecord:
     """
     if "run.yaml" not in files:
         raise RecordError(RUN_FOLDER, "has no run.yaml")
-    histories: dict[str, Points] = {}
+    metrics = _metrics(files.get("metrics.yaml", b""))
+    histories = _once_points(files["once.tsv"], metrics) if "once.tsv" in files else {}
     for path in sorted(files):
         if path.startswith("history/") and path.endswith(".tsv"):
             name, points = decode_history(files[path], path)
@@ -115,7 +150,7 @@ def decode_record(files: Mapping[str, bytes]) -> RunRecord:
     return RunRecord(
         info=decode_run(files["run.yaml"]),
         params=load_flat(files.get("params.yaml", b""), "params.yaml"),
-        metrics=_metrics(files.get("metrics.yaml", b"")),
+        metrics=metrics,
         histories=histories,
         tags=decode_tags(files.get("tags.yaml", b"")),
         inputs=decode_inputs(files["inputs.yaml"]) if "inputs.yaml" in files else [],

@@ -235,7 +235,7 @@ def message(built: Built, *, resumed: bool) -> str:
     verb = "resume" if resumed else "run"
     lines = [f"{verb}: {info.name} ({info.experiment})", ""]
     shown = [f"param {key}={_short(str(record.params[key]))}" for key in built.added[:_MOST_TOLD]]
-    shown += [f"{key} = {value!r}" for key, value in sorted(record.metrics.items())[:_MOST_TOLD]]
+    shown += [f"{key} = {value:.6g}" for key, value in sorted(record.metrics.items())[:_MOST_TOLD]]
     lines.extend(shown)
     if shown:
         lines.append("")

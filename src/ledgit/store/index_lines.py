@@ -142,12 +142,20 @@ class Joiner:
         for head in state.heads:
             found = self.reader.read(f"{head}:{RUN}/history/{file}")
             try:
-                if found is None:
-                    return None
-                points.extend(decode_history(found[2])[1])
+                some = self._logged_once(head, key) if found is None else decode_history(found[2])[1]
             except RecordError:
                 return None
+            if some is None:
+                return None
+            points.extend(some)
         return points if len(points) else None
+
+    def _logged_once(self, head: str, key: str) -> Points | None:
+        """Return the only point of a metric that has just one."""
+        from ledgit.records.record import once_points
+
+        once, metrics = (self.reader.read(f"{head}:{RUN}/{name}") for name in ("once.tsv", "metrics.yaml"))
+        return None if once is None or metrics is None else once_points(once[2], metrics[2], key)
 
     def complete(self, state: RunState) -> None:
         """Add what had no room in the line, from the run's own files where they are here."""

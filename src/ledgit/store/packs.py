@@ -1,21 +1,24 @@
 """Keeps the packs that runs leave few and small: eight of one size become one of the next.
 
-The background compaction takes all that is new and makes one pack of deltas (`shrinking`) of it;
-from there on it goes eight by eight again.
+The background compaction takes all that is new and makes one pack of deltas (`shrinking`) of it, and
+of eight such packs one.
 """
 
 from __future__ import annotations
 
 import contextlib
 import os
-from collections.abc import Iterator
-from typing import TYPE_CHECKING
 
 from ledgit.errors import LedgitError, RecordError
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from ledgit.git import Repo
     from ledgit.store.folder import Folder
+
+    _Item = tuple[int, str]  # level and name
 
 __all__ = ["list_pack", "note_pack", "shrink", "tidy"]
 
@@ -85,24 +88,28 @@ def shrink(repo: Repo, folder: Folder, wait: float = 5.0) -> list[str]:
     from ledgit.git import gc_is_running
 
     made: list[str] = []
+    fresh: list[list[_Item]] | None = None
     with _locked(folder, "shrinking.lock"):
-        with _waiting(folder, wait):
-            # What a process that was killed had claimed comes first.
-            listed = list(dict.fromkeys([*_read(folder, _CLAIMED), *_take(folder)]))
-            groups = list(_fresh(repo, listed))
-            left = [item for group in groups for item in group]
-            _write(folder, left, _CLAIMED)
-            _write(folder, [item for item in listed if item not in left])
-        try:
-            for group in groups:
-                if not gc_is_running(repo):
-                    made += _shrink(repo, [name for _, name in group])
-                    left = [item for item in left if item not in group]
-        finally:
+        while not gc_is_running(repo):
             with _waiting(folder, wait):
-                _write(folder, [*_take(folder), *left, *((SHRUNK, name) for name in made)])
-                _write(folder, [], _CLAIMED)
-    tidy(repo, folder)
+                # What a process that was killed had claimed comes first.
+                listed = list(dict.fromkeys([*_read(folder, _CLAIMED), *_take(folder)]))
+                if fresh is None:  # later ones are left to the next time, or this would never end
+                    fresh = list(_fresh(repo, listed))
+                claimed = fresh.pop(0) if fresh else _eight(listed)
+                _write(folder, claimed, _CLAIMED)
+                _write(folder, [item for item in listed if item not in claimed])
+            if not claimed:
+                break
+            found: list[_Item] = claimed
+            try:
+                level = max(SHRUNK, claimed[0][0] + 1)
+                found = [(level, name) for name in _shrink(repo, [name for _, name in claimed])]
+                made += [name for _, name in found]
+            finally:
+                with _waiting(folder, wait):
+                    _write(folder, [*_take(folder), *found])
+                    _write(folder, [], _CLAIMED)
     return made
 
 
@@ -123,9 +130,18 @@ def _shrink(repo: Repo, names: list[str]) -> list[str]:
     return []
 
 
-def _fresh(repo: Repo, listed: list[tuple[int, str]]) -> Iterator[list[tuple[int, str]]]:
+def _eight(listed: list[_Item]) -> list[_Item]:
+    """Return the shrunk packs that are to become one; none if there are too few of each level."""
+    for level in sorted({level for level, _ in listed if level >= SHRUNK}):
+        items = [item for item in listed if item[0] == level]
+        if len(items) >= FACTOR:
+            return items
+    return []
+
+
+def _fresh(repo: Repo, listed: list[_Item]) -> Iterator[list[_Item]]:
     """Yield the packs that were not shrunk yet, as many at a time as memory has room for."""
-    items: list[tuple[int, str]] = []
+    items: list[_Item] = []
     size = 0
     for level, name in listed:
         path = os.path.join(repo.objects_dir, "pack", name)
@@ -172,7 +188,7 @@ def tidy(repo: Repo, folder: Folder) -> None:
             _write(folder, merged)
 
 
-def _take(folder: Folder) -> list[tuple[int, str]]:
+def _take(folder: Folder) -> list[_Item]:
     """Return the list with all that was left for whoever has it."""
     listed = _read(folder, _LIST)
     taken = os.path.join(folder.path, _TAKEN)
@@ -198,7 +214,7 @@ def _locked(folder: Folder, name: str = "packs.lock") -> Iterator[None]:
         os.close(fd)
 
 
-def _read(folder: Folder, name: str) -> list[tuple[int, str]]:
+def _read(folder: Folder, name: str) -> list[_Item]:
     found = []
     try:
         with open(os.path.join(folder.path, name), encoding="ascii", errors="replace") as file:
@@ -211,18 +227,18 @@ def _read(folder: Folder, name: str) -> list[tuple[int, str]]:
     return found
 
 
-def _write(folder: Folder, listed: list[tuple[int, str]], name: str = _LIST) -> None:
+def _write(folder: Folder, listed: list[_Item], name: str = _LIST) -> None:
     path = os.path.join(folder.path, name)
     with open(path + ".tmp", "w", encoding="ascii") as file:
         file.writelines(f"{level} {name}\n" for level, name in listed)
     os.replace(path + ".tmp", path)
 
 
-def _merge(repo: Repo, listed: list[tuple[int, str]]) -> list[tuple[int, str]]:
+def _merge(repo: Repo, listed: list[_Item]) -> list[_Item]:
     from ledgit.git import gc_is_running, merge_packs
 
     level = 0
-    while level <= max((found for found, _ in listed), default=-1):
+    while level <= max((found for found, _ in listed if found < SHRUNK), default=-1):
         names = [name for found, name in listed if found == level]
         if len(names) >= FACTOR:
             if gc_is_running(repo):
