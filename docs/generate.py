@@ -50,16 +50,20 @@ def command(name: str, line: str, parser: argparse.ArgumentParser) -> str:
     words = [shown(action) for action in parser._get_positional_actions()]
     usage = " ".join([f"ledgit {name}", "[options]", *words])
     epilog = (parser.epilog or "").removeprefix("examples:\n")
-    return "\n".join(
-        [
-            f"## ledgit {name}\n",
-            f"{sentence(line)}\n",
-            f"```text\n{usage}\n```\n",
-            f"{parser.description}\n" if parser.description else "",
-            options(parser),
-            f"```text\n{textwrap.dedent(epilog).rstrip()}\n```\n",
-        ]
-    )
+    parts = [
+        f"## ledgit {name}\n",
+        f"{sentence(line)}\n",
+        f"```text\n{usage}\n```\n",
+        f"{parser.description}\n" if parser.description else "",
+        options(parser),
+        f"```text\n{textwrap.dedent(epilog).rstrip()}\n```\n",
+    ]
+    for actions in (found for found in parser._actions if isinstance(found, argparse._SubParsersAction)):
+        lines = {choice.dest: choice.help or "" for choice in actions._choices_actions}
+        for word, child in actions.choices.items():
+            child.description = None  # it is the line
+            parts.append("#" + command(f"{name} {word}", lines[word], child))
+    return "\n".join(parts)
 
 
 def options(parser: argparse.ArgumentParser) -> str:

@@ -64,6 +64,7 @@ SAME = dict.fromkeys(
         "experiments",
         "opened",
         "run",
+        "run_artifacts",
         "run_editing",
         "run_reading",
         "runset",

@@ -18,8 +18,8 @@ from ledgit.errors import Ambiguous, GitFailed, NotHere, RunNotFound
 from ledgit.experiments import Experiments
 from ledgit.git import Repo
 from ledgit.run import LogEntry, Run
+from ledgit.run_artifacts import RunArtifacts
 from ledgit.run_editing import RunEditing
-from ledgit.run_reading import RunReading
 from ledgit.runset import RunSet
 from ledgit.sharing import Sharing
 
@@ -48,7 +48,7 @@ def open_repository(path: str | os.PathLike[str] | None = None) -> Repository:
 open = open_repository  # noqa: A001 - the public face says ledgit.open()
 
 
-class Repository(RunReading, RunEditing, Experiments, Sharing, Cleaning):
+class Repository(RunArtifacts, RunEditing, Experiments, Sharing, Cleaning):
     """A Git repository with runs in it. Opening reads nothing; every question refreshes the index."""
 
     # ------------------------------------------------------------------ runs

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 
-from ledgit.errors import ArtifactNotFound, InvalidValue, RunStateError, StorageError
+from ledgit.errors import InvalidValue, RunStateError
 
 TYPE_CHECKING = False  # ActiveRun is a Run, so this is on the way of every start: each import counts
 if TYPE_CHECKING:
@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from ledgit.records.scalars import Scalar
     from ledgit.records.state import RunState
     from ledgit.repository import Repository
+    from ledgit.store.artifacts.listing import ArtifactFile
     from ledgit.views import RunData, RunInfo, RunInputs
 
 __all__ = ["LogEntry", "Run"]
@@ -269,44 +270,62 @@ class Run:
         """Return what files the run logged, by path."""
         return list(self.record().artifacts)
 
-    def read_artifact(self, path: str) -> bytes:
-        """Return the content of the artifact *path*.
+    def artifact_files(self, path: str = "") -> list[ArtifactFile]:
+        """Return the files at or in *path* (default: all), those of folders one by one.
+
+        A folder that was logged as one, and whose list is not in this clone, stands for its files.
 
         Raises:
-            ArtifactNotFound: The run has none there, or its content is not in this clone.
+            ArtifactNotFound: The run has nothing there.
         """
-        with self._open_artifact(path) as content:
+        return self._repository.artifact_files(self, path.strip("/"))
+
+    def open_artifact(self, path: str, *, fetch: bool = True) -> BinaryIO:
+        """Open the artifact *path* for reading; close it. Its content is what was logged: it was hashed.
+
+        Args:
+            path: A file, also one in a folder that was logged as one.
+            fetch: Get the content from the artifact remote if it is not in this clone.
+
+        Raises:
+            ArtifactNotFound: The run has none there.
+            ArtifactsMissing: Its content is neither here nor on the artifact remote.
+            ArtifactDamaged: Its content is not what was logged, and there is no other.
+            RemoteError: The artifact remote is needed, and can't be used.
+        """
+        return self._repository.open_artifact(self, path, fetch=fetch)
+
+    def read_artifact(self, path: str) -> bytes:
+        """Return the content of the artifact *path*; from the artifact remote if it is not in this clone.
+
+        Raises:
+            ArtifactNotFound, ArtifactsMissing, ArtifactDamaged, RemoteError: As for :meth:`open_artifact`.
+        """
+        with self.open_artifact(path) as content:
             return content.read()
 
     def save_artifact(self, path: str, target: str | os.PathLike[str]) -> str:
-        """Write a private copy of the artifact *path* to the file *target* and return its name."""
-        from shutil import copyfileobj
+        """Write a private copy of the artifact *path* to the file *target* and return its name.
 
+        Raises:
+            ArtifactNotFound, ArtifactsMissing, ArtifactDamaged, RemoteError: As for :meth:`open_artifact`.
+            StorageError: *target* can't be written.
+        """
         name = os.fspath(target)
-        scratch = f"{name}.{os.urandom(3).hex()}.tmp"
-        with self._open_artifact(path) as content:
-            try:
-                os.makedirs(os.path.dirname(os.path.abspath(name)), exist_ok=True)
-                with open(scratch, "wb") as file:
-                    copyfileobj(content, file, 1 << 20)
-                os.replace(scratch, name)
-            except OSError as error:
-                try:
-                    os.unlink(scratch)
-                except OSError:
-                    pass
-                raise StorageError(name, error.strerror or str(error)) from error
+        self._repository.save_artifact(self, path, name)
         return name
 
-    def _open_artifact(self, path: str) -> BinaryIO:
-        return self._repository.open_artifact(self._state, self._artifact(path))
+    def save_artifacts(self, folder: str | os.PathLike[str], path: str = "") -> list[str]:
+        """Write private copies of the files at or in *path* (default: all) below *folder*; return their names there.
 
-    def _artifact(self, path: str) -> ArtifactRecord:
-        for record in self.record().artifacts:
-            if record.path == path:
-                return record
-        near = [record.path for record in self.record().artifacts if os.path.basename(path) in record.path]
-        raise ArtifactNotFound(path, near)
+        Files of the same names are replaced; nothing outside of *folder* is written.
+
+        Raises:
+            ArtifactNotFound, ArtifactsMissing, ArtifactDamaged, RemoteError: As for :meth:`open_artifact`.
+            UnsafePath: A path that would leave *folder*.
+            StorageError: It can't be written.
+        """
+        return self._repository.save_artifacts(self, os.fspath(folder), path.strip("/"))
 
     def log(self) -> list[LogEntry]:
         """Return the run's commits, newest first: the audit trail."""

@@ -11,10 +11,9 @@ from ledgit.run import LogEntry
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
-    from typing import BinaryIO, TypeVar
+    from typing import TypeVar
 
     from ledgit.git import Repo
-    from ledgit.records.artifacts import ArtifactRecord
     from ledgit.records.history import Points
     from ledgit.records.record import RunRecord
     from ledgit.records.state import RunState
@@ -57,16 +56,6 @@ class RunReading(Opened):
         from ledgit.store.reading import read_history
 
         return self._read(state, lambda now: read_history(self.folder, self.objects, now, metric))
-
-    def open_artifact(self, state: RunState, record: ArtifactRecord) -> BinaryIO:
-        """Open an artifact of the run *state* for reading; close it.
-
-        Raises:
-            ArtifactNotFound: It is not in this clone.
-        """
-        from ledgit.store.reading import open_artifact
-
-        return self._read(state, lambda now: open_artifact(self.folder, self.objects, now, record))
 
     def _read(self, state: RunState, read: Callable[[RunState], T]) -> T:
         """Return what *read* makes of a run, also if it became a commit since *state* was read.

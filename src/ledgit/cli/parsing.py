@@ -6,7 +6,7 @@ import argparse
 import sys
 from collections.abc import Sequence
 from types import ModuleType
-from typing import NoReturn
+from typing import Any, NoReturn
 
 from ledgit.cli.table import EXIT_CODES, SUMMARIES, module_name
 from ledgit.errors import UsageError
@@ -39,9 +39,24 @@ class Parser(argparse.ArgumentParser):
     def read(self, words: Sequence[str]) -> argparse.Namespace:
         """Parse *words*; options may stand between, before and after the other arguments."""
         words = self.joined(words)
+        actions = next((action for action in self._actions if isinstance(action, argparse._SubParsersAction)), None)
+        if actions is not None:
+            return self._read_action(actions, words)
         if any(action.nargs == argparse.REMAINDER for action in self._actions):
             return self.parse_args(words)
         return self.parse_intermixed_args(words)
+
+    def _read_action(self, actions: argparse._SubParsersAction[Any], words: list[str]) -> argparse.Namespace:
+        """Have the action's own parser read its words: argparse itself would lose those between options."""
+        if words and words[0] in actions.choices:
+            args: argparse.Namespace = actions.choices[words[0]].read(words[1:])
+            for name, value in {**self._defaults, actions.dest: words[0]}.items():
+                setattr(args, name, value)
+            return args
+        if words and words[0] in ("-h", "--help"):
+            return self.parse_args(words)
+        listed = ", ".join(actions.choices)
+        return self.error(f"there is no action {words[0]!r}; it has {listed}" if words else f"name an action: {listed}")
 
     def joined(self, words: Sequence[str]) -> list[str]:
         """Return *words* with the values of `dashed` options tied to them, so that argparse sees values."""
@@ -104,6 +119,18 @@ def build_all() -> Parser:
         )
         module.add_arguments(child)
     return root
+
+
+def add_action(actions: argparse._SubParsersAction[Parser], name: str, line: str, examples: str) -> Parser:
+    """Add a parser for the action *name* of a command that has several."""
+    return actions.add_parser(
+        name,
+        help=line,
+        description=f"{line[:1].upper()}{line[1:]}.",
+        epilog="examples:\n" + "\n".join(f"  {example}" for example in examples.splitlines()),
+        formatter_class=_Formatter,
+        allow_abbrev=False,
+    )
 
 
 def _epilog(module: ModuleType) -> str:

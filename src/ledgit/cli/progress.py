@@ -12,6 +12,7 @@ if TYPE_CHECKING:
 _PATIENCE = 1.0  # seconds before anything is shown
 _EVERY = 0.1  # seconds between two pictures
 _BAR = 24
+_IN_BYTES = frozenset({"sending artifacts", "fetching artifacts"})  # what is counted in bytes
 
 
 class Progress:
@@ -55,11 +56,12 @@ class Progress:
 def picture(what: str, done: int, total: int | None) -> str:
     """Return the line that shows how far *what* is, as wide as the terminal at most."""
     from ledgit.cli.terminal import columns
-    from ledgit.cli.text import clean, fit
+    from ledgit.cli.text import clean, fit, size
 
+    count = size if what in _IN_BYTES else "{:,}".format
     if not total:
-        return fit(f"{clean(what)} {done:,}", columns() - 1)
+        return fit(f"{clean(what)} {count(done)}", columns() - 1)
     share = min(max(done / total, 0.0), 1.0)
     filled = int(share * _BAR)
     bar = "#" * filled + "." * (_BAR - filled)
-    return fit(f"{clean(what):<22} [{bar}] {int(share * 100):>3}%  {done:,}/{total:,}", columns() - 1)
+    return fit(f"{clean(what):<22} [{bar}] {int(share * 100):>3}%  {count(done)}/{count(total)}", columns() - 1)

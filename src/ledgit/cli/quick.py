@@ -21,12 +21,13 @@ _OPTIONS: dict[str, dict[str, _Setting]] = {
         **_SHARED,
         "--all": ("publish", "all"),
         "--dry-run": ("dry_run", True),
+        "--no-artifacts": ("artifacts", False),
         "--retry": ("retry", True),
     },
 }
 _UNSAID: dict[str, dict[str, object]] = {
     "pull": {"refs": []},
-    "push": {"dry_run": False, "runs": [], "publish": None, "allow_secret": [], "retry": False},
+    "push": {"dry_run": False, "runs": [], "publish": None, "allow_secret": [], "retry": False, "artifacts": True},
 }
 
 

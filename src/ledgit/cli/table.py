@@ -50,6 +50,7 @@ GROUPS = (
         (
             ("push", "send runs to a remote"),
             ("pull", "get the runs of a remote"),
+            ("artifacts", "list, get and share the files that runs logged"),
         ),
     ),
     (

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from typing import Any
 
     from ledgit.opened import Opened
+    from ledgit.store.artifacts.uploading import Uploaded
     from ledgit.store.sync import Pushed
 
 _NAMED = 3  # runs held back before that are named
@@ -23,14 +24,18 @@ pushed, and no hook or setting of yours for 'git push' plays a part. It can be i
 
 A run carries the code it ran. Before code becomes public that is not on the remote yet you are asked, once a
 repository; where nobody can be asked such runs stay here. So do runs with something in them that looks like a secret,
-and runs that the host refuses: each with its reason, and the others go. The exit code is 4 if a run that was asked for
-with --runs stayed, or if one was held back for the first time and nothing went.
+and runs that the host refuses: each with its reason, and the others go. Artifacts go to the artifact remote first; a
+run whose artifacts can't be sent stays too. Without such a remote they stay here, and the runs go.
+
+The exit code is 4 if a run that was asked for with --runs stayed, or if one was held back for the first time and
+nothing went.
 """
 EPILOG = """
 ledgit push
 ledgit push --dry-run                    what would go, and what would become public with it
 ledgit push --publish pushed-code        only runs whose code is on the remote already
 ledgit push --runs calm-owl brave-fox
+ledgit push --no-artifacts               the runs now, their artifacts with a later push
 ledgit push https://example.org/team/runs.git
 """
 
@@ -65,6 +70,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parsing.complete(allowed, "run")
     parser.add_argument("--retry", action="store_true", help="also try runs again that the host refused")
     parser.add_argument("--accept-purges", action="store_true", help="let runs go that were purged elsewhere")
+    parser.add_argument(
+        "--no-artifacts", dest="artifacts", action="store_false", help="send the runs without their artifacts"
+    )
     parsing.add_formats(parser)
 
 
@@ -92,6 +100,7 @@ def run(args: argparse.Namespace) -> int:
             accept_purges=args.accept_purges,
             confirm=sharing.confirm_purge(progress),
             prompt=terminal.interactive(),
+            artifacts=args.artifacts,
         )
         done = repository.push(args.remote, options, progress)
     sharing.say_notes(done.notes)
@@ -142,6 +151,10 @@ def _lines(repository: Opened, done: Pushed, news: dict[str, str]) -> list[str]:
     received = sharing.counted(done.received)
     if received:
         lines.append(f"received {received}")
+    if done.artifacts is not None:
+        lines += _artifacts(done.artifacts)
+    elif sent and not done.dry_run:
+        lines.append("artifacts were left out; another 'ledgit push' sends them")
     if news:
         lines.append(f"{'would hold' if done.dry_run else 'held'} back {sharing.runs(len(news))}:")
         lines += sharing.reasons(repository, news)
@@ -153,6 +166,29 @@ def _lines(repository: Opened, done: Pushed, news: dict[str, str]) -> list[str]:
     if done.purged:
         lines.append(f"dropped {sharing.runs(len(done.purged))} here that had been purged elsewhere")
     return lines
+
+
+def _artifacts(done: Uploaded) -> list[str]:
+    """Say what went to the artifact remote, and what is only here."""
+    from ledgit.cli.text import size
+
+    lines = []
+    if done.sent:
+        lines.append(f"sent artifacts to {clean(done.remote)}: {_objects(done.sent)}, {size(done.bytes)}")
+    if done.here:
+        what = f"artifacts of {sharing.runs(done.here.runs)} ({_objects(done.here.objects)}, {size(done.here.bytes)})"
+        mend = "the next push tries again" if done.remote else "'ledgit artifacts remote URL' says where they can go"
+        lines.append(f"only in this clone: {what}; {mend}")
+    if done.trouble:
+        lines.append(f"the artifact remote could not be used: {clean(done.trouble)}")
+    if done.absent:
+        what = f"artifacts of {sharing.runs(len(done.absent))}"
+        lines.append(f"neither here nor on the artifact remote: {what}; 'ledgit push' where they were made sends them")
+    return lines
+
+
+def _objects(count: int) -> str:
+    return f"{count:,} {'object' if count == 1 else 'objects'}"
 
 
 def _still(repository: Opened, done: Pushed, news: dict[str, str]) -> str:
@@ -206,4 +242,18 @@ def _as_json(done: Pushed) -> dict[str, Any]:
         "declined": done.declined,
         "dry_run": done.dry_run,
         "notes": done.notes,
+        "artifacts": _artifacts_as_json(done.artifacts),
+    }
+
+
+def _artifacts_as_json(done: Uploaded | None) -> dict[str, Any] | None:
+    if done is None:
+        return None
+    return {
+        "remote": done.remote or None,
+        "sent": done.sent,
+        "bytes": done.bytes,
+        "only_here": {"runs": done.here.runs, "objects": done.here.objects, "bytes": done.here.bytes},
+        "absent": done.absent,
+        "trouble": done.trouble,
     }

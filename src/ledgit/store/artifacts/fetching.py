@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, NamedTuple
 
-from ledgit.errors import ArtifactNotFound, ArtifactsMissing
+from ledgit.errors import ArtifactDamaged, ArtifactNotFound, ArtifactsMissing
+from ledgit.store.artifacts.known import Known
 from ledgit.store.artifacts.needed import Need, is_list
 from ledgit.store.artifacts.uploading import place_of
 
@@ -67,22 +68,24 @@ def fetch_objects(
 
     cache = Cache(folder.cache)
     lists = [oid for oid in needs if is_list(oid)]
-    done = _fetch(repo, cache, {oid: needs[oid] for oid in lists}, progress)
+    done = _fetch(repo, folder, {oid: needs[oid] for oid in lists}, progress)
     wanted = dict(needs)
     if members:
         for listed in lists:
             above = needs[listed]
             for member in members_of(cache, listed):
                 wanted.setdefault(member.md5, Need(above.runs, f"{above.path}/{member.path}", None))
-    more = _fetch(repo, cache, wanted, progress)
+    more = _fetch(repo, folder, wanted, progress)
     return Fetched(done.objects + more.objects, done.bytes + more.bytes)
 
 
-def _fetch(repo: Repo, cache: Cache, needs: Mapping[str, Need], progress: Progress | None) -> Fetched:
+def _fetch(repo: Repo, folder: Folder, needs: Mapping[str, Need], progress: Progress | None) -> Fetched:
+    from ledgit.artifacts import Cache, open_remote
+
+    cache = Cache(folder.cache)
     absent = lacking(cache, needs)
     if not absent:
         return Fetched(0, 0)
-    from ledgit.artifacts import open_remote
 
     place = place_of(repo)
     if place is None:
@@ -91,12 +94,19 @@ def _fetch(repo: Repo, cache: Cache, needs: Mapping[str, Need], progress: Progre
             _runs(needs, absent),
             "no artifact remote is set up here; 'ledgit artifacts remote URL' sets it",
         )
-    moved = open_remote(place).download(cache, absent, progress)
-    failed = {oid: moved.failed.get(oid, "") for oid in absent if oid in moved.failed or not cache.has(oid)}
+    with open_remote(place) as remote:
+        moved = remote.download(cache, absent, progress)
+    with Known(folder) as known:
+        known.fetch(place.key, moved.done)
+    failed = {oid: error for oid, error in moved.errors.items() if not cache.has(oid)}
     if failed:
-        why = next(filter(None, failed.values()), "it is not there")
-        raise ArtifactsMissing(_paths(needs, failed), _runs(needs, failed), f"{place.shown}: {why}")
-    return Fetched(len(moved.done), sum(_size(cache, oid) for oid in moved.done))
+        for error in failed.values():
+            if not isinstance(error, (ArtifactNotFound, ArtifactDamaged)):
+                raise error  # it can't be reached, or the disk is full
+        damaged = next((error for error in failed.values() if isinstance(error, ArtifactDamaged)), None)
+        why = f"it is not on {place.shown} either" if damaged is None else str(damaged)
+        raise ArtifactsMissing(_paths(needs, failed), _runs(needs, failed), why)
+    return Fetched(len(moved.done), moved.bytes)
 
 
 def _paths(needs: Mapping[str, Need], oids: Iterable[str]) -> list[str]:
@@ -105,10 +115,3 @@ def _paths(needs: Mapping[str, Need], oids: Iterable[str]) -> list[str]:
 
 def _runs(needs: Mapping[str, Need], oids: Iterable[str]) -> list[str]:
     return list(dict.fromkeys(run_id for oid in oids for run_id in needs[oid].runs))
-
-
-def _size(cache: Cache, oid: str) -> int:
-    try:
-        return cache.size(oid)
-    except ArtifactNotFound:
-        return 0

@@ -3,9 +3,9 @@
 Two notes in Ledgit's folder, both disposable; without them a push asks the remote again:
 
 - ``remotes.sqlite3``: for each remote, which runs had all their objects there *after* the run had
-  landed in the ledger, up to which table runs were looked at, and which of them have objects that
-  are only here. A run's object is on no list of its own: that it was seen there once says nothing as
-  long as no run in the ledger needs it, since somebody's sweep may be about to take it.
+  landed in the ledger, up to which table runs were looked at, which of them have objects that are
+  only here, and which objects came from there. That an object was seen there once says nothing to a
+  push as long as no run in the ledger needs it, since somebody's sweep may be about to take it.
 - ``artifacts-sent``: the ledger and settings for which there was nothing left to do, in one line.
 """
 
@@ -31,6 +31,7 @@ _FILES = (".ledgit/config.yaml", ".dvc/config", ".dvc/config.local")
 _SCHEMA = """
 CREATE TABLE IF NOT EXISTS confirmed (remote TEXT, run TEXT, digest TEXT, PRIMARY KEY (remote, run)) WITHOUT ROWID;
 CREATE TABLE IF NOT EXISTS looked (remote TEXT, ledger TEXT, tree TEXT, PRIMARY KEY (remote, ledger)) WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS fetched (remote TEXT, oid TEXT, PRIMARY KEY (remote, oid)) WITHOUT ROWID;
 CREATE TABLE IF NOT EXISTS pending (remote TEXT, run TEXT, start INTEGER, PRIMARY KEY (remote, run)) WITHOUT ROWID;
 """
 
@@ -175,13 +176,30 @@ class Known:
 
         self._try(write, None)
 
+    def fetch(self, remote: str, oids: Iterable[str]) -> None:
+        """Note that objects came from there."""
+
+        def write(database: sqlite3.Connection) -> None:
+            database.executemany("INSERT OR REPLACE INTO fetched VALUES (?, ?)", [(remote, oid) for oid in oids])
+
+        self._try(write, None)
+
+    def fetched(self, remote: str, oids: Iterable[str]) -> set[str]:
+        """Return those objects that came from there once: for showing, not for relying on it."""
+
+        def read(database: sqlite3.Connection) -> set[str]:
+            sql = "SELECT 1 FROM fetched WHERE remote = ? AND oid = ?"
+            return {oid for oid in oids if database.execute(sql, (remote, oid)).fetchone() is not None}
+
+        return self._try(read, set())
+
     def forget(self, remote: str | None = None) -> None:
         """Forget what is known of *remote*, or of all: somebody deleted objects there."""
 
         def write(database: sqlite3.Connection) -> None:
-            for table in ("confirmed", "looked", "pending"):
+            for table in ("confirmed", "looked", "pending", "fetched"):
                 if remote is None:
-                    database.execute(f"DELETE FROM {table}")  # noqa: S608 - the three names above
+                    database.execute(f"DELETE FROM {table}")  # noqa: S608 - the names above
                 else:
                     database.execute(f"DELETE FROM {table} WHERE remote = ?", (remote,))  # noqa: S608
 

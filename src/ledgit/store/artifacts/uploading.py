@@ -17,7 +17,7 @@ import os
 
 from ledgit.errors import ArtifactNotFound, LedgitError
 from ledgit.store.artifacts.known import Known, digest_of, note_settled, settings_stamp, settled
-from ledgit.store.artifacts.needed import is_list, objects_of
+from ledgit.store.artifacts.needed import objects_of
 
 TYPE_CHECKING = False  # a push of nothing new comes by here
 if TYPE_CHECKING:
@@ -104,7 +104,9 @@ def place_of(repo: Repo) -> Place | None:
     from ledgit.artifacts import find_place
     from ledgit.store.config import committed_config
 
-    return find_place(repo.config(), committed_config(repo, "artifacts"), repo.work_tree)
+    chosen = repo.config().get("ledgit.artifactRemote")
+    settings = {"ledgit.artifactRemote": chosen} if chosen else {}
+    return find_place(settings, committed_config(repo, "artifacts"), repo.work_tree)
 
 
 def upload_runs(
@@ -174,21 +176,22 @@ class Sending:
             LedgitError: The remote can't be used.
         """
         remote = self.remote()
-        missing = set(remote.missing(needs)) | (set(self.swept) & needs.keys())
+        sizes = {oid: _size(self.cache, oid) or need.size for oid, need in needs.items()}
+        missing = remote.missing(needs, sizes) | (set(self.swept) & needs.keys())
         if not missing:
             return {}
-        here, absent = [], []
+        here: list[str] = []
+        absent: list[str] = []
         for oid in missing:
             (here if self.cache.has(oid) else absent).append(oid)
         for oid in absent:
             self.done.absent |= dict.fromkeys(needs[oid].runs, needs[oid].path)
-        here.sort(key=is_list)  # a list that is there says that its files are
         moved = remote.upload(self.cache, here, self.progress) if here else None
         if moved is None:
             return {}
         self.done.sent += len(moved.done)
-        self.done.bytes += sum(_size(self.cache, oid) or 0 for oid in moved.done)
-        return dict(moved.failed)
+        self.done.bytes += moved.bytes
+        return moved.failed
 
     # ------------------------------------------------------------------ after it landed
 
@@ -215,6 +218,8 @@ class Sending:
         except LedgitError as error:
             self.done.trouble = str(error)
             return
+        finally:
+            self.close()
         if whole and not sent:
             note_settled(self.folder, tip, stamp, str(self.done.here) if self.done.here else "")
 
@@ -328,6 +333,12 @@ class Sending:
             self.done.remote = self._place.shown if self._place is not None else ""
         return self._place
 
+    def close(self) -> None:
+        """End the connection to the remote, if there is one."""
+        remote, self._remote = self._remote, None
+        if remote is not None:
+            remote.close()
+
     def remote(self) -> ObjectRemote:
         """Open the remote, once.
 
@@ -355,6 +366,8 @@ def here_only(repo: Repo, folder: Folder, runs: Mapping[str, Iterable[str]]) -> 
     if place is not None:
         with Known(folder) as known:
             needs = _without(needs, known.confirmed(place.key, _digests(needs)))
+            there = known.fetched(place.key, needs)
+            needs = {oid: need for oid, need in needs.items() if oid not in there}
     cache = Cache(folder.cache)
     return {oid: need for oid, need in needs.items() if cache.has(oid)}
 
