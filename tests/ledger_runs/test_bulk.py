@@ -168,6 +168,29 @@ def test_a_purged_run_comes_back_only_under_another_id(clone: Clone, tmp_path: P
     assert 1 == len(run.log())
 
 
+@pytest.mark.parametrize("asked", [False, True])
+@pytest.mark.parametrize("before", [0, 3])
+def test_a_purged_run_does_not_come_back_under_another_day(clone: Clone, asked: bool, before: int) -> None:
+    """Its tombstone stands where it started, and a copy may say another start; whether the index knows it or not."""
+    gone = clone.add_run("gone")
+    repository = clone.repository
+    start = repository.run(gone).start
+    clone.compact()
+    purge(clone, gone, start)
+    if asked:
+        assert 0 == len(clone.repository.runs)
+
+    bulk = clone.repository.bulk()
+    for number in range(before):
+        bulk.add(record(number))
+        bulk.flush()
+    bulk.add(RunRecord(RunInfo(gone, "gone", status="FINISHED", start=start + 5 * 86_400_000)))
+    with pytest.raises(RunPurged):
+        bulk.flush()
+
+    assert {record(number).info.id for number in range(before)} == {run.id for run in clone.repository.runs}
+
+
 def test_a_run_with_two_heads_is_exported_as_one_and_read_elsewhere(clone: Clone, other: Clone, tmp_path: Path) -> None:
     """With everything that both hold; it has no history there."""
     run_id = clone.add_run()

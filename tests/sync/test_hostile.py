@@ -15,6 +15,7 @@ from ledgit.errors import Conflict, LedgitError, NewerFormat, RecordError
 from ledgit.git import FILE, SYMLINK, TREE, BatchReader, Objects, ObjectSet, Repo, build, edit_tree
 from ledgit.records import encode_tombstone, with_head
 from ledgit.records.table import Line, day_of, parse_line
+from ledgit.repository import open_repository
 from ledgit.store.journal import now_ms
 from ledgit.store.ledger import add_lines, check_heads, every_line
 from ledgit.store.ledger.purging import purge
@@ -196,15 +197,18 @@ def second_tombstone(m: Mallory) -> str:
 
 
 @pytest.mark.parametrize("make", [second_day, second_tombstone])
+@pytest.mark.parametrize("indexed", [False, True])
 @pytest.mark.parametrize("many", [False, True])
 def test_a_known_run_on_a_second_day_is_refused_by_those_who_know_it(
-    ada: Clone, ben: Clone, host: Path, make: Callable[[Mallory], str], many: bool
+    ada: Clone, ben: Clone, host: Path, make: Callable[[Mallory], str], many: bool, indexed: bool
 ) -> None:
-    """Only the file of the other day is new to them."""
+    """Only the file of the other day is new to them. The index knows where runs are, if somebody has asked it."""
     run = ada.log(start=START)
     others = [ada.log(start=START + n) for n in range(40 if many else 0)]  # whose days are all looked at at once
     ada.push()
     ben.pull()
+    if indexed:
+        assert len(open_repository(ben.path).runs) == len(others) + 1
     mallory = Mallory(host)
     mallory.lines.sort(key=lambda line: line.id != run)
     if others:

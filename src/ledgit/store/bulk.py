@@ -58,6 +58,8 @@ class Bulk:
         self.stored: list[str] = []
         self._objects: Objects = Objects.of(repo)
         self._kinds: dict[str, str | None] = {}
+        self._left: str | None = None  # the table as the last call of `_store` left it
+        self._looked: str | None = None  # the one that was there before the first, or that others made
         self._begin()
 
     def _begin(self) -> None:
@@ -170,24 +172,30 @@ class Bulk:
         tip = local_ledger(self.repo)
         base = self._objects.commit(tip).tree if tip is not None else None
         check_writable(self._objects, base)
+        purged = self._purged(base, lines)
+        if purged:
+            raise RunPurged(purged)
         union = add_lines(self._objects, fresh, base, lines.values())
         heads = [line.head for line in union.added]
-        if len(heads) < len(lines):
-            taken = {line.id for line in union.added}
-            gone = tuple(sorted(lines.keys() - taken))
-            purged = tuple(run_id for run_id in gone if self._is_purged(base, lines[run_id]))
-            if purged:
-                raise RunPurged(purged)
         if heads:  # else all were here to the last byte
             name, address = identity(self.repo)
             who = (name or "ledgit", address)
             new = commit_ledger(self._objects, fresh, union.tree, tip, heads, who=who, when=now_ms() // 1000)
             move_ledger(self.repo, self.folder, fresh, new, tip)
+            self._left = union.tree
 
-    def _is_purged(self, tree: str | None, line: Line) -> bool:
-        from ledgit.store.ledger import lines_of
+    def _purged(self, base: str | None, lines: Mapping[str, Line]) -> tuple[str, ...]:
+        """Return those of the runs that have a tombstone in the table *base*, under whatever day."""
+        from ledgit.store.index_places import known_places
+        from ledgit.store.ledger.tree import on_other_days
 
-        return any(one.purged for one in lines_of(self._objects, tree, line.id, line.day or ""))
+        if base != self._left:
+            self._looked = base
+        # What was stored here since has no tombstones. Days that are none: also the run's own is looked at.
+        nowhere = dict.fromkeys(lines, "")
+        places = known_places(self.folder, lines) if self._looked is not None else None
+        found = on_other_days(self._objects, self._looked, nowhere, places=places)
+        return tuple(sorted(run_id for run_id, several in found.items() if any(one.purged for one in several)))
 
 
 def _placed(record: RunRecord, contents: Mapping[str, bytes]) -> tuple[RunRecord, dict[str, bytes | str]]:

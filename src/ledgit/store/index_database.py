@@ -16,6 +16,7 @@ from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING
 
 from ledgit.store.index_rows import PARTS
+from ledgit.store.index_schema import SCHEMA
 from ledgit.store.index_table import Table
 
 if TYPE_CHECKING:
@@ -23,9 +24,6 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
 __all__ = ["SCHEMA", "ColumnsChanged", "Database", "discard", "is_damage"]
-
-SCHEMA = 4
-"""Written to the file's ``user_version``; with any other number the file is made anew."""
 
 PATIENCE = 30.0
 """Seconds to wait for another process that writes: more than a rebuild of 100,000 runs takes. Then: in memory."""

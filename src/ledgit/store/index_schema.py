@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
-__all__ = ["ATTRIBUTES", "ENDS", "KINDS", "Facet"]
+__all__ = ["ATTRIBUTES", "ENDS", "KINDS", "SCHEMA", "Facet"]
+
+SCHEMA = 4
+"""Written to the index file's ``user_version``; with any other number the file is made anew."""
 
 KINDS = ("params", "metrics", "tags")
 ENDS = ("min", "max")

@@ -19,6 +19,7 @@ from ledgit.store.ledger.reader import SEGMENTS, SUFFIX, Dir, Leaf, Node, Reader
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from ledgit.git import Objects, ObjectSet
+    from ledgit.store.index_places import Places
 
 __all__ = ["Union", "add_lines", "differing", "every_line", "lines_of", "on_other_days", "union_trees"]
 
@@ -268,34 +269,52 @@ def lines_of(objects: Objects, tree: str | None, run_id: str, day: str, fresh: O
 
 
 def on_other_days(
-    objects: Objects, tree: str | None, runs: Mapping[str, str], fresh: ObjectSet | None = None
+    objects: Objects,
+    tree: str | None,
+    runs: Mapping[str, str],
+    fresh: ObjectSet | None = None,
+    places: Places | None = None,
 ) -> dict[str, list[Line]]:
     """Return the lines that runs (id → day) have on other days than theirs; a run has one day.
 
     Two clones that import a run with different starts make such lines. Of a few runs one file a day is
-    looked at (about 0.1 ms each), of many all.
+    looked at (0.2 ms each), of many all: 1 s for 100,000. With *places*, what the index knows of these runs,
+    only files that it has not read.
     """
     reader = Reader(objects, fresh)
     found: dict[str, list[Line]] = {}
+    read: Collection[str] = () if places is None else places.read
+    looked: set[tuple[str, str]] = set()
+    for run_id, days in () if places is None else places.days.items():
+        for day in sorted(days - {runs[run_id]}):
+            looked.add((run_id, day))
+            lines = [line for line in lines_of(objects, tree, run_id, day, fresh) if line.id == run_id]
+            if lines:
+                found.setdefault(run_id, []).extend(lines)
     keys = {place_of(run_id) for run_id in runs} if len(runs) <= _FEW else None
     for month, oid in reader.segments(tree).items() if runs else ():
         for slot, node in reader.slots(oid).items():
-            for data in _files(reader, node, keys, 0):
+            for data in _files(reader, node, keys, 0, read):
                 for run_id in _ids_in(data, runs):
-                    if runs[run_id] != f"{month}/{slot}":
+                    day = f"{month}/{slot}"
+                    if runs[run_id] != day and (run_id, day) not in looked:
                         found.setdefault(run_id, []).extend(line for line in decode_leaf(data) if line.id == run_id)
     return found
 
 
-def _files(reader: Reader, node: Node, keys: Collection[str] | None, depth: int) -> Iterator[bytes]:
-    """Yield the files of *node* that can have one of *keys*; of None, all."""
+def _files(
+    reader: Reader, node: Node, keys: Collection[str] | None, depth: int, read: Collection[str]
+) -> Iterator[bytes]:
+    """Yield the files of *node* that can have one of *keys* (of None, all), but what was *read* already."""
+    if node.oid in read:
+        return
     if isinstance(node, Leaf):
         yield reader.read(node.oid, "blob")
         return
     for digit, below in reader.slots(node.oid).items():
         left = None if keys is None else [key for key in keys if key[depth : depth + 1] == digit]
         if left is None or left:
-            yield from _files(reader, below, left, depth + 1)
+            yield from _files(reader, below, left, depth + 1, read)
 
 
 def _ids_in(data: bytes, runs: Mapping[str, str]) -> set[str]:

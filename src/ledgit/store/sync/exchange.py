@@ -224,7 +224,7 @@ def _check_ledger(line: Line, tip: str, before: str | None, progress: Progress |
             # A line that stood there before was checked then. But a ledger that does not go on from that one
             # has to carry all of them anew.
             runs.take(days.take(new_lines(objects, known, tree)), check=line.has_runs)
-            days.check(objects, tree)
+            days.check(line, tree)
         if line.has_runs:
             if known is not None and not follows(objects, tip, before):
                 runs.carry(new_lines(objects, None, tree))
@@ -251,7 +251,7 @@ def _check_inbox(line: Line, commit: str, tip: str | None, days: Days) -> str:
     check_tree(line.objects, tree, each=lambda lines: runs.take(own.take(lines), check=line.has_runs))
     if line.has_runs:
         runs.end(commit)
-    own.check(line.objects, line.tree_of(tip), days)
+    own.check(line, line.tree_of(tip), days)
     days.add(own)
     return tree
 
