@@ -102,11 +102,7 @@ class Objects:
 
     def exists(self, oid: str) -> bool:
         """Whether the object is here."""
-        if self._is_light() and self._light.read(oid, again=True):
-            return True
-        if self._opened().exists(oid):  # of 100,000 heads, without touching all of their packs
-            return True
-        return self._reopen() and self.exists(oid)
+        return self._read(oid, again=True) is not None
 
     def at(self, commit: str, path: str) -> bytes | None:
         """Return the content of the file *path* of a commit; None if either is not here.

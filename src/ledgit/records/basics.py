@@ -8,11 +8,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from ledgit.errors import InvalidValue, RecordError
+from ledgit.records.shapes import FIRST_MS, LAST_MS, is_commit_id, is_run_id, is_time
 from ledgit.records.words import new_run_id, random_name
-
-TYPE_CHECKING = False  # typing takes 3 ms to import
-if TYPE_CHECKING:
-    from typing import TypeGuard
 
 __all__ = [
     "DEFAULT_EXPERIMENT",
@@ -41,8 +38,6 @@ STATUSES = (RUNNING, SCHEDULED, FINISHED, FAILED, KILLED)
 
 DEFAULT_EXPERIMENT = "Default"
 _ISO = r"(\d{4})-(\d\d)-(\d\d)T(\d\d):(\d\d):(\d\d)(?:\.(\d{1,9}))?Z"
-_LAST_MS = 253_402_300_799_999  # 9999-12-31T23:59:59.999Z
-_FIRST_MS = -62_135_596_800_000  # 0001-01-01T00:00:00Z
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,34 +61,13 @@ class CodeRef:
     subtrees: Mapping[str, str] = field(default_factory=dict, hash=False)
 
 
-def is_run_id(value: object) -> TypeGuard[str]:
-    """Say whether *value* is a run id as MLflow allows them: safe as a part of a ref and a path."""
-    return (
-        isinstance(value, str)
-        and value.isascii()
-        and len(value) <= 256
-        and value[:1].isalnum()
-        and value.replace("_", "a").replace("-", "a").isalnum()
-    )
-
-
-def is_commit_id(value: object) -> TypeGuard[str]:
-    """Say whether *value* is a whole SHA-1 or SHA-256 object id."""
-    return isinstance(value, str) and len(value) in (40, 64) and not value.strip("0123456789abcdef")
-
-
-def is_time(value: object) -> TypeGuard[int]:
-    """Say whether *value* is an integer of ms in the years 1 to 9999."""
-    return type(value) is int and _FIRST_MS <= value <= _LAST_MS
-
-
 def iso(ms: int) -> str:
     """Return *ms* since the epoch as ``2026-11-23T06:00:00.123Z``.
 
     Raises:
         InvalidValue: outside the years 1 to 9999.
     """
-    if not _FIRST_MS <= ms <= _LAST_MS:
+    if not FIRST_MS <= ms <= LAST_MS:
         raise InvalidValue("a time", ms, "milliseconds since 1970, in the years 1 to 9999")
     seconds, rest = divmod(ms, 1000)
     moment = time.gmtime(seconds)
@@ -115,7 +89,7 @@ def from_iso(text: str) -> int:
     year, month, day, hour, minute, second = map(int, match.groups()[:6])
     ms = int((match.group(7) or "0").ljust(3, "0")[:3])
     result = (((_days(year, month, day) * 24 + hour) * 60 + minute) * 60 + second) * 1000 + ms
-    if not _FIRST_MS <= result <= _LAST_MS or iso(result)[:19] != text[:19]:  # month 13, hour 25 …
+    if not FIRST_MS <= result <= LAST_MS or iso(result)[:19] != text[:19]:  # month 13, hour 25 …
         raise RecordError("time", f"{text[:40]!r} is no date and time")
     return result
 

@@ -13,10 +13,10 @@ from ledgit.records.line import (
     encode_entry,
     encode_tombstone,
     value_bytes,
-    with_head,
 )
 from ledgit.records.line_reader import decode_entry
 from ledgit.records.state import RunState, join, union_entries
+from ledgit.records.table import with_head
 
 __all__ = [
     "MAX_LINE",

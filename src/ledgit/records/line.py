@@ -15,8 +15,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
-from ledgit.errors import RecordError
-from ledgit.records.basics import DEFAULT_EXPERIMENT, FINISHED, CodeRef, is_commit_id
+from ledgit.records.basics import DEFAULT_EXPERIMENT, FINISHED, CodeRef
 from ledgit.records.clock import Clock
 from ledgit.records.scalars import Scalar, clean_text, to_json
 from ledgit.records.table import FULL_PAST, SHORT_ID
@@ -32,7 +31,6 @@ __all__ = [
     "encode_entry",
     "encode_tombstone",
     "value_bytes",
-    "with_head",
 ]
 
 VERSION = 1
@@ -284,17 +282,6 @@ def _by_importance(sections: Mapping[str, dict[str, Any]], columns: Sequence[str
         for key in sections[name]:
             if (name, key) not in first:
                 yield name, key
-
-
-def with_head(line: bytes, head: str) -> bytes:
-    """Return *line* (from `encode_entry`) with ``"head":"…"`` behind the id, all else as it is.
-
-    Lines of a segment that are sorted as bytes are so sorted by (id, head).
-    """
-    end = line.find(b'",')
-    if not line.startswith(b'{"id":"') or end < 0 or not is_commit_id(head):
-        raise RecordError("entry.json", "does not begin with the run's id, or its head is no commit id")
-    return b'%b","head":"%b",%b' % (line[:end], head.encode(), line[end + 2 :])
 
 
 def encode_tombstone(run_id: str, start: int) -> bytes:

@@ -13,7 +13,8 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping
 from time import gmtime
 
-from ledgit.records.basics import is_commit_id, is_run_id, is_time
+from ledgit.errors import RecordError
+from ledgit.records.shapes import is_commit_id, is_run_id, is_time
 
 TYPE_CHECKING = False  # typing takes 3 ms to import
 if TYPE_CHECKING:
@@ -34,6 +35,7 @@ __all__ = [
     "survivors",
     "union_lines",
     "unite_leaf",
+    "with_head",
 ]
 
 LEAF_RUNS = 64
@@ -357,3 +359,14 @@ def decode_leaf(data: bytes) -> list[Line]:
 def encode_leaf(lines: Iterable[Line]) -> bytes:
     """Return the file that holds *lines*: sorted as bytes, each once."""
     return b"".join(raw + b"\n" for raw in sorted({line.raw for line in lines}))
+
+
+def with_head(line: bytes, head: str) -> bytes:
+    """Return *line* (from `encode_entry`) with ``"head":"…"`` behind the id, all else as it is.
+
+    Lines of a segment that are sorted as bytes are so sorted by (id, head).
+    """
+    end = line.find(b'",')
+    if not line.startswith(b'{"id":"') or end < 0 or not is_commit_id(head):
+        raise RecordError("entry.json", "does not begin with the run's id, or its head is no commit id")
+    return b'%b","head":"%b",%b' % (line[:end], head.encode(), line[end + 2 :])

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 from ledgit.git import FILE, TREE, TreeEntry
-from ledgit.records.clocked import join_clocked, join_format
-from ledgit.records.documents import dump_document
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -29,6 +27,8 @@ what was said about experiments. The runs themselves are the commits this histor
 
 def base_files(fresh: ObjectSet) -> dict[str, TreeEntry]:
     """Return the files that every ledger has."""
+    from ledgit.records.documents import dump_document
+
     files = {"README.md": _README.encode(), FORMAT: dump_document({"min_reader": READER, "min_writer": WRITER})}
     return {name: TreeEntry(name, FILE, fresh.blob(data)) for name, data in files.items()}
 
@@ -46,8 +46,12 @@ def join_entry(
     first, second = reader.read(a.oid, "blob"), reader.read(b.oid, "blob")
     folder, _, name = path.rpartition("/")
     if folder in CLOCKED and name.endswith(".yaml"):
+        from ledgit.records.clocked import join_clocked  # few ledgers differ in any of these
+
         data = join_clocked(first, second)
     elif path == FORMAT:
+        from ledgit.records.clocked import join_format
+
         data = join_format(first, second)
     else:
         data = max(first, second)

@@ -100,8 +100,7 @@ def _loose(run_id: str, head: str, entry: bytes | None) -> Loose:
 
 
 def _line(run_id: str, head: str, entry: bytes | None) -> Line:
-    from ledgit.records.line import with_head
-    from ledgit.records.table import parse_line
+    from ledgit.records.table import parse_line, with_head
 
     if entry is None:
         raise RecordError(head[:12], "its commit is damaged, or no run's")

@@ -11,7 +11,7 @@ import json
 import os
 
 from ledgit.errors import StorageError
-from ledgit.records.basics import is_run_id
+from ledgit.records.shapes import is_run_id
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

@@ -9,11 +9,11 @@ process, asks nobody whether a secret is valid, and its compiled rules are kept 
 from __future__ import annotations
 
 import os
-from typing import TYPE_CHECKING
 
 from ledgit.errors import MissingDependency
 from ledgit.store.sync.secrets import Hit, as_text, is_excused
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
     from ledgit.store.folder import Folder
 

@@ -7,8 +7,7 @@ with the next pull.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
+TYPE_CHECKING = False
 if TYPE_CHECKING:
     from ledgit.git import Repo
     from ledgit.store.sync.outgoing import Outgoing
