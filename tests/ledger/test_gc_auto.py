@@ -27,7 +27,7 @@ def packs(path: Path) -> set[str]:
 
 @pytest.fixture
 def worked(repo: Path, tmp_path: Path) -> Path:
-    """Sixty runs, each with other uncommitted changes, compacted and pushed every twenty; then the code is committed."""
+    """Sixty runs, each with other uncommitted changes, pushed every twenty; then the code is committed."""
     host = tmp_path / "host.git"
     run_git(tmp_path, "init", "-q", "--bare", "-b", "main", str(host))
     run_git(repo, "remote", "add", "origin", host.as_uri())
