@@ -133,13 +133,13 @@ class Line:
         return None if start is None else day_of(start)
 
     def _parse(self) -> None:
-        from orjson import JSONDecodeError, loads
+        from ledgit.records.parsing import loads
 
         data: Any = None
         if len(self.raw) <= _MAX_PARSED:
             try:
                 data = loads(self.raw)
-            except JSONDecodeError:
+            except ValueError:
                 data = None
         self._data = data if type(data) is dict else {}
         self._opaque = not self._take(self._data)
