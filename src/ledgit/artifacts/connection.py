@@ -89,9 +89,36 @@ class Connection:
             config.setdefault("read_timeout", _ANSWER)
             # s3fs repeats what failed itself, five times, each by botocore's five: half an hour of silence.
             config.setdefault("retries", {"total_max_attempts": 2, "mode": "standard"})
+            config.setdefault("connector_args", _impatient())
             opened.fs.retries = 2
         opened.fs  # noqa: B018 - connects
         return opened
+
+
+def _impatient() -> dict[str, Any]:
+    """Return what has the kernel end a connection whose other side takes nothing any more.
+
+    The libraries' timeouts are for answers: a request that can't be sent waits for ever. Where the
+    kernel or the library has no such setting, it is the kernel's own patience, a quarter of an hour.
+    """
+    import socket
+
+    from aiobotocore.config import AioConfig
+
+    def make(address: Any) -> socket.socket:
+        family, kind, protocol, _, _ = address
+        made = socket.socket(family, kind, protocol)
+        made.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, _ANSWER * 1000)
+        return made
+
+    arguments: dict[str, Any] = {"socket_factory": make}
+    if not hasattr(socket, "TCP_USER_TIMEOUT"):
+        return {}
+    try:
+        AioConfig(connector_args=arguments)
+    except Exception:  # an older one has no such argument
+        return {}
+    return arguments
 
 
 def _careful_ssh(arguments: dict[str, Any], options: dict[str, Any], *, asks: bool) -> None:

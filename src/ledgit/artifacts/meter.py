@@ -47,16 +47,16 @@ class Part(Callback):  # type: ignore[misc]
     def __init__(self, meter: Meter) -> None:
         super().__init__()
         self._meter = meter
-        self._at = 0
+        self.at = 0  # bytes that have gone
 
     def relative_update(self, inc: int = 1) -> None:
         """Count *inc* more bytes."""
-        self._at += inc
+        self.at += inc
         self._meter.add(inc)
 
     def absolute_update(self, value: int) -> None:
         """Count up to *value* bytes."""
-        self.relative_update(value - self._at)
+        self.relative_update(value - self.at)
 
     def finish(self, size: int) -> None:
         """Say that all *size* bytes have gone, whatever was counted; 0: that none have."""

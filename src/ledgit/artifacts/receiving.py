@@ -11,7 +11,8 @@ from ledgit.artifacts.cache import check_oid
 from ledgit.artifacts.hashing import digest_file
 from ledgit.artifacts.meter import Meter, Part
 from ledgit.artifacts.parallel import each
-from ledgit.artifacts.sending import LARGE_JOBS, moving_options
+from ledgit.artifacts.sending import AT_ONCE, LARGE_JOBS, moving_options
+from ledgit.artifacts.stalls import get_file
 from ledgit.artifacts.unfinished import FOLDER, clear_local, new_name, release
 from ledgit.errors import ArtifactDamaged, ArtifactNotFound, StorageError, Unreachable
 
@@ -90,7 +91,7 @@ def _get(remote: ObjectRemote, fs: Any, cache: Cache, oid: str, scratch: str, me
     try:
         try:
             options = moving_options(fs, remote.kind, 0, "get")
-            fs.get_file(source, scratch, callback=part, **options)
+            get_file(fs, source, scratch, part, AT_ONCE, **options)
             size = os.stat(scratch).st_size
             found = digest_file(scratch)
         except OSError as error:

@@ -38,6 +38,7 @@ _NOT_THERE = (FileNotFoundError, NotADirectoryError)
 _PLAIN = frozenset({"hdfs", "local", "ssh", "webdav", "webdavs", "webhdfs"})
 _MOST_JOBS = 16
 _PAGE = 1000  # objects that an object store lists with one request
+_FEW_OBJECTS = 20_000  # that are listed in one go
 _PIECE = 8 << 20
 _PAUSE = 0.3  # seconds before the second attempt; each further waits three times as long
 _ATTEMPTS = {"s3": 1}  # s3fs repeats what failed itself
@@ -188,9 +189,14 @@ class ObjectRemote:
         self.down = False
         if not self._fs().CAN_TRAVERSE:
             raise RemoteError(self.shown, "what is there can't be listed over HTTP")
-        for _, listed in self._each(lambda head: list(self._listed(head)), sorted(self._heads())):
-            for oid, size in listed:
-                yield oid, size or 0
+        heads = sorted(self._heads())
+        first = list(self._listed(heads[0])) if heads else []
+        if not self.plain and len(first) * len(heads) < _FEW_OBJECTS:
+            yield from ((oid, size or 0) for oid, size in self._listed(""))
+            return
+        yield from ((oid, size or 0) for oid, size in first)
+        for _, listed in self._each(lambda head: list(self._listed(head)), heads[1:]):
+            yield from ((oid, size or 0) for oid, size in listed)
 
     def _heads(self) -> list[str]:
         """Return the folders there are, ``00`` to ``ff``."""
@@ -351,9 +357,9 @@ class ObjectRemote:
             found = sync(fs.fs.loop, room, timeout=10)
         except Exception:  # not every server can say
             return RemoteFull(self.shown, "the host refuses to write there; its disk may be full or read-only")
-        if found.flag & 1:
+        if found.flags & 1:
             return RemoteFull(self.shown, "it is read-only")
-        if found.bavail * found.frsize < 64 << 20 or not found.favail:
+        if found.bavail * found.frsize < 64 << 20 or (found.files and not found.favail):
             return RemoteFull(self.shown, "there is no room left")
         return AccessDenied(self.shown, "the host refuses to write there")
 

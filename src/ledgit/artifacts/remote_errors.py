@@ -87,24 +87,27 @@ def remote_failure(shown: str, error: BaseException, doing: str = "") -> LedgitE
         error: What a file system raised. One of Ledgit's own comes back as it is.
         doing: "read" or "write", where that tells more about a refusal.
     """
-    for found in chain(error):
+    causes = list(chain(error))
+    for found in causes:
         if isinstance(found, LedgitError):
             return found
-        kind = _kind(found, doing)
+    # What is under it says more: a PermissionError may be a wrong password or a folder that is not ours.
+    for kind in (*map(_by_name, causes), *map(_by_code, causes), *(_by_class(found, doing) for found in causes)):
         if kind is not None:
             return kind[0](shown, kind[1])
     return RemoteError(shown, _said(error))
 
 
-def _kind(error: BaseException, doing: str) -> tuple[type[RemoteError], str] | None:
-    names = list(_names(type(error)))
+def _by_name(error: BaseException) -> tuple[type[RemoteError], str] | None:
     for table, kind in ((_DENIED, AccessDenied), (_FULL, RemoteFull)):
-        for name in names:
+        for name in _names(type(error)):
             if name in table:
                 return kind, table[name]
-    by_code = _by_code(error)
-    if by_code is not None:
-        return by_code
+    return None
+
+
+def _by_class(error: BaseException, doing: str) -> tuple[type[RemoteError], str] | None:
+    names = list(_names(type(error)))
     if isinstance(error, OSError) and error.errno in _NO_ROOM:
         return RemoteFull, _NO_ROOM[error.errno]
     if isinstance(error, PermissionError):

@@ -12,11 +12,12 @@ import shutil
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from ledgit.artifacts.cache import _sync, _sync_all, check_oid
+from ledgit.artifacts.cache import FEW, check_oid, sync_all
 from ledgit.artifacts.folders import decode_list
 from ledgit.artifacts.hashing import copy_and_digest
 from ledgit.artifacts.meter import Meter, Part
 from ledgit.artifacts.parallel import each
+from ledgit.artifacts.stalls import put_file
 from ledgit.artifacts.unfinished import FOLDER, clear_local, clear_remote, new_name, release, remove_remote
 from ledgit.errors import ArtifactDamaged, LedgitError, Unreachable
 
@@ -34,8 +35,8 @@ LARGE = 1 << 20  # bytes; of larger ones only two go at once: each has several p
 LARGE_JOBS = 2
 _CHUNK = 5 << 20  # the smallest piece S3 takes; s3fs holds those that are on the way in memory
 _CHUNKS = 4  # pieces of one object at once
+AT_ONCE = _CHUNK * _CHUNKS  # bytes between two signs of progress: s3fs tells of whole pieces
 _MOST_CHUNKS = 9000  # S3 takes 10,000
-_FEW = 64  # files that are synced one by one
 _SYNC_OBJECTS, _SYNC_BYTES = 1000, 1 << 30  # that wait for one sync of a local folder
 
 
@@ -210,7 +211,7 @@ class _Sender:
         target = fs.join(self._folder, oid) if self.remote.plain else final
         try:
             options = moving_options(fs, self.remote.kind, size, "put")
-            fs.put_file(self.cache.location(oid), target, callback=part, **options)
+            put_file(fs, self.cache.location(oid), target, part, min(size, AT_ONCE), **options)
             if self.remote.plain:
                 there = fs.info(target).get("size")
                 if there != size:
@@ -280,11 +281,15 @@ class _Sender:
 
 def _sync_each(folder: str, paths: list[str]) -> None:
     """Make files durable: one by one while they are few, then with all that is on their file system."""
-    if len(paths) > _FEW:
-        _sync_all(folder)
+    if len(paths) > FEW:
+        sync_all(folder)
         return
     for path in paths:
-        _sync(path)
+        opened = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+        try:
+            os.fsync(opened)
+        finally:
+            os.close(opened)
 
 
 def _sync_names(top: str, fs: Any, remote: ObjectRemote, oids: list[str]) -> None:
