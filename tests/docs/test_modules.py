@@ -16,6 +16,7 @@ DESIGN = ROOT / "docs" / "design"
     ("package", "page"),
     [
         ("store", "architecture.md"),
+        ("store/artifacts", "artifacts.md"),
         ("store/doctor", "architecture.md"),
         ("store/gc", "architecture.md"),
         ("store/ledger", "ledger.md"),

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from ledgit.artifacts.cache import Cache, check_oid
+    from ledgit.artifacts.cache import FEW, Cache, check_oid, sync_all
     from ledgit.artifacts.folders import Member, Scan, Taken, decode_list, encode_list, scan_folder, take_folder
     from ledgit.artifacts.hashing import Hashes, copy_and_digest, copy_data, digest_file, in_threads
     from ledgit.artifacts.place import DVC_GITIGNORE, Place, dvc_config, find_place, without_credentials
@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "DVC_GITIGNORE",
+    "FEW",
     "Cache",
     "Hashes",
     "Member",
@@ -34,12 +35,13 @@ __all__ = [
     "in_threads",
     "open_remote",
     "scan_folder",
+    "sync_all",
     "take_folder",
     "without_credentials",
 ]
 
 _HOMES = {
-    "cache": ("Cache", "check_oid"),
+    "cache": ("FEW", "Cache", "check_oid", "sync_all"),
     "folders": ("Member", "Scan", "Taken", "decode_list", "encode_list", "scan_folder", "take_folder"),
     "hashing": ("Hashes", "copy_and_digest", "copy_data", "digest_file", "in_threads"),
     "place": ("DVC_GITIGNORE", "Place", "dvc_config", "find_place", "without_credentials"),

@@ -22,9 +22,10 @@ if TYPE_CHECKING:
 
 _HEX = frozenset("0123456789abcdef")
 _LIST = ".dir"
-_FEW = 64  # objects that are synced one by one: a sync of the whole file system waits for everybody's
+FEW = 64
+"""Files that are synced one by one: a sync of the whole file system waits for everybody's, but once."""
 
-__all__ = ["Cache", "check_oid"]
+__all__ = ["FEW", "Cache", "check_oid", "sync_all"]
 
 
 def check_oid(oid: str) -> str:
@@ -122,6 +123,26 @@ class Cache:
             raise StorageError(f"an artifact into {self.path}", error.strerror or str(error)) from error
         return True
 
+    def put_written(self, write: Callable[[BinaryIO], None]) -> tuple[str, int]:
+        """Take what *write* writes to the file it is given; return the content's id and size.
+
+        Raises:
+            StorageError: The disk refused; nothing of it is left.
+        """
+        scratch = os.path.join(self.path, "incoming", f"{os.urandom(6).hex()}.tmp")
+        try:
+            try:
+                os.makedirs(os.path.dirname(scratch), exist_ok=True)
+                with open(scratch, "xb") as file:
+                    write(file)
+                oid, size = digest_file(scratch), os.stat(scratch).st_size
+                self.put(scratch, oid)
+                return oid, size
+            finally:
+                _remove(scratch)
+        except OSError as error:
+            raise StorageError(f"an artifact into {self.path}", error.strerror or str(error)) from error
+
     def take(self, source: int) -> tuple[str, int, bool]:
         """Take what the open file *source* holds, as a private copy, hashed on the way.
 
@@ -214,8 +235,8 @@ class Cache:
         if not known and not everything:
             return
         try:
-            if everything or len(known) > _FEW:
-                _sync_all(self._files)
+            if everything or len(known) > FEW:
+                sync_all(self._files)
                 return
             for oid in known:
                 _sync(self.location(oid))
@@ -394,8 +415,12 @@ def _sync(path: str) -> None:
             os.close(fd)
 
 
-def _sync_all(path: str) -> None:
-    """Sync the file system that *path* is on; all of them where the C library doesn't say how."""
+def sync_all(path: str) -> None:
+    """Sync the file system that *path* is on; all of them where the C library doesn't say how.
+
+    Raises:
+        OSError: The disk refused, or there is no *path*.
+    """
     import ctypes
 
     fd = os.open(path, os.O_RDONLY | os.O_CLOEXEC)

@@ -102,7 +102,7 @@ def copy_data(source: int, target: int) -> int:
     size = 0
     if hasattr(os, "copy_file_range"):  # Linux
         try:
-            while count := os.copy_file_range(source, target, 1 << 30):
+            while count := os.copy_file_range(source, target, 16 * PIECE):
                 size += count
         except OSError as error:
             # Across file systems, or one of them can't: what follows goes on where this stopped.

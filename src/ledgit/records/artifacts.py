@@ -10,7 +10,16 @@ from ledgit.records.documents import dump_document, load_document
 from ledgit.records.fields import Fields
 from ledgit.records.names import path_problem
 
-__all__ = ["DVC", "GIT", "ArtifactRecord", "decode_artifacts", "dvc_pointer", "encode_artifacts"]
+__all__ = [
+    "DVC",
+    "GIT",
+    "ArtifactRecord",
+    "decode_artifacts",
+    "decode_pointers",
+    "dvc_pointer",
+    "dvc_pointers",
+    "encode_artifacts",
+]
 
 GIT = "git"
 DVC = "dvc"
@@ -95,6 +104,22 @@ def decode_artifacts(data: bytes, where: str = "artifacts.yaml") -> list[Artifac
             )
         )
     return result
+
+
+def dvc_pointers(outs: Iterable[tuple[str, str, int]], remote: str = "ledgit") -> bytes:
+    """Return the ``.dvc`` file that points to several files beside it: name, MD5, size of each."""
+    listed = [{"md5": md5, "size": size, "hash": "md5", "path": name, "remote": remote} for name, md5, size in outs]
+    return dump_document({"outs": listed})
+
+
+def decode_pointers(data: bytes, where: str) -> list[tuple[str, str, int]]:
+    """Return name, MD5 and size of what a ``.dvc`` file points to. Nothing of it is checked but its shape.
+
+    Raises:
+        RecordError: It does not decode.
+    """
+    outs = Fields(load_document(data, where), where).sections("outs")
+    return [(out.text("path"), out.text("md5"), out.integer("size", 0)) for out in outs]
 
 
 def dvc_pointer(name: str, md5: str, size: int, nfiles: int | None = None, remote: str = "ledgit") -> bytes:

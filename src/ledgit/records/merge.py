@@ -2,7 +2,7 @@
 
 The law is the one by which `state.join` joins their ledger lines. What lines do not have is merged
 so that it does not matter either in which order the heads come: histories by the union of their
-points, artifacts by the clock of their path, data sets by their union.
+points and of the objects that hold more of them, artifacts by the clock of their path, data sets by their union.
 """
 
 from __future__ import annotations
@@ -57,6 +57,7 @@ def merge_records(records: Sequence[RunRecord]) -> RunRecord:
         environment=_environment(records),
         artifacts=_artifacts(records),
         clocks=_clocks(records, state),
+        full=tuple(sorted({item for record in records for item in record.full})),
     )
 
 

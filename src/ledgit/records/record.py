@@ -7,7 +7,13 @@ from dataclasses import dataclass, field, replace
 from math import isnan
 
 from ledgit.errors import RecordError
-from ledgit.records.artifacts import ArtifactRecord, decode_artifacts, encode_artifacts
+from ledgit.records.artifacts import (
+    ArtifactRecord,
+    decode_artifacts,
+    decode_pointers,
+    dvc_pointers,
+    encode_artifacts,
+)
 from ledgit.records.clock import Clock, Clocks, decode_clocks, encode_clocks
 from ledgit.records.documents import dump_document
 from ledgit.records.environment import Environment, decode_environment, encode_environment, requirements_txt
@@ -22,6 +28,7 @@ from ledgit.records.state import RunState, join
 
 __all__ = [
     "ARTIFACT_CLOCK",
+    "FULL_HISTORY",
     "REDUCED_POINTS",
     "RUN_FOLDER",
     "RunRecord",
@@ -36,6 +43,8 @@ __all__ = [
 
 REDUCED_POINTS = 1000
 """Points a metric that stay in the tree when the full histories went to DVC."""
+FULL_HISTORY = "history-full.tsv.gz.dvc"
+"""Points to all points of a run whose histories had no room in the tree."""
 ARTIFACT_CLOCK = "artifacts."
 """Begins the clock of an artifact that was logged after a resume; in clock.json only, lines list no artifacts."""
 
@@ -47,6 +56,8 @@ class RunRecord:
     Attributes:
         metrics: latest values; `decode_record` takes them from metrics.yaml.
         environment: None if none was recorded.
+        full: Objects with all points of the run, id and size each, where *histories* is a reduction;
+            what one of them has the others may lack.
     """
 
     info: RunInfo
@@ -58,6 +69,7 @@ class RunRecord:
     environment: Environment | None = None
     artifacts: list[ArtifactRecord] = field(default_factory=list)
     clocks: Clocks = field(default_factory=Clocks)
+    full: tuple[tuple[str, int], ...] = ()
 
 
 def run_files(record: RunRecord, entry: bytes, reduced: bool = False) -> dict[str, bytes]:
@@ -80,6 +92,11 @@ def run_files(record: RunRecord, entry: bytes, reduced: bool = False) -> dict[st
     for name, file in names.items():
         points = record.histories[name]
         files[f"history/{file}"] = encode_history(name, points.reduced(REDUCED_POINTS) if reduced else points)
+    if record.full:
+        files[FULL_HISTORY] = dvc_pointers(
+            (f"history-full.{oid[:8]}.tsv.gz" if number else FULL_HISTORY.removesuffix(".dvc"), oid, size)
+            for number, (oid, size) in enumerate(record.full)
+        )
     if record.inputs:
         files["inputs.yaml"] = encode_inputs(record.inputs)
     if record.environment is not None:
@@ -157,7 +174,17 @@ def decode_record(files: Mapping[str, bytes]) -> RunRecord:
         environment=decode_environment(files["environment.yaml"]) if "environment.yaml" in files else None,
         artifacts=decode_artifacts(files["artifacts.yaml"]) if "artifacts.yaml" in files else [],
         clocks=decode_clocks(files["clock.json"]) if "clock.json" in files else Clocks(),
+        full=_full(files[FULL_HISTORY]) if FULL_HISTORY in files else (),
     )
+
+
+def _full(data: bytes) -> tuple[tuple[str, int], ...]:
+    found = []
+    for _, md5, size in decode_pointers(data, FULL_HISTORY):
+        if len(md5) != 32 or not set(md5) <= set("0123456789abcdef"):
+            raise RecordError(FULL_HISTORY, f"its digest {md5[:40]!r} is no MD5")
+        found.append((md5, size))
+    return tuple(sorted(found))
 
 
 def _metrics(data: bytes) -> dict[str, float]:

@@ -15,6 +15,7 @@ from ledgit.store.folder import Folder, boot_id
 from ledgit.store.journal import encode, now_ms, read_parts
 from ledgit.store.lock import beat
 from ledgit.store.runlog import RunLog, printable
+from ledgit.store.syncer import importing as _importing
 
 TYPE_CHECKING = False  # this is on the way of every start, where each import counts
 if TYPE_CHECKING:
@@ -128,6 +129,7 @@ class ActiveRun(RunLog):
             from ledgit.records.redact import redact_command
 
             run._record_command(redact_command([printable(word) for word in command]))
+            run._append(encode("code", {"at": now_ms(), "threshold": run.threshold}))
         return run
 
     @classmethod
@@ -436,13 +438,3 @@ class ActiveRun(RunLog):
         if self._facts is not None:
             self._facts.join()
             self._facts = None
-
-
-# A module that one thread imports while another one forks stays half imported in the child for
-# good, and whoever imports it there waits for ever (data loaders' workers, right after a run's
-# start). So a fork waits for the import, and the thread imports nothing later.
-_importing = threading.Lock()
-if hasattr(os, "register_at_fork"):  # not on Windows
-    os.register_at_fork(
-        before=_importing.acquire, after_in_parent=_importing.release, after_in_child=_importing.release
-    )

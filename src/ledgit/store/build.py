@@ -105,6 +105,7 @@ def build_record(state: JournalState, base: RunRecord | None) -> Built:
         environment=base.environment if base else _environment(env),
         artifacts=list(base.artifacts) if base else [],
         clocks=clocks,
+        full=base.full if base else (),
     )
     return built
 

@@ -34,6 +34,7 @@ __all__ = ["AT_ONCE", "Bulk"]
 AT_ONCE = 1_000
 """Runs that become one pack."""
 _MOST_BYTES = 64 << 20
+_FEW_POINTS = 200  # of a run, which always have room in the tree
 _ATTEMPTS = 5
 
 
@@ -58,6 +59,8 @@ class Bulk:
         self.stored: list[str] = []
         self._objects: Objects = Objects.of(repo)
         self._kinds: dict[str, str | None] = {}
+        self._threshold: int | None = None
+        self._oids: list[str] = []  # new in the cache
         self._left: str | None = None  # the table as the last call of `_store` left it
         self._looked: str | None = None  # the one that was there before the first, or that others made
         self._begin()
@@ -115,7 +118,8 @@ class Bulk:
         root = code.tree if self._is_here(code.tree, "tree") else None
         line = run_line(self._objects, root, make_entry(record))
         record, placed = _placed(record, contents or {})
-        files = {**run_files(record, line), **placed}
+        record, reduced = self._histories(record)
+        files = {**run_files(record, line, reduced), **placed}
         tree = graft(self._objects, fresh, root, RUN_FOLDER, build(fresh, files))
         parents = [code.commit] if code.commit and self._is_here(code.commit, "commit") else []
         who = (author[0] or info.user or "ledgit", author[1], info.start // 1000, "+0000")
@@ -128,6 +132,20 @@ class Bulk:
         if len(self._lines) >= self.at_once or self._bytes > _MOST_BYTES:
             self.flush()
         return commit
+
+    def _histories(self, record: RunRecord) -> tuple[RunRecord, bool]:
+        """Put histories that have no room in the tree into the cache."""
+        if sum(map(len, record.histories.values())) < _FEW_POINTS:
+            return record, False
+        from ledgit.artifacts import Cache
+        from ledgit.store.artifacts.histories import keep_histories
+        from ledgit.store.artifacts.threshold import artifact_threshold
+
+        if self._threshold is None:
+            self._threshold = artifact_threshold(self.repo)
+        record, reduced, fresh = keep_histories(Cache(self.folder.cache), record, self._threshold, fresh=False)
+        self._oids += fresh
+        return record, reduced
 
     def _is_here(self, oid: str | None, kind: str) -> bool:
         """Whether the id from a record that nobody checked names an object of this kind here."""
@@ -153,6 +171,11 @@ class Bulk:
         self._begin()
         if not lines:
             return
+        if self._oids:
+            from ledgit.artifacts import Cache
+
+            Cache(self.folder.cache).sync(self._oids)
+            self._oids.clear()
         with LedgerLock(self.folder):
             for attempt in range(_ATTEMPTS):
                 try:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-# Everything is imported here, also what others import in their functions: see _importing in store/active.py.
+# Everything is imported here, also what others import in their functions: see importing in store/syncer.py.
 import subprocess  # noqa: F401
 
 from ledgit.errors import ConfigError, LedgitError

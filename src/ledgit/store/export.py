@@ -19,6 +19,7 @@ from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 from ledgit.errors import (
+    ArtifactDamaged,
     ArtifactNotFound,
     NewerFormat,
     RecordError,
@@ -32,6 +33,7 @@ from ledgit.records.artifacts import DVC, GIT, ArtifactRecord, dvc_pointer
 from ledgit.records.names import path_problem
 from ledgit.records.record import RunRecord, decode_record, make_entry, run_files
 from ledgit.records.words import new_run_id
+from ledgit.store.artifacts.files import copy_artifact, take_back, take_back_folder
 from ledgit.store.bulk import AT_ONCE, Bulk
 from ledgit.store.chain import read_base, run_texts
 from ledgit.store.contents import keep_artifact
@@ -106,6 +108,7 @@ def export_runs(repo: Repo, folder: Folder, heads: Mapping[str, Sequence[str]], 
 
 def _export_one(objects: Objects, folder: Folder, base: Base, place: str, done: Exported) -> None:
     import json
+    import shutil
 
     record = base.record
     commit = base.past[0]
@@ -120,7 +123,7 @@ def _export_one(objects: Objects, folder: Folder, base: Base, place: str, done: 
         "author": {"name": name, "email": email},
         "message": first.message,
     }
-    files = _files_of(objects, base)
+    files = _files_of(folder, objects, base, done)
     files[_ABOUT] = (json.dumps(about, indent=2, ensure_ascii=False) + "\n").encode("utf-8", "backslashreplace")
     for path, data in files.items():
         _write(os.path.join(place, path), data)
@@ -134,25 +137,35 @@ def _export_one(objects: Objects, folder: Folder, base: Base, place: str, done: 
             else:
                 done.missing.append(f"{artifact.path} of {record.info.name}")
             continue
+        target = os.path.join(place, "artifacts", artifact.file or artifact.path)
         try:
-            _copy_cached(folder, artifact, os.path.join(place, "artifacts", artifact.file or artifact.path))
-        except (ArtifactNotFound, FileNotFoundError):
+            copy_artifact(folder, artifact, target)
+        except (ArtifactNotFound, ArtifactDamaged, FileNotFoundError):
+            if os.path.isdir(target):
+                shutil.rmtree(target)
             _write(os.path.join(place, stored), kept or b"")
             done.missing.append(f"{artifact.path} of {record.info.name}")
 
 
-def _files_of(objects: Objects, base: Base) -> dict[str, bytes]:
-    """Return the run's files but for the artifacts; as they are where one commit has all."""
-    if len(base.heads) == 1:
+def _files_of(folder: Folder, objects: Objects, base: Base, done: Exported) -> dict[str, bytes]:
+    """Return the run's files but for the artifacts; as they are where one commit has all.
+
+    Histories that had no room in the tree are whole, where all their points are here.
+    """
+    record = base.record
+    if record.full:
+        from ledgit.artifacts import Cache
+        from ledgit.store.artifacts.histories import whole_histories
+
+        histories, complete = whole_histories(Cache(folder.cache), record)
+        if complete:
+            info = replace(record.info, reduced=False)
+            record = replace(record, info=info, histories=histories, full=())
+        else:
+            done.missing.append(f"all points of the histories of {record.info.name}")
+    if len(base.heads) == 1 and record is base.record:
         return run_texts(objects, base.tree)
-    return run_files(base.record, run_line(objects, base.tree, make_entry(base.record, base.past)))
-
-
-def _copy_cached(folder: Folder, artifact: ArtifactRecord, target: str) -> None:
-    from ledgit.artifacts import Cache
-
-    os.makedirs(os.path.dirname(target), exist_ok=True)
-    Cache(folder.cache).copy_out(artifact.digest.removeprefix("md5:"), target)
+    return run_files(record, run_line(objects, base.tree, make_entry(record, base.past)))
 
 
 def _write(path: str, data: bytes) -> None:
@@ -355,7 +368,7 @@ class _Read:
         inside = os.path.realpath(os.path.join(self.place, "artifacts"))
         if os.path.islink(path) or not os.path.realpath(path).startswith(inside + os.sep):
             raise UnsafePath(name, "is a link")
-        if os.path.isfile(path):
+        if os.path.isdir(path) if artifact.nfiles is not None else os.path.isfile(path):
             return path
         if artifact.stored == DVC:
             return None
@@ -403,12 +416,15 @@ def _contents(folder: Folder, run: _Read) -> dict[str, bytes]:
     contents: dict[str, bytes] = {}
     for artifact in run.record.artifacts:
         source = run.contents[artifact.path]
-        if source is not None and artifact.digest.startswith("md5:"):
+        if artifact.nfiles is not None:
+            if source is not None:
+                take_back_folder(folder, source, artifact)
+        elif source is not None and artifact.digest.startswith("md5:"):
             md5 = digest_file(source)
             if md5 != artifact.digest.removeprefix("md5:"):
                 raise RecordError(source, f"has the digest {md5}, expected {artifact.digest}")
             if artifact.stored == DVC:
-                _into_cache(folder, source, md5)
+                take_back(folder, source, md5)
         if artifact.stored == DVC:
             md5 = artifact.digest.removeprefix("md5:")
             base = os.path.basename(artifact.file or artifact.path)
@@ -417,12 +433,3 @@ def _contents(folder: Folder, run: _Read) -> dict[str, bytes]:
             with open(source, "rb") as file:
                 contents[artifact.path] = file.read()
     return contents
-
-
-def _into_cache(folder: Folder, source: str, md5: str) -> None:
-    """Put a copy of *source*, which is the user's, into the cache."""
-    from ledgit.artifacts import Cache
-
-    cache = Cache(folder.cache)
-    cache.put(source, md5, link=False)
-    cache.sync([md5])

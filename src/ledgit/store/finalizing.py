@@ -37,6 +37,8 @@ if TYPE_CHECKING:
 
 __all__ = ["finalize", "finalize_locked"]
 
+_ROW = 70  # bytes of the longest row of a history: where all fit raw, nobody compresses them to find out
+
 #: Called with the name of each point between two durable steps; the fault tests kill there.
 checkpoint: Callable[[str], None] = lambda _name: None  # noqa: E731
 
@@ -182,6 +184,15 @@ def _make_commit(
     fresh = ObjectSet()
     directory = folder.active_dir(record.info.id)
     contents: dict[str, bytes | str] = {}
+    reduced = False
+    if record.full or sum(map(len, record.histories.values())) * _ROW > built.threshold:
+        from ledgit.artifacts import Cache
+        from ledgit.store.artifacts.histories import keep_histories
+
+        cache = Cache(folder.cache)
+        record, reduced, new = keep_histories(cache, record, built.threshold, fresh=bool(state.histories))
+        cache.sync(new)
+        built.record = record
     if record.artifacts or has_artifacts(state):
         from ledgit.artifacts import Cache
         from ledgit.store.artifacts.keeping import keep_artifacts
@@ -190,7 +201,7 @@ def _make_commit(
         built.problems += lost_files(state, staged_files(state, directory))
     root = _root_tree(objects, built, base)
     entry = run_line(objects, root, make_entry(record, base.past if base else ()))
-    files = {**run_files(record, entry), **contents}
+    files = {**run_files(record, entry, reduced), **contents}
     subtree = _subtree(fresh, files)
     if any(path.endswith(".dvc") for path in contents):  # pointers
         from ledgit.store.artifacts.setting import beside_pointers

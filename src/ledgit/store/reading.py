@@ -12,21 +12,22 @@ from io import BytesIO
 from typing import TYPE_CHECKING, BinaryIO
 
 from ledgit.errors import ArtifactNotFound, RecordError, RunNotFound
-from ledgit.records.artifacts import DVC, ArtifactRecord, decode_artifacts
+from ledgit.records.artifacts import DVC, ArtifactRecord, decode_artifacts, decode_pointers
 from ledgit.records.history import Points, decode_history, union
 from ledgit.records.names import history_file, history_files
-from ledgit.records.record import once_points
+from ledgit.records.record import FULL_HISTORY, once_points
 from ledgit.store.build import build_record, has_artifacts
 from ledgit.store.chain import RUN_FOLDER, read_base
 from ledgit.store.columns import read_points
 from ledgit.store.journal import JournalState, read_parts
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterable
 
     from ledgit.git import Objects
     from ledgit.records.record import RunRecord
     from ledgit.records.state import RunState
+    from ledgit.store.artifacts.histories import Fetch
     from ledgit.store.folder import Folder
 
 __all__ = ["open_artifact", "read_history", "read_record"]
@@ -65,17 +66,31 @@ def read_record(folder: Folder, objects: Objects, state: RunState) -> RunRecord:
     return replace(record, info=replace(record.info, status=state.status, end=state.end))
 
 
-def read_history(folder: Folder, objects: Objects, state: RunState, metric: str) -> Points | None:
-    """Return the points of *metric*, by step and time, or None if the run has none."""
+def read_history(
+    folder: Folder, objects: Objects, state: RunState, metric: str, fetch: Fetch | None = None
+) -> Points | None:
+    """Return the points of *metric*, by step and time, or None if the run has none.
+
+    Args:
+        folder: Ledgit's folder.
+        objects: The repository's objects.
+        state: The run.
+        metric: The metric's name.
+        fetch: Brings the object with all points here where the run's tree has a reduction of them. If
+            it is not here, and stays away, the points are those of the reduction: the record of
+            such a run is ``reduced``.
+    """
     journal = _journal(folder, state)
     fresh = journal.histories.get(metric) if journal is not None else None
-    old = _committed_history(folder, objects, state, metric) if state.heads else None
+    old = _committed_history(folder, objects, state, metric, fetch) if state.heads else None
     if fresh is None:
         return old
     return fresh.sorted_unique() if old is None else union(old, fresh)
 
 
-def _committed_history(folder: Folder, objects: Objects, state: RunState, metric: str) -> Points | None:
+def _committed_history(
+    folder: Folder, objects: Objects, state: RunState, metric: str, fetch: Fetch | None
+) -> Points | None:
     found: dict[str, Points] = {}
     histories: list[Points] = []
     for head in state.heads:
@@ -85,6 +100,8 @@ def _committed_history(folder: Folder, objects: Objects, state: RunState, metric
         elif blob not in found:  # mostly an edit left it as it was
             found[blob] = read_points(folder, blob, _loader(objects, blob, metric))
     histories += found.values()
+    for oid in _full_objects(objects, state.heads):
+        histories += _full_history(folder, oid, metric, fetch)
     points = histories[0] if histories else None
     for other in histories[1:]:
         assert points is not None
@@ -99,6 +116,36 @@ def _history_blob(objects: Objects, head: str, state: RunState, metric: str) -> 
         if entry is not None:
             return entry.oid
     return None
+
+
+def _full_objects(objects: Objects, heads: Iterable[str]) -> list[str]:
+    """Return the objects with the points of the runs that had no room in the tree."""
+    found: dict[str, None] = {}
+    for head in heads:
+        pointer = objects.find(head, f"{RUN_FOLDER}/{FULL_HISTORY}")
+        if pointer is not None:
+            found.update((md5, None) for _, md5, _ in decode_pointers(objects.read(pointer.oid)[1], FULL_HISTORY))
+    return list(found)
+
+
+def _full_history(folder: Folder, oid: str, metric: str, fetch: Fetch | None) -> list[Points]:
+    from hashlib import sha1
+
+    from ledgit.artifacts import Cache
+    from ledgit.store.artifacts.histories import full_points
+
+    def load() -> Points:
+        points = full_points(Cache(folder.cache), oid, metric, fetch)
+        if points is None:
+            raise ArtifactNotFound(f"md5:{oid}")
+        return points
+
+    key = f"{oid}-{sha1(metric.encode(), usedforsecurity=False).hexdigest()[:16]}"
+    try:
+        points = read_points(folder, key, load)
+    except ArtifactNotFound:
+        return []  # what the tree has is all there is here
+    return [points] if len(points) else []
 
 
 def _logged_once(objects: Objects, head: str, metric: str) -> list[Points]:

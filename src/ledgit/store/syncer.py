@@ -6,7 +6,7 @@ import os
 import threading
 import time
 
-__all__ = ["register", "unregister"]
+__all__ = ["importing", "register", "unregister"]
 
 #: Seconds between two syncs: what a power cut can take of an active run.
 INTERVAL = 1.0
@@ -60,3 +60,11 @@ def _loop() -> None:
         time.sleep(INTERVAL)
         for member in tuple(_members):  # ending runs take themselves out meanwhile
             member.tick()
+
+
+# A module that one thread imports while another one forks stays half imported in the child for
+# good, and whoever imports it there waits for ever (data loaders' workers, right after a run's
+# start). So a fork waits for the import, and the thread imports nothing later.
+importing = threading.Lock()
+if hasattr(os, "register_at_fork"):  # not on Windows
+    os.register_at_fork(before=importing.acquire, after_in_parent=importing.release, after_in_child=importing.release)

@@ -2,7 +2,7 @@
 
 One thread a process, begun with the first large file, ended when nothing is left to hash. What it
 didn't get to, finalizing does. All that it imports, it imports at its beginning, while a fork waits:
-see ``_importing`` in ``store/active.py``.
+see ``importing`` in ``store/syncer.py``.
 """
 
 from __future__ import annotations
@@ -12,18 +12,20 @@ import threading
 from collections import deque
 from contextlib import suppress
 
+from ledgit.store.syncer import importing
+
 TYPE_CHECKING = False  # a run that logs no large file does without
 if TYPE_CHECKING:
     from ledgit.artifacts import Hashes
+    from ledgit.store.filelog import FileLog
     from ledgit.store.folder import Folder
-    from ledgit.store.runlog import RunLog
     from ledgit.store.staging import Staged
 
 __all__ = ["hashes_of", "known_object", "submit", "withdraw"]
 
 _guard = threading.Condition()
-_waiting: deque[tuple[RunLog, str, Staged]] = deque()
-_busy: RunLog | None = None
+_waiting: deque[tuple[FileLog, str, Staged]] = deque()
+_busy: FileLog | None = None
 _thread: threading.Thread | None = None
 _known: dict[str, Hashes] = {}
 
@@ -59,7 +61,7 @@ def known_object(folder: Folder, path: str, least: int) -> tuple[str, int] | Non
     return md5, stat.st_size
 
 
-def submit(run: RunLog, file: str, staged: Staged) -> None:
+def submit(run: FileLog, file: str, staged: Staged) -> None:
     """Have the copy *file* (its name in the journal's folder) hashed and linked into the cache."""
     global _thread  # noqa: PLW0603 - one thread a process is the point
     with _guard:
@@ -72,7 +74,7 @@ def submit(run: RunLog, file: str, staged: Staged) -> None:
                 _thread = None
 
 
-def withdraw(run: RunLog) -> None:
+def withdraw(run: FileLog) -> None:
     """Hash nothing more of *run*, and wait for what is being hashed: the run ends."""
     with _guard:
         for item in [item for item in _waiting if item[0] is run]:
@@ -83,9 +85,7 @@ def withdraw(run: RunLog) -> None:
 
 def _loop() -> None:
     global _thread, _busy  # noqa: PLW0603
-    from ledgit.store.active import _importing
-
-    with _importing:
+    with importing:
         import hashlib  # noqa: F401
         import sqlite3  # noqa: F401
 
@@ -104,7 +104,7 @@ def _loop() -> None:
             _guard.notify_all()
 
 
-def _hash(run: RunLog, file: str, staged: Staged) -> None:
+def _hash(run: FileLog, file: str, staged: Staged) -> None:
     from ledgit.artifacts import Cache, digest_file
 
     path = os.path.join(run.directory, file)

@@ -288,7 +288,7 @@ def _decode(
         if answer is None or not answer[2]:
             raise RecordError(f"{kind} ({blob[:12]})", "can't be read")
         if kind == HISTORY_POINTER:
-            return [_pointed(answer[2], kind)]
+            return _pointed(answer[2], kind)
         found: list[tuple[str, str, int | None]] = []
         if b"dvc" in answer[2]:
             listed = decode_artifacts(answer[2], f"{kind} ({blob[:12]})")
@@ -299,14 +299,11 @@ def _decode(
     return found
 
 
-def _pointed(data: bytes, name: str) -> tuple[str, str, int | None]:
-    from ledgit.records.documents import load_document
+def _pointed(data: bytes, name: str) -> list[tuple[str, str, int | None]]:
+    """Return the objects of a pointer; after a resume without the earlier ones there may be several."""
+    from ledgit.records.artifacts import decode_pointers
 
-    document = load_document(data, name)
-    outs = document.get("outs") if isinstance(document, dict) else None
-    out = outs[0] if isinstance(outs, list) and outs and isinstance(outs[0], dict) else {}
-    size = out.get("size")
-    return _checked(out.get("md5"), name), name.removesuffix(".dvc"), size if type(size) is int else None
+    return [(_checked(md5, name), path, size) for path, md5, size in decode_pointers(data, name)]
 
 
 def _checked(digest: object, path: str) -> str:

@@ -11,7 +11,7 @@ from ledgit.records.names import check_artifact_path
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from ledgit.store.runlog import RunLog
+    from ledgit.store.filelog import FileLog
 
     Progress = Callable[[str, int, int | None], None]
 
@@ -22,8 +22,8 @@ MOST_FILES = 100
 _MOST_THRESHOLDS = 4
 
 
-def take(run: RunLog, source: str, path: str, threshold: int | None, progress: Progress | None) -> list[str]:
-    """Take the folder *source* as *path*; see :meth:`~ledgit.store.runlog.RunLog.add_folder`."""
+def take(run: FileLog, source: str, path: str, threshold: int | None, progress: Progress | None) -> list[str]:
+    """Take the folder *source* as *path*; see :meth:`~ledgit.store.filelog.FileLog.add_folder`."""
     from ledgit.artifacts import scan_folder
 
     least = run.threshold if threshold is None else threshold
@@ -61,7 +61,7 @@ def _is_small(files: list[tuple[str, str]], threshold: int) -> bool:
     return total <= threshold * _MOST_THRESHOLDS
 
 
-def _take_large(run: RunLog, path: str, files: list[tuple[str, str]], progress: Progress | None) -> list[str]:
+def _take_large(run: FileLog, path: str, files: list[tuple[str, str]], progress: Progress | None) -> list[str]:
     from ledgit.artifacts import Cache, take_folder
     from ledgit.store.artifacts.hasher import hashes_of
 
@@ -73,7 +73,7 @@ def _take_large(run: RunLog, path: str, files: list[tuple[str, str]], progress: 
     return told
 
 
-def _one_by_one(run: RunLog, path: str, files: list[tuple[str, str]], threshold: int | None) -> list[str]:
+def _one_by_one(run: FileLog, path: str, files: list[tuple[str, str]], threshold: int | None) -> list[str]:
     told = []
     for where, name in files:
         full = f"{path}/{name}" if path else name
