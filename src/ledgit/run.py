@@ -325,7 +325,7 @@ class Run:
             UnsafePath: A path that would leave *folder*.
             StorageError: It can't be written.
         """
-        return self._repository.save_artifacts(self, os.fspath(folder), path.strip("/"))
+        return self._repository.save_artifacts(self, os.fspath(folder), [path.strip("/")])
 
     def log(self) -> list[LogEntry]:
         """Return the run's commits, newest first: the audit trail."""

@@ -221,35 +221,44 @@ class RunArtifacts(RunReading):
         self,
         run: Run,
         folder: str,
-        inside: str = "",
+        paths: Sequence[str] = ("",),
         *,
-        below: str = "",
+        flat: bool = False,
         overwrite: bool = True,
         progress: Progress | None = None,
     ) -> list[str]:
-        """Write private copies of a run's files at or in *inside* below *folder*; return their names there.
+        """Write private copies of a run's files at or in *paths* below *folder*; return their names there.
 
         What is not in this clone is fetched. A file that is the same already is left alone.
 
         Args:
             run: The run.
             folder: Made if need be. Nothing outside of it is written, whatever the run's paths or links in it say.
-            inside: A file or folder among the artifacts; '' for all.
-            below: Leave this folder off the names, as in ``plots/`` of ``plots/loss.png``.
+            paths: Files and folders among the artifacts; '' for all.
+            flat: Leave off the names what is above each of *paths*: ``plots/loss.png`` becomes ``loss.png``.
             overwrite: Replace files with other content; else nothing is written if there is one.
             progress: Is told (what, done, total or None).
 
         Raises:
             ArtifactNotFound, ArtifactsMissing: There is nothing at this path; its content is nowhere to be had.
             ArtifactDamaged: Its content is not what was logged.
-            Conflict: Files would be overwritten.
+            Conflict: Files would be overwritten, or two of *paths* have the same name there.
             UnsafePath: A path that would leave *folder*.
             StorageError: The disk refused.
         """
         self.fetch_wanted([run])
-        files = self.artifact_files(run, inside, fetch=True, progress=progress)
         top = os.path.abspath(folder)
-        targets = {file.path: _target(top, file.path, below) for file in files}
+        found: dict[str, ArtifactFile] = {}
+        targets: dict[str, str] = {}
+        for path in paths:
+            for file in self.artifact_files(run, path, fetch=True, progress=progress):
+                found[file.path] = file
+                targets[file.path] = _target(top, file.path, os.path.dirname(path) if flat else "")
+        files = list(found.values())
+        if len(set(targets.values())) < len(targets):
+            raise Conflict(
+                f"several of these have the same name in {folder}; get them one by one, into folders of their own"
+            )
         same = {file.path for file in files if _is_same(targets[file.path], file)}
         if not overwrite:
             _refuse([targets[file.path] for file in files if file.path not in same])

@@ -26,7 +26,7 @@ _OPTIONS: dict[str, dict[str, _Setting]] = {
     },
 }
 _UNSAID: dict[str, dict[str, object]] = {
-    "pull": {"refs": []},
+    "pull": {"refs": [], "artifacts": None},
     "push": {"dry_run": False, "runs": [], "publish": None, "allow_secret": [], "retry": False, "artifacts": True},
 }
 

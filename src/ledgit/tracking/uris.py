@@ -7,7 +7,7 @@ import posixpath
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from ledgit.errors import ArtifactNotFound, StorageError, UsageError
+from ledgit.errors import ArtifactNotFound, ArtifactsMissing, StorageError, UsageError
 from ledgit.records.names import check_artifact_path
 from ledgit.tracking import session
 from ledgit.views import artifact_uri
@@ -61,6 +61,8 @@ def download_artifacts(
 ) -> str:
     """Write private copies of a run's artifacts to a folder and return the path of what was asked for.
 
+    What is not in this clone is fetched from the artifact remote. Files of the same names are replaced.
+
     Args:
         artifact_uri: ``runs:/<run>/<path>``, or a path on this machine, which is returned as it
             is unless *dst_path* is given.
@@ -73,6 +75,9 @@ def download_artifacts(
     Raises:
         UsageError: Neither or both of *artifact_uri* and *run_id*, or another kind of URI.
         RunNotFound, ArtifactNotFound: There is no such run, or nothing at this path in it.
+        ArtifactsMissing: Content is neither in this clone nor on the artifact remote.
+        ArtifactDamaged: Content is not what was logged, and there is no other.
+        RemoteError: The artifact remote is needed, and can't be used.
     """
     del tracking_uri, registry_uri
     if (artifact_uri is None) == (run_id is None):
@@ -85,13 +90,9 @@ def download_artifacts(
     assert run_id is not None
     run = session.repository().run(run_id)
     inside = check_artifact_path(artifact_path) if artifact_path and artifact_path.strip("/") else ""
-    wanted = [item.path for item in run.artifacts() if _is_in(item.path, inside)]
-    if inside and not wanted:
-        raise ArtifactNotFound(f"{run.id[:8]}/{inside}", [item.path for item in run.artifacts()][:3])
+    run.artifact_files(inside)  # before a folder is made
     folder = _folder(dst_path)
-    for path in wanted:
-        # A record from somebody else's repository names the path: it must stay in the folder.
-        run.save_artifact(path, os.path.join(folder, *check_artifact_path(path).split("/")))
+    run.save_artifacts(folder, inside)
     return os.path.join(folder, *inside.split("/")) if inside else folder
 
 
@@ -130,11 +131,18 @@ def list_artifacts(
         run_id = active.id
     inside = check_artifact_path(artifact_path) + "/" if artifact_path and artifact_path.strip("/") else ""
     listed: dict[str, FileInfo] = {}
-    for item in session.repository().run(run_id).artifacts():
+    try:
+        files = session.repository().artifact_files(session.repository().run(run_id), inside[:-1], fetch=bool(inside))
+    except ArtifactsMissing:
+        raise
+    except ArtifactNotFound:
+        return []
+    for item in files:
         if not item.path.startswith(inside):
             continue
         name, deeper, _ = item.path[len(inside) :].partition("/")
-        listed[name] = FileInfo(inside + name, is_dir=bool(deeper), file_size=None if deeper else item.size)
+        is_dir = bool(deeper) or item.nfiles is not None
+        listed[name] = FileInfo(inside + name, is_dir=is_dir, file_size=None if is_dir else item.size)
     return [listed[name] for name in sorted(listed)]
 
 
@@ -187,9 +195,15 @@ def load_image(artifact_uri: str) -> Any:
 
 
 def read_bytes(run_id: str, path: str) -> bytes | None:
-    """Return the content of a run's artifact, or None if it has none at *path*."""
+    """Return the content of a run's artifact, or None if it has none at *path*.
+
+    Raises:
+        ArtifactsMissing: It has one, whose content is not to be had.
+    """
     try:
         return session.repository().run(run_id).read_artifact(path)
+    except ArtifactsMissing:
+        raise
     except ArtifactNotFound:
         return None
 
@@ -250,7 +264,3 @@ def _folder(path: str | os.PathLike[str] | None) -> str:
         return tempfile.mkdtemp(prefix="ledgit-")
     os.makedirs(path, exist_ok=True)
     return os.path.abspath(path)
-
-
-def _is_in(path: str, inside: str) -> bool:
-    return not inside or path == inside or path.startswith(inside + "/")

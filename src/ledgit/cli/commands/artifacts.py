@@ -137,22 +137,13 @@ def _add_get(parser: argparse.ArgumentParser) -> None:
 def _get(args: argparse.Namespace) -> int:
     repository = context.repository()
     found = repository.run(args.ref)
-    written: list[str] = []
+    wanted = [path.strip("/") for path in args.paths] or [""]
     with Progress() as progress:
         _commits(repository, found, progress)
-        wanted = [path.strip("/") for path in args.paths] or [""]
-        for path in wanted:  # nothing is written before all of them are known
-            repository.artifact_files(found, path)
-        for path in wanted:
-            names = repository.save_artifacts(
-                found,
-                args.output,
-                path,
-                below=os.path.dirname(path),
-                overwrite=args.force,
-                progress=progress,
-            )
-            written += [os.path.normpath(os.path.join(args.output, name)) for name in names]
+        names = repository.save_artifacts(
+            found, args.output, wanted, flat=True, overwrite=args.force, progress=progress
+        )
+    written = [os.path.normpath(os.path.join(args.output, name)) for name in names]
     if args.format == "json":
         terminal.write(render.json_text({"written": written}))
         return 0

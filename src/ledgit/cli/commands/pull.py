@@ -8,6 +8,9 @@ from ledgit.errors import UsageError
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     import argparse
+    from collections.abc import Sequence
+
+    from ledgit.store.artifacts.fetching import Fetched
 
 HELP = """\
 Fetch the runs of a remote and unite them with those here. Edits of one run on two machines are joined, nothing of
@@ -22,6 +25,8 @@ ledgit pull
 ledgit pull upstream
 ledgit pull https://example.org/team/runs.git
 ledgit pull --run calm-owl               its code and histories, where only its line is
+ledgit pull --artifacts                  also the large files of the runs that come
+ledgit pull --artifacts calm-owl         also those of this run
 ledgit pull --json | jq '.new | length'
 """
 
@@ -45,6 +50,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="only fetch these runs whole: code, histories, artifacts (for clones that have the list of runs alone)",
     )
     parsing.complete(fetched, "run")
+    large = parser.add_argument(
+        "--artifacts",
+        metavar="RUN",
+        nargs="*",
+        help="also fetch the large files of these runs (default: of those that come)",
+    )
+    parsing.complete(large, "run")
     parser.add_argument("--accept-purges", action="store_true", help="let runs go that were purged elsewhere")
     parsing.add_formats(parser)
 
@@ -58,6 +70,7 @@ def run(args: argparse.Namespace) -> int:
         raise UsageError("--run fetches from the remote that runs are shared through, and takes no other options")
     if args.refs:
         return _fetch(args)
+    wanted = args.artifacts
     repository = context.sharing()
     with Progress() as progress:
         options = PullOptions(
@@ -67,10 +80,13 @@ def run(args: argparse.Namespace) -> int:
         )
         done = repository.pull(args.remote, options, progress)
     sharing.say_notes(done.notes)
+    got = None if wanted is None else _fetch_artifacts(wanted or [*done.changes.new, *done.changes.edited])
     if args.format == "json":
         from ledgit.cli import render
 
-        found = {"remote": done.remote, **sharing.as_json(done.changes), "notes": list(done.notes)}
+        found: dict[str, object] = {"remote": done.remote, **sharing.as_json(done.changes), "notes": list(done.notes)}
+        if got is not None:
+            found["artifacts"] = {"objects": got.objects, "bytes": got.bytes}
         terminal.write(render.json_text(found))
         return 0
     if done.empty:
@@ -80,7 +96,24 @@ def run(args: argparse.Namespace) -> int:
         terminal.write(f"pulled {what} from {done.remote}\n" if what else f"nothing new on {done.remote}\n")
     if done.purged:
         terminal.write(f"dropped {sharing.runs(len(done.purged))} here that had been purged elsewhere\n")
+    if got is not None:
+        from ledgit.cli.text import size
+
+        terminal.write(
+            f"fetched artifacts: {got.objects:,} {'object' if got.objects == 1 else 'objects'}, {size(got.bytes)}\n"
+        )
     return 0
+
+
+def _fetch_artifacts(refs: Sequence[str]) -> Fetched:
+    """Get what runs logged that is too large for Git."""
+    from ledgit.cli.progress import Progress
+
+    repository = context.repository()
+    runs = [repository.run(ref) for ref in refs]
+    with Progress() as progress:
+        repository.fetch_runs(runs, progress)
+        return repository.fetch_artifacts(runs, progress=progress)
 
 
 def _fetch(args: argparse.Namespace) -> int:
