@@ -73,9 +73,7 @@ class Opened:
         """Finalize the runs whose processes died; commands that write call this first."""
         folder = self.folder
         if _has_entries(folder.going):
-            from ledgit.store.ledger import finish_going
-
-            finish_going(self.repo, folder)
+            self._finish_going()
         if not any(map(_has_entries, (folder.active, folder.settling, folder.trash, folder.scratch))):
             from ledgit.git import release_leftovers, remove_left_lock
             from ledgit.store.recovered import Recovered
@@ -86,6 +84,18 @@ class Opened:
         from ledgit.store import recover
 
         return recover(self.repo, self.folder, force=force)
+
+    def _finish_going(self) -> None:
+        """Clean up after a pull or purge that was killed, unless one is at work."""
+        from ledgit.errors import Conflict
+        from ledgit.store.ledger import finish_going
+        from ledgit.store.sync.opening import SyncLock
+
+        try:
+            with SyncLock(self.folder, wait=0.0):
+                finish_going(self.repo, self.folder)
+        except Conflict:
+            return
 
 
 def _has_entries(path: str) -> bool:

@@ -5,10 +5,10 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from tests.sync.kit import Clone, make_clone, make_host
+from tests.sync.kit import START, Clone, make_clone, make_host
 from tests.sync.publish_kit import clone
 
-__all__ = ["ada", "ben", "clone", "host"]
+__all__ = ["ada", "ben", "clone", "host", "shared"]
 
 
 @pytest.fixture
@@ -25,3 +25,12 @@ def ada(host: Path, tmp_path: Path) -> Clone:
 @pytest.fixture
 def ben(host: Path, tmp_path: Path) -> Clone:
     return make_clone(str(host), tmp_path / "ben")
+
+
+@pytest.fixture
+def shared(ada: Clone, ben: Clone) -> tuple[str, ...]:
+    """Runs that both have, and one of each that the remote lacks."""
+    runs = tuple(ada.log(start=START + n) for n in range(3))
+    ada.push()
+    ben.pull()
+    return runs

@@ -2,90 +2,31 @@
 
 from __future__ import annotations
 
-import os
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
 from tests.conftest import run_git
-from tests.sync.kit import DAY, LEDGER, START, Clone, inboxes, lines_of, make_clone
+from tests.sync.hostile_kit import WHO, Mallory, entry_of
+from tests.sync.kit import LEDGER, START, Clone, lines_of, make_clone
 
 from ledgit.errors import Conflict, LedgitError, NewerFormat, RecordError
-from ledgit.git import FILE, SYMLINK, TREE, BatchReader, Objects, ObjectSet, Repo, build, edit_tree
+from ledgit.git import FILE, SYMLINK, BatchReader, Objects, build, edit_tree
 from ledgit.records import encode_tombstone, with_head
-from ledgit.records.table import Line, day_of, parse_line
-from ledgit.repository import open_repository
+from ledgit.records.table import day_of, parse_line
 from ledgit.store.journal import now_ms
-from ledgit.store.ledger import add_lines, check_heads, every_line
-from ledgit.store.ledger.purging import purge
-from ledgit.store.sync import PullOptions, exchange, find_remote
+from ledgit.store.ledger import add_lines, every_line
+from ledgit.store.sync import PullOptions, find_remote
 from ledgit.store.sync.exchange import Purge
 from ledgit.store.sync.pull import pull
-from ledgit.store.sync.purging import purge_remote
-
-WHO = ("Mallory", "mallory@example.org", START // 1000, "+0000")
-
-
-class Mallory:
-    """Somebody who may push, and writes ledgers by hand on top of the one there is."""
-
-    def __init__(self, host: Path) -> None:
-        self.host = host
-        self.repo = Repo.discover(str(host))
-        self.objects = Objects(self.repo)
-        self.fresh = ObjectSet()
-        self.tip = run_git(host, "rev-parse", LEDGER)
-        self.tree = self.objects.commit(self.tip).tree
-        self.lines = [line for _, line in every_line(self.objects, self.tree)]
-        self.heads: list[str] = []  # made by hand, for the ledger to carry
-
-    def more(self, count: int) -> list[Line]:
-        """Lines of further runs of another day, as good as any."""
-        found = []
-        for _ in range(count):
-            line = self.lines[-1]
-            start = line.start or 0
-            entry = _entry(line.raw).replace(line.id.encode(), os.urandom(16).hex().encode())
-            entry = entry.replace(b'"start":%d' % start, b'"start":%d' % (start + 5 * DAY))
-            tree = build(self.fresh, {".ledgit/run/entry.json": entry})
-            self.heads.append(self.fresh.commit(tree, [], WHO, WHO, "run\n"))
-            found.append(parse_line(with_head(entry.rstrip(b"\n"), self.heads[-1])))
-        return found
-
-    def edit(self, path: str, data: bytes, mode: str = FILE) -> str:
-        return edit_tree(self.objects, self.fresh, self.tree, {path: (mode, self.fresh.blob(data))})
-
-    def leaf(self, data: bytes) -> str:
-        """Replace the first file of lines."""
-        path = next(iter(every_line(self.objects, self.tree)))[0]
-        return self.edit(path, data)
-
-    def raw_tree(self, folder: str, name: str) -> str:
-        """Put an entry into *folder* that no checked function would write."""
-        blob = self.fresh.blob(b"x\n")
-        tree = self.fresh.add("tree", b"100644 " + name.encode() + b"\0" + bytes.fromhex(blob))
-        return edit_tree(self.objects, self.fresh, self.tree, {folder: (TREE, tree)})
-
-    def push(self, tree: str, parents: list[str] | None = None, message: str | None = None) -> None:
-        parents = [self.tip] if parents is None else parents
-        text = f"ledger\n\nLedgit-Root: {self.tip}\n" if message is None else message
-        commit = self.fresh.commit(tree, parents, WHO, WHO, text)
-        self.fresh.write(self.repo).release()
-        run_git(self.host, "update-ref", LEDGER, commit)
 
 
 def other_run(m: Mallory) -> str:
     """The head of one run as that of another."""
     first, second = m.lines[:2]
-    forged = with_head(_entry(first.raw), second.head)
+    forged = with_head(entry_of(first.raw), second.head)
     return add_lines(m.objects, m.fresh, m.tree, [parse_line(forged)]).tree
-
-
-def _entry(raw: bytes) -> bytes:
-    """A line without its head."""
-    start = raw.index(b',"head"')
-    return raw[:start] + raw[start + len(',"head":""') + 40 :] + b"\n"
 
 
 def forged_values(m: Mallory) -> str:
@@ -137,15 +78,6 @@ def edit_file(m: Mallory, name: str) -> str:
     return edit_tree(m.objects, m.fresh, without, {name: (FILE, m.fresh.blob(b"x"))})
 
 
-@pytest.fixture
-def shared(ada: Clone, ben: Clone) -> tuple[str, ...]:
-    """Runs that both have, and one of each that the remote lacks."""
-    runs = tuple(ada.log(start=START + n) for n in range(3))
-    ada.push()
-    ben.pull()
-    return runs
-
-
 @pytest.mark.parametrize("case", CASES)
 def test_a_hostile_ledger_is_refused_whole(ada: Clone, host: Path, tmp_path: Path, case: str, shared: object) -> None:
     """By pull and push, in a clone that knows the ledger and in one that does not."""
@@ -178,154 +110,6 @@ def test_a_root_that_carries_nothing_is_refused(ada: Clone, ben: Clone, host: Pa
     assert set(shared) == ben.listed()
     for run in shared:
         ben.git("cat-file", "-e", ben.heads(run)[0])
-
-
-def second_day(m: Mallory) -> str:
-    """The first run with a commit of its own, bearing out all it says, that started three days later."""
-    line = m.lines[0]
-    start = (line.start or 0) + 3 * DAY
-    entry = _entry(line.raw).replace(b'"start":%d' % (line.start or 0), b'"start":%d' % start)
-    head = m.fresh.commit(build(m.fresh, {".ledgit/run/entry.json": entry}), [], WHO, WHO, "run\n")
-    m.heads.append(head)
-    return add_lines(m.objects, m.fresh, m.tree, [parse_line(with_head(entry.rstrip(b"\n"), head))]).tree
-
-
-def second_tombstone(m: Mallory) -> str:
-    line = m.lines[0]
-    stone = parse_line(encode_tombstone(line.id, (line.start or 0) + 3 * DAY))
-    return add_lines(m.objects, m.fresh, m.tree, [stone]).tree
-
-
-@pytest.mark.parametrize("make", [second_day, second_tombstone])
-@pytest.mark.parametrize("indexed", [False, True])
-@pytest.mark.parametrize("many", [False, True])
-def test_a_known_run_on_a_second_day_is_refused_by_those_who_know_it(
-    ada: Clone, ben: Clone, host: Path, make: Callable[[Mallory], str], many: bool, indexed: bool
-) -> None:
-    """Only the file of the other day is new to them. The index knows where runs are, if somebody has asked it."""
-    run = ada.log(start=START)
-    others = [ada.log(start=START + n) for n in range(40 if many else 0)]  # whose days are all looked at at once
-    ada.push()
-    ben.pull()
-    if indexed:
-        assert len(open_repository(ben.path).runs) == len(others) + 1
-    mallory = Mallory(host)
-    mallory.lines.sort(key=lambda line: line.id != run)
-    if others:
-        mallory.tree = add_lines(mallory.objects, mallory.fresh, mallory.tree, mallory.more(20)).tree
-    mallory.push(make(mallory), [mallory.tip, *mallory.heads])
-    before = ben.refs()
-
-    for verb in (ben.pull, ben.push):
-        with pytest.raises(RecordError, match="under another day too"):
-            verb()
-
-    assert before == ben.refs()
-    assert 1 == len(ben.heads(run))
-
-
-def test_an_inbox_with_a_known_run_on_a_second_day_is_passed_over(ada: Clone, host: Path, shared: object) -> None:
-    mallory = Mallory(host)
-    mallory.tree = build(mallory.fresh, {"format": b"min_reader: 1\nmin_writer: 1\n"})
-    bad = mallory.fresh.commit(second_day(mallory), mallory.heads, WHO, WHO, "inbox\n")  # as it should be, by itself
-    mallory.fresh.write(mallory.repo).release()
-    run_git(host, "update-ref", "refs/ledgit/inbox/mallory-1", bad)
-    before = ada.tree
-
-    done = ada.pull()
-
-    assert before == ada.tree
-    assert ["another day" in note for note in done.notes] == [True]
-
-
-def test_two_inboxes_with_one_run_on_two_days_are_not_both_taken(ada: Clone, host: Path, shared: object) -> None:
-    mallory = Mallory(host)
-    line = mallory.lines[0]
-    empty = build(mallory.fresh, {"format": b"min_reader: 1\nmin_writer: 1\n"})
-    run_id = os.urandom(16).hex()
-    for number, start in enumerate((START, START + DAY)):
-        entry = _entry(line.raw).replace(line.id.encode(), run_id.encode())
-        entry = entry.replace(b'"start":%d' % (line.start or 0), b'"start":%d' % start)
-        head = mallory.fresh.commit(build(mallory.fresh, {".ledgit/run/entry.json": entry}), [], WHO, WHO, "run\n")
-        said = parse_line(with_head(entry.rstrip(b"\n"), head))
-        tree = add_lines(mallory.objects, mallory.fresh, empty, [said]).tree
-        commit = mallory.fresh.commit(tree, [head], WHO, WHO, "inbox\n")
-        mallory.fresh.write(mallory.repo).release()
-        run_git(host, "update-ref", f"refs/ledgit/inbox/mallory-{number}", commit)
-
-    done = ada.pull()
-
-    assert 1 == len(ada.heads(run_id))
-    assert ["another day" in note for note in done.notes] == [True]
-
-
-def test_thousands_of_inboxes_are_looked_at_some_at_a_time(
-    ada: Clone, ben: Clone, host: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """Those who only pull come to the end of them, too."""
-    monkeypatch.setattr(exchange, "MOST_INBOXES", 2)
-    ada.log()
-    ada.push()
-    runs = []
-    for _ in range(5):
-        runs.append(ada.log())
-        ada.compact()
-        fresh, objects = ObjectSet(), Objects(ada.repo)
-        lines = [line for _, line in every_line(objects, ada.tree) if line.id == runs[-1]]
-        empty = build(fresh, {"format": b"min_reader: 1\nmin_writer: 1\n"})
-        commit = fresh.commit(add_lines(objects, fresh, empty, lines).tree, [lines[0].head], WHO, WHO, "inbox\n")
-        fresh.write(ada.repo).release()
-        ada.git("push", "-q", "origin", f"{commit}:refs/ledgit/inbox/{os.urandom(8).hex()}")
-    there = inboxes(host)
-
-    first, second, third = (ben.pull() for _ in range(3))
-
-    assert ["3 inboxes on origin left for later: 2 are looked at with each pull or push"] == list(first.notes)
-    assert [2, 2, 1] == [len(done.changes.new) - (done is first) for done in (first, second, third)]
-    assert set(runs) < ben.listed()
-    assert there == inboxes(host)
-    for left in (3, 1, 0):
-        ben.push()
-        assert left == len(inboxes(host))
-    assert set(runs) < lines_of(host)
-
-
-@pytest.mark.parametrize("known", [True, False])
-def test_a_root_that_is_none_is_refused(
-    ada: Clone, ben: Clone, host: Path, tmp_path: Path, shared: tuple[str, ...], known: bool
-) -> None:
-    """Named as the root, a commit that has the tombstones already hides that a purge is owed."""
-    ada.purge(shared[0])
-    ada.push()
-    mallory = Mallory(host)
-    assert run_git(host, "log", "-1", "--format=%P", mallory.tip)
-    mallory.push(mallory.tree)  # its tip is no root
-    reader = ben if known else make_clone(str(host), tmp_path / "newcomer")
-
-    with pytest.raises(RecordError, match="its history does not bear out"):
-        reader.pull(accept_purges=True)
-
-
-def test_after_a_new_root_only_what_is_new_is_compared_with_its_commits(
-    ada: Clone, ben: Clone, host: Path, shared: tuple[str, ...], monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """Of 100,000 lines that takes 14 s; they say what they said, and so do their commits."""
-    purge(ada.repo, ada.folder, {shared[0]: START})
-    purge_remote(ada.repo, ada.folder, ada.remote)
-    new = ada.log()
-    ada.push()
-    looked: list[str] = []
-
-    def noted(objects: Objects, lines: Iterable[Line]) -> None:
-        lines = list(lines)
-        looked.extend(line.id for line in lines)
-        check_heads(objects, lines)
-
-    monkeypatch.setattr("ledgit.store.ledger.check_heads", noted)
-    ben.pull()
-
-    assert [new] == looked
-    assert {*shared[1:], new} == ben.listed()
 
 
 def test_tombstones_for_runs_made_here_are_asked_about(
@@ -458,7 +242,7 @@ def test_what_unpacks_to_more_than_any_run_has_is_refused_unread(
     ada.log()
     ada.push()
     mallory = Mallory(host)
-    fresh, raw = mallory.fresh, _entry(mallory.lines[0].raw)
+    fresh, raw = mallory.fresh, entry_of(mallory.lines[0].raw)
     new = raw.replace(mallory.lines[0].id.encode(), b"0123456789abcdef" * 2)
     entry = new + b" " * (8 << 20 if vast == "entry" else 0)
     message = "x" * (8 << 20 if vast == "commit" else 1)

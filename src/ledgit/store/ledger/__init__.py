@@ -8,10 +8,10 @@ if TYPE_CHECKING:
     from ledgit.store.ledger.commits import MOST_PARENTS, commit_ledger, owed, root_of, tombstones_beyond
     from ledgit.store.ledger.compaction import Compacted, compact
     from ledgit.store.ledger.due import DUE, compact_if_due
-    from ledgit.store.ledger.going import drop_notes, finish_going, note_going
+    from ledgit.store.ledger.going import drop_notes, note_going, notes_left
     from ledgit.store.ledger.local import Landed, drop_covered, local_ledger, move_ledger, set_local
     from ledgit.store.ledger.lock import LedgerLock
-    from ledgit.store.ledger.purging import PurgedHere, forget, purge
+    from ledgit.store.ledger.purging import PurgedHere, finish_going, forget, purge
     from ledgit.store.ledger.rerooting import Note, forget_owed, note_owed, noted, owing, reroot, reroot_local
     from ledgit.store.ledger.tree import Union, add_lines, differing, every_line, lines_of, union_trees
 
@@ -23,10 +23,10 @@ _WHERE = {
     "commits": "MOST_PARENTS commit_ledger owed root_of tombstones_beyond",
     "compaction": "Compacted compact",
     "due": "DUE compact_if_due",
-    "going": "drop_notes finish_going note_going",
+    "going": "drop_notes note_going notes_left",
     "local": "Landed drop_covered local_ledger move_ledger set_local",
     "lock": "LedgerLock",
-    "purging": "PurgedHere forget purge",
+    "purging": "PurgedHere finish_going forget purge",
     "rerooting": "Note forget_owed note_owed noted owing reroot reroot_local",
     "tree": "Union add_lines differing every_line lines_of union_trees",
 }
@@ -62,6 +62,7 @@ __all__ = [
     "note_going",
     "note_owed",
     "noted",
+    "notes_left",
     "owed",
     "owing",
     "purge",

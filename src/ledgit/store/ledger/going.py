@@ -9,16 +9,15 @@ from __future__ import annotations
 
 import os
 
-from ledgit.errors import Conflict, StorageError
+from ledgit.errors import StorageError
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from ledgit.git import Repo
     from ledgit.store.folder import Folder
 
-__all__ = ["drop_notes", "finish_going", "note_going"]
+__all__ = ["drop_notes", "note_going", "notes_left"]
 
 _MOST = 64 << 20  # bytes of a note that are read
 
@@ -59,30 +58,14 @@ def drop_notes(paths: Iterable[str]) -> None:
             continue
 
 
-def finish_going(repo: Repo, folder: Folder) -> None:
-    """Do what a killed process left undone: caches and notes of runs that went lose them.
-
-    Costs a look at a folder that is not there. While another process syncs or purges nothing is done:
-    the notes may be its own.
-    """
+def notes_left(folder: Folder) -> list[tuple[str, list[str]]]:
+    """Return the notes there are: (file, ids of runs). Costs a look at a folder that is not there."""
     try:
         names = os.listdir(folder.going)
     except OSError:
-        return
-    if not names:
-        return
-    from ledgit.store.ledger.lock import LedgerLock
-    from ledgit.store.ledger.purging import forget
-    from ledgit.store.sync.opening import SyncLock
-
-    try:
-        with SyncLock(folder, wait=0.0), LedgerLock(folder, wait=0.0):
-            paths = [os.path.join(folder.going, name) for name in names]
-            runs = [run_id for path in paths for run_id in _read(path)]
-            forget(repo, folder, runs)
-            drop_notes(paths)
-    except Conflict:
-        return
+        return []
+    paths = [os.path.join(folder.going, name) for name in names]
+    return [(path, _read(path)) for path in paths]
 
 
 def _read(path: str) -> list[str]:

@@ -11,13 +11,13 @@ import os
 from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass
 
-from ledgit.errors import RefMoved, RunStateError
+from ledgit.errors import Conflict, RefMoved, RunStateError
 from ledgit.records.entry import encode_tombstone
 from ledgit.records.table import parse_line
 from ledgit.store.chain import active_ref
 from ledgit.store.ledger.check import check_writable
 from ledgit.store.ledger.commits import root_of, tombstones_beyond
-from ledgit.store.ledger.going import drop_notes, note_going
+from ledgit.store.ledger.going import drop_notes, note_going, notes_left
 from ledgit.store.ledger.local import drop_covered, local_ledger, move_ledger
 from ledgit.store.ledger.lock import LedgerLock
 from ledgit.store.ledger.loose import RUNS, busy, loose_runs, read_loose
@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from ledgit.records.table import Line
     from ledgit.store.folder import Folder
 
-__all__ = ["PurgedHere", "forget", "purge", "tombstones_of_twins"]
+__all__ = ["PurgedHere", "finish_going", "forget", "purge", "tombstones_of_twins"]
 
 _ATTEMPTS = 5
 
@@ -186,3 +186,17 @@ def forget(repo: Repo, folder: Folder, runs: Collection[str]) -> None:
     shutil.rmtree(os.path.join(repo.common_dir, "logs", "refs", "ledgit"), ignore_errors=True)
     forget_runs(repo, folder, runs)
     renew_graph(repo)
+
+
+def finish_going(repo: Repo, folder: Folder) -> None:
+    """Do what a killed process left undone: caches and notes lose the runs that it noted before it began.
+
+    Call it under the `SyncLock`. While another process purges nothing is done: the notes may be its own.
+    """
+    try:
+        with LedgerLock(folder, wait=0.0):
+            left = notes_left(folder)
+            forget(repo, folder, [run_id for _, runs in left for run_id in runs])
+            drop_notes(path for path, _ in left)
+    except Conflict:
+        return

@@ -54,7 +54,7 @@ def open_line(repo: Repo, folder: Folder, remote: Remote, *, prompt: bool = Fals
     from ledgit.store.sync.moved import settle_address
 
     if _has_files(folder.going):
-        from ledgit.store.ledger.going import finish_going
+        from ledgit.store.ledger.purging import finish_going
 
         finish_going(repo, folder)
     from ledgit.store.sync.tip import wanted
