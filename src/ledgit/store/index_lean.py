@@ -26,12 +26,10 @@ _NOTHING: dict[str, Any] = {}
 _SCALARS = frozenset({str, int, float, bool, type(None)})
 _FLOATS = frozenset({float})
 _TEXTS = frozenset({str})
-_DICTS = frozenset({dict})
 _WHOLE = frozenset({int})
 _LEFT_OUT = frozenset({"params", "metrics", "tags", "ranges", "state", "past"})
 _OIDS: set[str] = set()
 _MOST_OIDS = 20_000
-_OPTIONAL = ("params", "metrics", "tags", "ranges", "state", "left")
 
 
 def run_of(line: bytes) -> str:
@@ -61,15 +59,17 @@ def lean(line: bytes, run: str) -> dict[str, Any] | None:
 
 def _is_plain(line: bytes, data: dict[str, Any], run: str) -> bool:
     get = data.get
-    version, end, parent = get("v", VERSION), get("end"), get("parent_run")
-    left = get("left", _NOTHING)
+    version, head, end, parent = get("v", VERSION), get("head"), get("end"), get("parent_run")
+    params, metrics, tags = get("params", _NOTHING), get("metrics", _NOTHING), get("tags", _NOTHING)
+    left, ranges, state = get("left", _NOTHING), get("ranges", _NOTHING), get("state", _NOTHING)
     return (
         get("id") == run
         and "purged" not in data
         and type(version) is int
         and version <= VERSION
-        and is_commit_id(get("head"))
-        and line[49:89] == data["head"].encode()  # a second one further on is no plain thing
+        and type(head) is str
+        and line[49:89] == head.encode()  # a second one further on is no plain thing
+        and not head.strip(_HEX_TEXT)
         and is_time(get("start"))
         and type(get("name", "")) is str
         and type(get("experiment", "")) is str
@@ -80,14 +80,19 @@ def _is_plain(line: bytes, data: dict[str, Any], run: str) -> bool:
         and type(get("deleted", False)) is bool
         and ("past" not in data or _is_past(data["past"]))
         and ("clock" not in data or _is_clock(data["clock"]))
-        and _DICTS.issuperset([type(data[name]) for name in _OPTIONAL if name in data])
+        and type(params) is dict
+        and type(metrics) is dict
+        and type(tags) is dict
+        and type(left) is dict
+        and type(ranges) is dict
+        and type(state) is dict
         and _is_code(get("code", _NOTHING))
-        and _SCALARS.issuperset(map(type, get("params", _NOTHING).values()))
-        and _FLOATS.issuperset(map(type, get("metrics", _NOTHING).values()))
-        and _TEXTS.issuperset(map(type, get("tags", _NOTHING).values()))
-        and ("left" not in data or (_LEFT_OUT.issuperset(left) and _WHOLE.issuperset(map(type, left.values()))))
-        and ("ranges" not in data or all(map(_is_range, data["ranges"].values())))
-        and ("state" not in data or all(map(_is_clock, data["state"].values())))
+        and _SCALARS.issuperset(map(type, params.values()))
+        and _FLOATS.issuperset(map(type, metrics.values()))
+        and _TEXTS.issuperset(map(type, tags.values()))
+        and (not left or (_LEFT_OUT.issuperset(left) and _WHOLE.issuperset(map(type, left.values()))))
+        and (not ranges or all(map(_is_range, ranges.values())))
+        and (not state or all(map(_is_clock, state.values())))
     )
 
 
