@@ -146,7 +146,8 @@ def _committed(listed: object) -> tuple[str, dict[str, str]]:
             raise ConfigError(
                 f"{setting}: {secret[0]}", "***", "no secret in a committed file; put it into .dvc/config.local"
             )
-        listed = options.pop("url", None)
+        options.pop("url", None)
+        listed = listed.get("url")
     else:
         options = {}
     if not isinstance(listed, str) or not listed:
