@@ -209,7 +209,7 @@ class _Purging:
         if new is not None:
             updates.append(PushUpdate(line.remote.ledger_ref, new, force=seen.tip or ""))
             updates += [PushUpdate(name, None, force=oid) for name, oid in seen.inboxes.items()]
-        updates += [PushUpdate(name, None) for name in tags]
+        updates += [PushUpdate(name, None, force=oid) for name, oid in tags.items()]  # not one that was moved since
         if not updates:
             return True
         pack = fresh.write(line.where)
@@ -234,14 +234,15 @@ class _Purging:
         note_pack(line.repo, line.folder, os.path.basename(pack.path))
         return True
 
-    def tags(self) -> list[str]:
-        """Return those of the tags to delete that the remote has."""
+    def tags(self) -> dict[str, str]:
+        """Return those of the tags to delete that the remote has: name → what it names."""
         from ledgit.git import list_remote
 
         names = sorted(self.options.tags)
         if not names:
-            return []
-        return sorted(list_remote(self.line.repo, self.line.remote.url, names, prompt=self.options.prompt))
+            return {}
+        found = list_remote(self.line.repo, self.line.remote.url, names, prompt=self.options.prompt)
+        return dict(sorted(found.items()))
 
     def finish(self, found: Incoming) -> PurgedThere:
         """Bring the clone in line with the remote."""
