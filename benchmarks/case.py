@@ -52,7 +52,8 @@ class Case:
     """One table of the report. *prepare* gets the case's folder and Ledgit's interpreter, once.
 
     With *shared* every round works in the prepared folder itself, otherwise in an empty one. A case
-    whose *unit* is ``"B"`` measures bytes where others measure seconds.
+    whose *unit* is ``"B"`` measures bytes where others measure seconds; one without a unit, what
+    the names of its measures say.
     """
 
     title: str

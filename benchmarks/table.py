@@ -36,7 +36,7 @@ def case_table(case: Case, results: Results) -> str:
     heading = f"### {case.title}\n\n{case.note}\n\n"
     if case.unit != "s":
         rows = [[name, size, ratio] for name, size, _, ratio in rows]
-        return heading + table(["", "size", f"× {case.subjects[0].name}"], rows)
+        return heading + table(["", "size" if case.unit else "", f"× {case.subjects[0].name}"], rows)
     return heading + table(["", "time", "CPU", f"× {case.subjects[0].name}"], rows)
 
 
@@ -62,7 +62,9 @@ def shown(target: Target, value: float | None, unit: str = "s") -> str:
 
 
 def human(seconds: float, unit: str = "s") -> str:
-    """Write a time, or bytes, with three digits."""
+    """Write a time, or bytes, with three digits; without a unit, a number."""
+    if not unit:
+        return f"{seconds:,.0f}" if seconds >= 100 else f"{seconds:.3g}"
     if unit == "B":
         size, factor = ("MB", 1e6) if seconds >= 1e6 else ("KB", 1e3)
         return f"{seconds / factor:.3g} {size}"

@@ -11,6 +11,7 @@ LARGE = (
     "large_tip",
     "large_git",
     "large_size",
+    "large_logging",
     "large_memory",
 )
 """With 100,000 runs: ``--large``."""

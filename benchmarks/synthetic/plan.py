@@ -35,6 +35,7 @@ class Plan:
         spread: All runs within ``months`` (250 days) or on one ``day``.
         edited, two_headed, purged: Which part of the runs.
         histories: So many of the newest runs have histories of *points* points of *curves* metrics.
+        digits: Of these points' values, behind the point; 17 are all.
         loose: So many of the newest runs are refs of their own and not in the ledger.
         last: The last day, ms since the epoch. For more runs beside those of another plan.
         seed: Of everything.
@@ -49,6 +50,7 @@ class Plan:
     histories: int = 0
     points: int = 1_000
     curves: int = 5
+    digits: int = 6
     loose: int = 0
     last: int = _LAST
     seed: int = 1

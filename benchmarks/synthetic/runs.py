@@ -173,7 +173,7 @@ class Maker:
     def _histories(self, random: Random, slot: Slot, metrics: dict[str, float]) -> dict[str, Points]:
         if slot.number < self.plan.runs - self.plan.histories:
             return {}
-        # Logged together, so at the same times; six digits, as a progress bar shows them.
+        # Logged together, so at the same times; mostly six digits, as a progress bar shows them.
         times, when = [], float(slot.start)
         for _ in range(self.plan.points):
             when += random.gauss(1_000, 30)
@@ -183,7 +183,7 @@ class Maker:
             value, rows = random.random(), []
             for step, time in enumerate(times):
                 value += (random.random() - value) * 0.02
-                rows.append((step, time, round(value, 6)))
+                rows.append((step, time, round(value, self.plan.digits)))
             found[name] = Points.of(rows)
             metrics[name] = rows[-1][2]
         return found

@@ -1,7 +1,7 @@
 """Keeps the packs that runs leave few and small: eight of one size become one of the next.
 
 The background compaction takes all that is new and makes one pack of deltas (`shrinking`) of it, and
-of eight such packs one.
+of four such packs one.
 """
 
 from __future__ import annotations
@@ -28,8 +28,10 @@ __all__ = ["list_pack", "note_pack", "shrink", "tidy"]
 FACTOR = 8
 #: Bytes from which on a pack stays as it is: copying it would take longer than one pack less is worth.
 LARGEST = 32 << 20
-#: Level of packs that were shrunk; far beyond any that merging leads to.
+#: Level of packs that were shrunk; far beyond any that merging leads to. They are merged in the
+#: background, and earlier: while it packs, what it packs is there besides what comes.
 SHRUNK = 10
+_SHRUNK_FACTOR = 4
 _LIST = "packs"
 #: Names that were added while another process had the list; see :func:`note_pack`.
 _NEW, _TAKEN = "packs.new", "packs.taken"
@@ -96,7 +98,7 @@ def shrink(repo: Repo, folder: Folder, wait: float = 5.0) -> list[str]:
                 listed = list(dict.fromkeys([*_read(folder, _CLAIMED), *_take(folder)]))
                 if fresh is None:  # later ones are left to the next time, or this would never end
                     fresh = list(_fresh(repo, listed))
-                claimed = fresh.pop(0) if fresh else _eight(listed)
+                claimed = fresh.pop(0) if fresh else _equal(listed)
                 _write(folder, claimed, _CLAIMED)
                 _write(folder, [item for item in listed if item not in claimed])
             if not claimed:
@@ -130,11 +132,11 @@ def _shrink(repo: Repo, names: list[str]) -> list[str]:
     return []
 
 
-def _eight(listed: list[_Item]) -> list[_Item]:
+def _equal(listed: list[_Item]) -> list[_Item]:
     """Return the shrunk packs that are to become one; none if there are too few of each level."""
     for level in sorted({level for level, _ in listed if level >= SHRUNK}):
         items = [item for item in listed if item[0] == level]
-        if len(items) >= FACTOR:
+        if len(items) >= _SHRUNK_FACTOR:
             return items
     return []
 
