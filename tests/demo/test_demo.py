@@ -38,6 +38,7 @@ def test_it_shows_the_commands_and_what_they_print(stage: tuple[Path, str]) -> N
 
     for command in ("python train.py", "ledgit ls", "ledgit diff", "ledgit log", "ledgit rev", "git log", "git status"):
         assert f"\n$ {command}" in shown, command
+    assert "\n$ ledgit push" in shown
     assert "accuracy" in shown
     assert "Try next" in shown
 
@@ -55,6 +56,26 @@ def test_it_leaves_runs_of_two_branches_and_one_of_uncommitted_code(stage: tuple
     assert {"digits", "wine"} == {run["experiment"] for run in runs}
     assert {"FINISHED"} == {run["status"] for run in runs}
     assert all(run["metrics"]["accuracy"] > 0.8 for run in runs)
+
+
+def test_a_second_clone_has_the_model_and_the_plot(stage: tuple[Path, str]) -> None:
+    """The model went through the artifact remote, the plot with the run."""
+    folder, shown = stage
+    colleague = folder / "elsewhere" / "colleague"
+    model, plot = colleague / "model.joblib", colleague / "confusion.svg"
+    (run,) = [run for run in json.loads(_ledgit(colleague, "ls", "--json")) if run["code"]["dirty"]]
+    listed = {item["path"]: item for item in json.loads(_ledgit(folder, "artifacts", "ls", run["id"], "--json"))}
+
+    assert listed["model.joblib"]["stored"] == "dvc"
+    assert listed["plots/confusion.svg"]["stored"] == "git"
+    assert model.stat().st_size == listed["model.joblib"]["size"]
+    assert plot.read_text(encoding="utf-8").startswith("<svg")
+    assert "wrote model.joblib" in shown
+
+
+def _ledgit(folder: Path, *words: str) -> bytes:
+    command = [sys.executable, "-m", "ledgit", *words]
+    return subprocess.run(command, cwd=folder, capture_output=True, check=True).stdout
 
 
 def test_an_earlier_demo_is_built_again(stage: tuple[Path, str]) -> None:

@@ -11,6 +11,9 @@ from ledgit.demo.folder import clear_folder, mark_folder
 from ledgit.demo.shell import Shell
 from ledgit.errors import LedgitError, MissingDependency
 
+#: Folder in the demo's, unknown to its Git, that stands for other machines.
+_ELSEWHERE = "elsewhere"
+
 
 def run_demo(folder: str, write: Callable[[str], object]) -> None:
     """Build a scratch repository in *folder*, train models in it and show what Ledgit prints.
@@ -35,6 +38,7 @@ def run_demo(folder: str, write: Callable[[str], object]) -> None:
     _train(shell, folder)
     _look(shell)
     _use_git(shell)
+    _share(shell, folder)
     _advise(shell, os.path.relpath(folder))
 
 
@@ -99,6 +103,28 @@ def _use_git(shell: Shell) -> None:
     shell.show("git", "status", "--short", "--branch")
 
 
+def _share(shell: Shell, folder: str) -> None:
+    best = _find(shell, dirty=True)
+    shell.say("What the best run logged as files. The model is too large for Git, so it is kept beside it:")
+    shell.show("ledgit", "artifacts", "ls", best["name"])
+
+    shell.say("Share it: a host for the code and the runs, and a folder (or S3, SSH …) for what is large:")
+    with open(os.path.join(folder, ".git", "info", "exclude"), "a", encoding="utf-8") as file:
+        file.write(f"/{_ELSEWHERE}/\n")
+    shell.quiet("git", "init", "-q", "--bare", "--initial-branch=main", f"{_ELSEWHERE}/host.git")
+    shell.quiet("git", "remote", "add", "origin", os.path.join(folder, _ELSEWHERE, "host.git"))
+    shell.show("git", "push", "--quiet", "origin", "main", "forest")
+    shell.show("ledgit", "artifacts", "remote", f"{_ELSEWHERE}/storage")
+    shell.show("ledgit", "push", "--all")
+
+    shell.say("A colleague clones the code, pulls the runs, and gets the model and a plot:")
+    colleague = f"{_ELSEWHERE}/colleague"
+    shell.show("git", "clone", "--quiet", f"{_ELSEWHERE}/host.git", colleague)
+    shell.show("ledgit", "-C", colleague, "pull")
+    shell.show("ledgit", "-C", colleague, "artifacts", "remote", "../storage")
+    shell.show("ledgit", "-C", colleague, "artifacts", "get", best["name"], "model.joblib", "plots/confusion.svg")
+
+
 def _advise(shell: Shell, folder: str) -> None:
     shell.say(
         f"Try next:\n"
@@ -107,6 +133,7 @@ def _advise(shell: Shell, folder: str) -> None:
         f"  ledgit ls --branch main                        the runs of one branch\n"
         f"  ledgit run -- python train.py --trees 200      any command, with its output and exit code\n"
         f"  ledgit branch RUN                              the code of a run as a branch\n"
+        f"  ledgit artifacts get RUN                       the files that a run logged\n"
         f"  python                                         >>> import ledgit; ledgit.open().runs\n"
         f"The ledgit command is in the virtual environment's bin folder; add that to PATH if it is not found."
     )

@@ -1,10 +1,13 @@
 """Tell digits (or wines) apart with a random forest, grown a few trees at a time."""
 
 import argparse
+from pathlib import Path
+from tempfile import TemporaryDirectory
 
+import joblib
 from sklearn.datasets import load_digits, load_wine
 from sklearn.ensemble import ExtraTreesClassifier, RandomForestClassifier
-from sklearn.metrics import classification_report, log_loss
+from sklearn.metrics import classification_report, confusion_matrix, log_loss
 from sklearn.model_selection import train_test_split
 
 import ledgit as mlflow
@@ -16,6 +19,18 @@ parser.add_argument("--data", choices=["digits", "wine"], default="digits")
 parser.add_argument("--trees", type=int, default=60)
 parser.add_argument("--depth", type=int, default=12)
 options = parser.parse_args()
+
+
+def picture(matrix):
+    """Draw how often each class (row) was taken for each (column)."""
+    cells = "".join(
+        f'<rect x="{24 * column}" y="{24 * row}" width="23" height="23" fill-opacity="{count / matrix.max():.2f}"/>'
+        for row, counts in enumerate(matrix)
+        for column, count in enumerate(counts)
+    )
+    side = 24 * len(matrix)
+    return f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {side} {side}" fill="#036">{cells}</svg>\n'
+
 
 features, labels = {"digits": load_digits, "wine": load_wine}[options.data](return_X_y=True)
 x, x_test, y, y_test = train_test_split(features, labels, test_size=0.3, random_state=0)
@@ -30,5 +45,10 @@ with mlflow.start_run(tags={"model": "forest"}):
         mlflow.log_metric("loss", log_loss(y_test, model.predict_proba(x_test)), step=trees)
         mlflow.log_metric("accuracy", model.score(x_test, y_test), step=trees)
     mlflow.log_text(classification_report(y_test, model.predict(x_test)), "report.txt")
+    mlflow.log_text(picture(confusion_matrix(y_test, model.predict(x_test))), "plots/confusion.svg")
+    with TemporaryDirectory() as folder:
+        path = Path(folder, "model.joblib")
+        joblib.dump(model, path)
+        mlflow.log_artifact(path)
 
 print(f"forest of {options.trees} trees on {options.data}: accuracy {model.score(x_test, y_test):.3f}")
