@@ -11,6 +11,7 @@ if TYPE_CHECKING:
     from ledgit.artifacts.folders import Member, Scan, Taken, decode_list, encode_list, scan_folder, take_folder
     from ledgit.artifacts.hashing import Hashes, copy_and_digest, copy_data, digest_file, in_threads
     from ledgit.artifacts.place import DVC_GITIGNORE, Place, dvc_config, find_place, without_credentials
+    from ledgit.artifacts.previews import Picture, Preview, preview, preview_folder
     from ledgit.artifacts.remote import Moved, ObjectRemote, open_remote
 
 __all__ = [
@@ -21,7 +22,9 @@ __all__ = [
     "Member",
     "Moved",
     "ObjectRemote",
+    "Picture",
     "Place",
+    "Preview",
     "Scan",
     "Taken",
     "check_oid",
@@ -34,6 +37,8 @@ __all__ = [
     "find_place",
     "in_threads",
     "open_remote",
+    "preview",
+    "preview_folder",
     "scan_folder",
     "sync_all",
     "take_folder",
@@ -45,6 +50,7 @@ _HOMES = {
     "folders": ("Member", "Scan", "Taken", "decode_list", "encode_list", "scan_folder", "take_folder"),
     "hashing": ("Hashes", "copy_and_digest", "copy_data", "digest_file", "in_threads"),
     "place": ("DVC_GITIGNORE", "Place", "dvc_config", "find_place", "without_credentials"),
+    "previews": ("Picture", "Preview", "preview", "preview_folder"),
     "remote": ("Moved", "ObjectRemote", "open_remote"),
 }
 # ``mlflow.artifacts`` has functions for users, which live in the tracking package, far above.
