@@ -336,10 +336,12 @@ class Cache:
         folder = os.path.join(self.path, "damaged")
         name = os.path.basename(os.path.dirname(target)) + os.path.basename(target)
         aside = os.path.join(folder, f"{name}-{os.urandom(4).hex()}")
+        if not os.path.lexists(target):
+            return ""
         try:
             os.makedirs(folder, exist_ok=True)
             os.rename(target, aside)
-        except FileNotFoundError:
+        except FileNotFoundError:  # somebody was quicker
             return ""
         except OSError as error:
             raise StorageError(target, error.strerror or str(error)) from error

@@ -16,8 +16,6 @@ from ledgit.tracking.runs import open_run
 
 __all__ = ["log_artifact", "log_artifacts", "log_bytes", "log_dict", "log_stream", "log_text"]
 
-_MOST_TOLD = 5
-
 
 def log_artifact(
     local_path: str | os.PathLike[str],
@@ -162,10 +160,8 @@ def _log_folder(source: str, path: str, run_id: str | None, threshold: int | Non
         except session.TROUBLE as error:
             session.report(error, f"artifacts of {source} were not logged")
             return
-    for text in left_out[:_MOST_TOLD]:
-        session.report(text, source)
-    if len(left_out) > _MOST_TOLD:
-        session.report(f"{len(left_out) - _MOST_TOLD} more were left out; the run's log names them", source)
+    for text in left_out:
+        session.report(text, source, kind=text)  # at the run's end it is not said again
 
 
 def _size(threshold: int | str | None) -> int | None:

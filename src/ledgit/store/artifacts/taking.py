@@ -20,6 +20,7 @@ __all__ = ["MOST_FILES", "take"]
 MOST_FILES = 100
 """Files of a folder that is taken file by file."""
 _MOST_THRESHOLDS = 4
+_MOST_TOLD = 20
 
 
 def take(run: FileLog, source: str, path: str, threshold: int | None, progress: Progress | None) -> list[str]:
@@ -44,6 +45,8 @@ def take(run: FileLog, source: str, path: str, threshold: int | None, progress: 
             told += _take_large(run, group, files, progress)
         else:
             told += _one_by_one(run, group, files, threshold)
+    if len(told) > _MOST_TOLD:
+        told[_MOST_TOLD:] = [f"{len(told) - _MOST_TOLD} more files of {source} were left out"]
     for text in told:
         run.note_problem(text)
     return told

@@ -1,0 +1,133 @@
+"""What a full disk does to artifacts: the run goes on and ends, nothing is half there, all of it comes later."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from tests.conftest import GitFunction
+
+from ledgit.artifacts import Cache, Hashes, scan_folder, take_folder
+from ledgit.errors import StorageError
+from ledgit.git import Repo
+from ledgit.store import ActiveRun, Folder, RunStart, read_head, recover
+from ledgit.store.artifacts.hasher import withdraw
+
+LARGE = 300_000
+
+
+@pytest.fixture
+def mount(tmp_path: Path) -> Iterator[Path]:
+    """A file system of two megabytes."""
+    path = tmp_path / "small"
+    path.mkdir()
+    subprocess.run(["mount", "-t", "tmpfs", "-o", "size=2m", "tmpfs", str(path)], check=True)
+    try:
+        yield path
+    finally:
+        subprocess.run(["umount", str(path)], check=True)
+
+
+def fill(place: Path) -> Path:
+    filler = place / "filler"
+    with open(filler, "wb", buffering=0) as file:
+        for size in (1 << 16, 1 << 12, 1):
+            try:
+                while True:
+                    file.write(b"x" * size)
+            except OSError:
+                continue
+    return filler
+
+
+def files_in(place: str) -> list[str]:
+    return [os.path.join(here, name) for here, _, names in os.walk(place) for name in names]
+
+
+def test_nothing_half_written_is_left_in_a_full_cache(mount: Path, tmp_path: Path) -> None:
+    """Whichever way it came; and with room it is there."""
+    cache = Cache(str(mount / "cache"))
+    large = tmp_path / "large"
+    large.write_bytes(os.urandom(3_000_000))
+    before = cache.put_bytes(b"before")
+
+    for put in (
+        lambda: cache.put_bytes(large.read_bytes()),
+        lambda: cache.put(str(large), "0" * 32),
+        lambda: cache.put_written(lambda file: file.write(large.read_bytes())),  # type: ignore[arg-type,return-value]
+    ):
+        with pytest.raises(StorageError, match="No space left"):
+            put()
+        assert [cache.location(before)] == files_in(cache.path)
+    with open(large, "rb", buffering=0) as file, pytest.raises(StorageError, match="No space left"):
+        cache.take(file.fileno())
+    assert [cache.location(before)] == files_in(cache.path)
+    assert cache.check(before)
+
+
+def test_a_folder_that_has_no_room_is_refused_and_its_whole_objects_are_whole(mount: Path, tmp_path: Path) -> None:
+    """Nothing names them; a sweep takes them."""
+    cache = Cache(str(mount / "cache"))
+    (tmp_path / "out").mkdir()
+    for number in range(300):
+        (tmp_path / "out" / str(number)).write_bytes(b"%d" % number * 10_000)
+
+    with pytest.raises(StorageError, match="No space left"):
+        take_folder(cache, Hashes(str(tmp_path)), scan_folder(str(tmp_path / "out")).files)
+
+    found = [oid for oid, _, _ in cache.objects()]
+    assert found
+    assert all(map(cache.check, found))
+    assert sorted(map(cache.location, found)) == sorted(files_in(cache.path))
+
+
+@pytest.fixture
+def crowded(mount: Path, repo: Path) -> Repo:
+    """A repository with room, whose cache is on a file system without."""
+    found = Repo.discover(str(repo))
+    folder = Folder.of(found)
+    folder.make(folder.path)
+    (mount / "cache").mkdir()
+    os.symlink(mount / "cache", folder.cache)
+    return found
+
+
+def test_a_run_whose_cache_is_full_keeps_its_files_until_there_is_room(crowded: Repo, mount: Path) -> None:
+    """The end raises nothing and says what is the matter; the next command that writes finishes it."""
+    run = ActiveRun.create(crowded, RunStart())
+    filler = fill(mount)
+    content = os.urandom(LARGE)
+    run.add_artifact_bytes("large", content)
+    run.log_metric("loss", 1.0)
+    withdraw(run)
+
+    assert run.finish() is None
+    assert any("No space left" in text and "will be finalized later" in text for text in run.problems)
+    folder = Folder.of(crowded)
+    assert {run.id} == set(recover(crowded, folder).failed)
+    filler.unlink()
+    assert {run.id} == set(recover(crowded, folder).commits)
+    (record,) = read_head(crowded, run.id).record.artifacts
+    assert content == Cache(folder.cache).read(record.digest.removeprefix("md5:"))
+    assert "FINISHED" == read_head(crowded, run.id).record.info.status
+
+
+def test_a_large_folder_that_finds_the_cache_full_costs_only_itself(
+    crowded: Repo, mount: Path, repo: Path, git: GitFunction
+) -> None:
+    """The caller is told; what else was logged becomes a commit."""
+    for number in range(120):
+        (repo / "out").mkdir(exist_ok=True)
+        (repo / "out" / str(number)).write_bytes(os.urandom(20_000))
+    run = ActiveRun.create(crowded, RunStart(snapshot=False))
+    fill(mount)
+
+    with pytest.raises(StorageError, match="No space left"):
+        run.add_folder(repo / "out", "out")
+    run.add_artifact_bytes("small", b"small")
+
+    assert run.finish() is not None
+    assert ["small"] == [record.path for record in read_head(crowded, run.id).record.artifacts]

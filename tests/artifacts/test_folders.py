@@ -1,0 +1,227 @@
+"""Folders as one artifact: what is taken, what is left out and said, and the list that DVC reads."""
+
+from __future__ import annotations
+
+import os
+import socket
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from ledgit.artifacts import (
+    Cache,
+    Hashes,
+    Member,
+    Taken,
+    decode_list,
+    digest_file,
+    encode_list,
+    scan_folder,
+    take_folder,
+)
+from ledgit.errors import RecordError, UnsafePath
+
+MD5 = "0" * 32
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    path = tmp_path / "folder"
+    path.mkdir()
+    return path
+
+
+def take(folder: Path) -> tuple[Cache, Taken]:
+    cache = Cache(str(folder.parent / "cache"))
+    return cache, take_folder(cache, Hashes(str(folder.parent)), scan_folder(str(folder)).files)
+
+
+def contents(cache: Cache, taken: Taken) -> dict[str, bytes]:
+    return {member.path: cache.read(member.md5) for member in decode_list(cache.read(taken.oid))}
+
+
+def reasons(folder: Path, *, follow: bool = False) -> dict[str, str]:
+    return dict(scan_folder(str(folder), follow=follow).left_out)
+
+
+def test_small_and_large_files_are_taken(folder: Path) -> None:
+    """With the folders below, in DVC's order."""
+    wanted = {"a.txt": b"a", "deep/er/b.bin": os.urandom(2_500_000), "deep/c": b"", "z": os.urandom(2_000_000)}
+    for name, data in wanted.items():
+        (folder / name).parent.mkdir(parents=True, exist_ok=True)
+        (folder / name).write_bytes(data)
+
+    cache, taken = take(folder)
+
+    assert wanted == contents(cache, taken)
+    assert (4, sum(map(len, wanted.values())), [], []) == (taken.nfiles, taken.size, taken.left_out, taken.changed)
+    assert taken.oid.endswith(".dir")
+    assert sorted(wanted) == [member.path for member in decode_list(cache.read(taken.oid))]
+
+
+def test_the_list_is_dvcs_to_the_byte() -> None:
+    """So that the same folder has the same id in both."""
+    from dvc_data.hashfile.hash_info import HashInfo
+    from dvc_data.hashfile.tree import Tree
+
+    members = [("b/ü", "1" * 32), ("a", "2" * 32), ("b.txt", "3" * 32), ("b/c", "4" * 32)]
+    tree = Tree()
+    for path, md5 in members:
+        tree.add(tuple(path.split("/")), None, HashInfo("md5", md5))
+
+    assert tree.as_bytes() == encode_list(members)
+
+
+def test_links_to_what_is_inside_are_followed(folder: Path) -> None:
+    """ "latest" next to "step-100" is how checkpoints are kept; a loop ends where it began."""
+    (folder / "step-100").mkdir()
+    (folder / "step-100" / "weights").write_bytes(b"w")
+    (folder / "latest").symlink_to("step-100")
+    (folder / "best").symlink_to("step-100/weights")
+    (folder / "step-100" / "up").symlink_to("..")
+
+    cache, taken = take(folder)
+
+    assert {"best": b"w", "latest/weights": b"w", "step-100/weights": b"w"} == contents(cache, taken)
+    assert {} == reasons(folder)
+
+
+def test_links_that_leave_the_folder_are_left_out_and_said(folder: Path) -> None:
+    """What else is on the machine was not meant, unless its owner says so."""
+    (folder.parent / "secret").write_text("key")
+    (folder.parent / "folder-2").mkdir()
+    (folder / "out").symlink_to("../secret")
+    (folder / "beside").symlink_to("../folder-2")
+    (folder / "nothing").symlink_to("gone")
+    (folder / "kept").write_text("kept")
+
+    found = reasons(folder)
+
+    assert {"out", "beside", "nothing"} == found.keys()
+    assert "leaves the folder" in found["out"]
+    assert "followLinks" in found["out"]
+    assert "leaves the folder" in found["beside"]
+    assert "link to nothing" in found["nothing"]
+    assert ["kept"] == [path for _, path in scan_folder(str(folder)).files]
+    assert {"nothing"} == reasons(folder, follow=True).keys()
+    assert ["kept", "out"] == [path for _, path in scan_folder(str(folder), follow=True).files]
+
+
+def test_a_folder_given_as_a_link_is_followed(folder: Path) -> None:
+    """Its owner named it."""
+    (folder / "a").write_text("a")
+    link = folder.parent / "link"
+    link.symlink_to(folder)
+
+    assert ["a"] == [path for _, path in scan_folder(str(link)).files]
+
+
+def test_pipes_sockets_and_devices_are_left_out_without_a_wait(folder: Path) -> None:
+    """Opening a pipe would wait for its other end for ever."""
+    os.mkfifo(folder / "pipe")
+    os.mknod(folder / "device", 0o600 | 0o020000, os.makedev(1, 7))  # /dev/full
+    with socket.socket(socket.AF_UNIX) as server:
+        here = os.getcwd()
+        os.chdir(folder)
+        try:
+            server.bind("socket")
+        finally:
+            os.chdir(here)
+        (folder / "file").write_text("x")
+
+        assert {"pipe", "device", "socket"} == reasons(folder).keys()
+        assert {"is no regular file"} == set(reasons(folder).values())
+    # One that takes a file's place after it was listed.
+    taken = take_folder(
+        Cache(str(folder.parent / "cache")),
+        Hashes(str(folder.parent)),
+        [(str(folder / "pipe"), "pipe"), (str(folder / "gone"), "gone"), (str(folder / "file"), "file")],
+    )
+    assert [("gone", "is gone"), ("pipe", "is no regular file")] == taken.left_out
+    assert 1 == taken.nfiles
+
+
+def test_names_that_look_like_a_way_out_are_left_out(folder: Path) -> None:
+    """A backslash is part of a name here, and a way out elsewhere."""
+    (folder / "..\\x").write_text("x")
+    (folder / "fine").write_text("x")
+
+    assert {"..\\x"} == reasons(folder).keys()
+
+
+def test_names_that_are_no_text_and_case_twins_come_back(folder: Path) -> None:
+    """Both are files like others where they were made."""
+    names = [b"caf\xe9", b"A.txt", b"a.txt", b"new\nline"]
+    for name in names:
+        with open(os.path.join(os.fsencode(folder), name), "wb") as file:
+            file.write(name)
+
+    cache, taken = take(folder)
+
+    assert {os.fsdecode(name): name for name in names} == contents(cache, taken)
+
+
+def test_a_large_file_that_is_known_is_not_read_again(folder: Path) -> None:
+    """Its stamp says what it holds; here that is a lie, by which the test sees that nobody looked."""
+    large = folder / "large"
+    large.write_bytes(os.urandom(2_000_000))
+    os.utime(large, (1_000_000_000, 1_000_000_000))
+    cache = Cache(str(folder.parent / "cache"))
+    other = cache.put_bytes(os.urandom(2_000_000))
+    info = large.stat()
+    Hashes(str(folder.parent)).note(info, other, read=info.st_ctime_ns + 3_000_000_000)
+
+    _, taken = take(folder)
+
+    assert [Member("large", other)] == decode_list(cache.read(taken.oid))
+    cache.remove(other)
+    _, taken = take(folder)
+    assert [Member("large", digest_file(str(large)))] == decode_list(cache.read(taken.oid))
+
+
+@pytest.mark.parametrize("path", ["", "/etc/passwd", "../x", "a/../../x", "a//b", "./a", "a/", "..\\x", "C:\\x", "a\0"])
+def test_a_list_can_not_lead_out_of_its_folder(path: str) -> None:
+    """It comes from a remote that anybody may write to."""
+    with pytest.raises(UnsafePath):
+        decode_list(encode_list([(path, MD5)]))
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        b"",
+        b"{",
+        b"{}",
+        b"[1]",
+        b'[{"md5": "x"}]',
+        b'[{"relpath": "a"}]',
+        b'[{"relpath": 1, "md5": "a"}]',
+        encode_list([("a", MD5), ("a", MD5)]),
+        encode_list([("a", MD5), ("a/b", MD5)]),
+    ],
+)
+def test_what_is_no_list_is_refused(data: bytes) -> None:
+    """Also a file that would be a folder too."""
+    with pytest.raises(RecordError):
+        decode_list(data)
+
+
+def test_an_id_that_is_none_is_refused() -> None:
+    """It would become a path in the cache."""
+    with pytest.raises(UnsafePath):
+        decode_list(encode_list([("a", "../../../../etc/passwd")]))
+
+
+paths = st.lists(st.text(st.characters(exclude_characters="/\\\0", exclude_categories=["Cs"]), min_size=1), min_size=1)
+
+
+@given(st.dictionaries(paths.map("/".join), st.text("0123456789abcdef", min_size=32, max_size=32)))
+def test_any_list_comes_back_or_is_refused(files: dict[str, str]) -> None:
+    """Nothing in between."""
+    try:
+        found = decode_list(encode_list(files.items()))
+    except (RecordError, UnsafePath):
+        return
+    assert sorted(Member(path, md5) for path, md5 in files.items()) == found
