@@ -228,11 +228,11 @@ def test_the_rest_stays_byte_for_byte(top: Path) -> None:
 def test_another_address_takes_the_place_of_the_old(top: Path) -> None:
     """Where it stands, whole; what a person wrote before the next section stays."""
     place = found(top, {"ledgit.artifactRemote": "s3://b/new"})
-    before = (
-        b"[core]\n['remote \"ledgit\"']\n  url = s3://b/old\n\n  region = x\n# next\n['remote \"a\"']\n    url = y\n"
-    )
+    old = b"['remote \"ledgit\"']\n    url = s3://b/old\n\n    region = x\n"
+    rest = b"# next\n['remote \"a\"']\n    url = y\n"
 
     new = b"['remote \"ledgit\"']\n    url = s3://b/new\n"
+
     assert b"[core]\n" + new + rest == dvc_config(place, b"[core]\n" + old + rest)
 
 
