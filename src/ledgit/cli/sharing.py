@@ -27,7 +27,7 @@ def confirm_purge(progress: Progress) -> Callable[[Purge], bool] | None:
 
     def ask(purge: Purge) -> bool:
         progress.clear()
-        agreed = _answer(f"{clean(str(purge))}. Let them go? [y/N] ").lower() in ("y", "yes")
+        agreed = agrees(f"{clean(str(purge))}. Let them go? [y/N] ")
         progress.clear()
         return agreed
 
@@ -60,6 +60,11 @@ def ask_to_publish(progress: Progress, *, dry: bool = False) -> Callable[[Questi
                 return found
 
     return ask
+
+
+def agrees(text: str) -> bool:
+    """Ask for a yes on standard error; only where :func:`terminal.interactive`."""
+    return _answer(text).lower() in ("y", "yes")
 
 
 def _answer(text: str) -> str:
