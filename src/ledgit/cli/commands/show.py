@@ -7,7 +7,7 @@ import math
 import time
 from typing import TYPE_CHECKING
 
-from ledgit.cli import context, details, parsing, render, terminal, text
+from ledgit.cli import context, details, parsing, render, showing, terminal, text
 from ledgit.compare import direction, input_facts, sparkline
 from ledgit.errors import GitFailed, LedgitError, NotFound, NotHere
 
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 HELP = """\
 Show one run: params, metrics with their histories, tags, note, code, data, environment and artifacts.
-Without RUN, the newest one.
+Without RUN, the newest one. With --artifact, or as RUN:PATH, what is in a file that it logged.
 """
 EPILOG = """
 ledgit show                             the newest run
@@ -29,6 +29,7 @@ ledgit show calm-owl --packages         with everything that was installed
 ledgit show calm-owl --branch main      and where main has its code, squashed or not
 ledgit show calm-owl --fetch            with what a shallow clone lacks
 ledgit show calm-owl --json | jq .metrics
+ledgit show calm-owl:plots/loss.png     a picture, a table, a text; a folder's files
 """
 NOTE_TAG = "mlflow.note.content"
 SPARK = 24
@@ -44,6 +45,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         metavar="BRANCH",
         help="say which commit of BRANCH has the run's code, also after a rebase or a squash merge; default: HEAD",
     )
+    parser.add_argument(
+        "--artifact", metavar="PATH", help="show what is in this file or folder of the run; --fetch gets it if need be"
+    )
     details.add_fetch(parser)
     parser.add_argument("--left-out", action="store_true", help="list the files that the code snapshot left out")
     parsing.add_formats(parser)
@@ -52,10 +56,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace) -> int:
     """Print the run."""
     repository = context.repository()
-    found = repository.run(args.ref) if args.ref else repository.runs.first()
+    found, path = showing.find(repository, args.ref) if args.ref else (repository.runs.first(), None)
     if found is None:
         terminal.note("ledgit: there are no runs yet")
         return NotFound.exit_code
+    if args.artifact is not None or path is not None:
+        return showing.show_artifact(found, args.artifact or path or "", args.format, fetch=args.fetch)
     (record,), _ = details.records(repository, [found], fetch=args.fetch)
     link = _link(found, args.branch)
     if args.format == "json":
