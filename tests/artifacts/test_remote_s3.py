@@ -229,6 +229,24 @@ def test_a_large_upload_that_is_cut_off_can_be_repeated(tmp_path: Path, clone: C
     assert keys(clone, "cut", [*clone.all, large]) == s3.keys("cut/")
 
 
+def test_pieces_of_an_old_upload_are_removed(clone: Clone, s3: S3, monkeypatch: pytest.MonkeyPatch) -> None:
+    """They cost money where nobody sees them; a young upload may be somebody's."""
+    from ledgit.artifacts import unfinished
+
+    client = s3.client()
+    for key in ("old/files/md5/ab/cd", "other/files/md5/ab/cd"):
+        client.create_multipart_upload(Bucket=BUCKET, Key=key)
+    with store(clone, "old") as remote:
+        monkeypatch.setattr(unfinished, "OLD", 10**10)  # moto's uploads are all of 2010
+        remote.upload(clone.cache, [clone.large])
+        assert 2 == len(client.list_multipart_uploads(Bucket=BUCKET)["Uploads"])
+        monkeypatch.setattr(unfinished, "OLD", 2 * 86400)
+        remote.upload(clone.cache, [clone.large])
+
+    (left,) = client.list_multipart_uploads(Bucket=BUCKET)["Uploads"]
+    assert "other/files/md5/ab/cd" == left["Key"]
+
+
 def test_a_connection_that_is_reset_is_made_anew(clone: Clone, s3: S3, wire: Wire) -> None:
     """The server is there: everything goes."""
     through(clone, wire)

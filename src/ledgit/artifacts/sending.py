@@ -18,8 +18,16 @@ from ledgit.artifacts.hashing import copy_and_digest
 from ledgit.artifacts.meter import Meter, Part
 from ledgit.artifacts.parallel import each
 from ledgit.artifacts.stalls import put_file
-from ledgit.artifacts.unfinished import FOLDER, clear_local, clear_remote, new_name, release, remove_remote
-from ledgit.errors import ArtifactDamaged, LedgitError, Unreachable
+from ledgit.artifacts.unfinished import (
+    FOLDER,
+    clear_local,
+    clear_remote,
+    clear_uploads,
+    new_name,
+    release,
+    remove_remote,
+)
+from ledgit.errors import ArtifactDamaged, LedgitError, RemoteError, Unreachable
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
@@ -111,6 +119,13 @@ class _Sender:
             RemoteError: It can't be made.
         """
         if not self.remote.plain:
+            if self.remote.kind == "s3":
+                try:
+                    self.remote.attempt(lambda fs: clear_uploads(fs, self.remote.connection.path))
+                except Unreachable:
+                    raise
+                except RemoteError:
+                    pass  # not everybody may list them
             yield
             return
         name = new_name()

@@ -18,10 +18,10 @@ from ledgit.artifacts.hashing import new_digest
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-__all__ = ["FOLDER", "clear_local", "clear_remote", "new_name", "release", "remove_remote"]
+__all__ = ["FOLDER", "clear_local", "clear_remote", "clear_uploads", "new_name", "release", "remove_remote"]
 
 FOLDER = "unfinished"
-_OLD = 2 * 86400  # seconds without a byte
+OLD = 2 * 86400  # seconds without a byte
 _mine: set[str] = set()  # of this process, in use
 _NOT_THERE = (FileNotFoundError, NotADirectoryError)
 
@@ -75,7 +75,7 @@ def clear_local(top: str) -> None:
         for name in os.listdir(top):
             gone = _abandoned(name)
             if gone is None:
-                gone = os.stat(os.path.join(top, name)).st_mtime < time.time() - _OLD
+                gone = os.stat(os.path.join(top, name)).st_mtime < time.time() - OLD
             if gone:
                 shutil.rmtree(os.path.join(top, name), ignore_errors=True)
 
@@ -92,9 +92,22 @@ def clear_remote(fs: Any, top: str) -> None:
         gone = _abandoned(name)
         if gone is None:
             newest = max([_time(entry), *(_time(inside) for inside in _entries(fs, fs.join(top, name)))])
-            gone = 0 < newest < time.time() - _OLD
+            gone = 0 < newest < time.time() - OLD
         if gone:
             remove_remote(fs, fs.join(top, name))
+
+
+def clear_uploads(fs: Any, path: str) -> None:
+    """End uploads in pieces below *path* on S3 that nobody has finished for two days: their pieces take room unseen.
+
+    Raises:
+        Exception: What the file system raises.
+    """
+    bucket, key, _ = fs.fs.split_path(path)
+    listed = fs.fs.call_s3("list_multipart_uploads", Bucket=bucket, Prefix=f"{key}/files/md5/")
+    for upload in listed.get("Uploads", ()):
+        if 0 < _time({"mtime": upload["Initiated"]}) < time.time() - OLD:
+            fs.fs.call_s3("abort_multipart_upload", Bucket=bucket, Key=upload["Key"], UploadId=upload["UploadId"])
 
 
 def remove_remote(fs: Any, folder: str) -> None:
