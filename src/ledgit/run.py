@@ -255,13 +255,21 @@ class Run:
             self._record = self._repository.read_record(self._state)
         return self._record
 
-    def history(self, metric: str) -> Points:
+    def history(self, metric: str, *, fetch: bool = False) -> Points:
         """Return all points of *metric*, by step, then time.
+
+        Of a run whose histories have no room in Git, and whose points are not in this clone, these are 1,000
+        of them at most, with the least and the greatest of what is left out.
+
+        Args:
+            metric: Its name.
+            fetch: Get all points from the artifact remote then.
 
         Raises:
             InvalidValue: The run has no such metric.
+            ArtifactsMissing, RemoteError: The points are to be fetched, and can't be.
         """
-        points = self._repository.read_history(self._state, metric)
+        points = self._repository.history(self, metric, fetch=fetch)
         if points is None:
             raise InvalidValue("metric", metric, f"a metric of run {self.name}")
         return points

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
 
     from ledgit.artifacts import Cache, Place
     from ledgit.records.artifacts import ArtifactRecord
+    from ledgit.records.history import Points
     from ledgit.records.state import RunState
     from ledgit.run import Run
     from ledgit.store.artifacts.fetching import Fetched
@@ -153,6 +154,15 @@ class RunArtifacts(RunReading):
         return {oid: need for oid, need in found.items() if oid in lacking}
 
     # ------------------------------------------------------------------ bring here
+
+    def history(self, run: Run, metric: str, *, fetch: bool = False) -> Points | None:
+        """Return the points of *metric*, or None if the run has none; see :meth:`ledgit.run.Run.history`."""
+        from ledgit.store.artifacts.needed import Need
+
+        def bring(oids: Sequence[str]) -> None:
+            self._fetch_objects([run], {oid: Need([run.id], f"the history of {metric}", None) for oid in oids})
+
+        return self.read_history(run.state, metric, bring if fetch else None)
 
     def fetch_artifacts(self, runs: Sequence[Run], inside: str = "", progress: Progress | None = None) -> Fetched:
         """Bring what *runs* logged in *inside* into this clone's cache, full histories too if that is ''.

@@ -51,11 +51,19 @@ class RunReading(Opened):
             self._commits[state.heads] = record  # commits never change
         return record
 
-    def read_history(self, state: RunState, metric: str) -> Points | None:
-        """Return the points of *metric* of a run, or None if it has none."""
+    def read_history(
+        self, state: RunState, metric: str, fetch: Callable[[Sequence[str]], None] | None = None
+    ) -> Points | None:
+        """Return the points of *metric* of a run, or None if it has none.
+
+        Args:
+            state: The run.
+            metric: Its metric.
+            fetch: Brings objects with all points into the cache, where the run's tree has a reduction.
+        """
         from ledgit.store.reading import read_history
 
-        return self._read(state, lambda now: read_history(self.folder, self.objects, now, metric))
+        return self._read(state, lambda now: read_history(self.folder, self.objects, now, metric, fetch))
 
     def _read(self, state: RunState, read: Callable[[RunState], T]) -> T:
         """Return what *read* makes of a run, also if it became a commit since *state* was read.

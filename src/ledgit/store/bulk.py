@@ -120,6 +120,10 @@ class Bulk:
         record, placed = _placed(record, contents or {})
         record, reduced = self._histories(record)
         files = {**run_files(record, line, reduced), **placed}
+        if any(path.endswith(".dvc") for path in files):
+            from ledgit.store.artifacts.setting import beside_pointers
+
+            root = beside_pointers(self.repo, self._objects, fresh, root)
         tree = graft(self._objects, fresh, root, RUN_FOLDER, build(fresh, files))
         parents = [code.commit] if code.commit and self._is_here(code.commit, "commit") else []
         who = (author[0] or info.user or "ledgit", author[1], info.start // 1000, "+0000")

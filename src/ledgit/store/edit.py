@@ -8,6 +8,7 @@ from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 from ledgit.errors import InvalidValue, RefMoved, RunNotFound
+from ledgit.records.artifacts import DVC
 from ledgit.records.clock import Clock, Clocks, decode_clocks, encode_clocks
 from ledgit.records.entry import Entry, union_entries
 from ledgit.records.flat import dump_flat
@@ -149,7 +150,7 @@ class _Draft:
     def __init__(self, repo: Repo, objects: Objects, run_id: str, heads: Sequence[str]) -> None:
         from ledgit.git import read_ref
 
-        self.objects, self.run_id = objects, run_id
+        self.repo, self.objects, self.run_id = repo, objects, run_id
         self.loose = read_ref(repo, run_ref(run_id))
         known = list(dict.fromkeys([*heads, *([self.loose] if self.loose else ())]))
         if not known:
@@ -189,7 +190,12 @@ class _Draft:
 
         if self.base is not None and len(self.heads) > 1:
             subtree = self._whole(fresh, self.base)
-            tree = graft(self.objects, fresh, self.root, RUN_FOLDER, subtree)
+            root: str | None = self.root
+            if self.base.record.full or any(artifact.stored == DVC for artifact in self.base.record.artifacts):
+                from ledgit.store.artifacts.setting import beside_pointers
+
+                root = beside_pointers(self.repo, self.objects, fresh, root)  # the other head's may be the first
+            tree = graft(self.objects, fresh, root, RUN_FOLDER, subtree)
         else:
             files = {
                 "tags.yaml": dump_flat(self.tags),

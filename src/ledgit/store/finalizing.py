@@ -198,12 +198,12 @@ def _make_commit(
         from ledgit.store.artifacts.keeping import keep_artifacts
 
         contents = keep_artifacts(Cache(folder.cache), directory, built, state, base, objects)
-        built.problems += lost_files(state, staged_files(state, directory))
+        built.problems += lost_files(state, staged_files(state, directory), directory)
     root = _root_tree(objects, built, base)
     entry = run_line(objects, root, make_entry(record, base.past if base else ()))
     files = {**run_files(record, entry, reduced), **contents}
     subtree = _subtree(fresh, files)
-    if any(path.endswith(".dvc") for path in contents):  # pointers
+    if any(path.endswith(".dvc") for path in files):  # pointers
         from ledgit.store.artifacts.setting import beside_pointers
 
         root = beside_pointers(repo, objects, fresh, root)
