@@ -29,7 +29,7 @@ def case_table(case: Case, results: Results) -> str:
     for subject, measures in results.items():
         for measure, timing in measures.items():
             base = reference.get(measure)
-            ratio = f"{timing.wall / base.wall:.2f}" if base else ""
+            ratio = f"{timing.wall / base.wall:.2f}" if base and base.wall else ""
             cpu = "" if timing.cpu is None else human(timing.cpu)
             name = subject if len(measures) == 1 else f"{subject}: {measure}"
             rows.append([name, human(timing.wall, case.unit), cpu, ratio])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import fcntl
 import json
 import os
 import subprocess
@@ -63,7 +64,8 @@ def _log(folder: Path, processes: int) -> dict[str, Timing]:
     took = time.perf_counter() - begin
     assert all(worker.returncode == 0 for worker in workers)
     times = sorted(second for file in (folder / ".git").glob("times-*") for second in json.loads(file.read_text()))
-    (folder / ".git" / "ledgit" / "compacting").unlink(missing_ok=True)
+    with (folder / ".git" / "ledgit" / "shrinking.lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)  # a process in the background may still be at it
     subprocess.run([sys.executable, "-m", "ledgit.store.ledger", ".git"], cwd=folder, env=environment, check=True)
     git(folder, "repack", "-adq")
     size = sum(file.stat().st_size for file in (folder / ".git" / "objects" / "pack").iterdir())
