@@ -421,10 +421,14 @@ def test_what_a_killed_gc_left_behind_stops_nothing(opened: Repo, folder: Folder
     assert loose(opened) == {}
 
 
+@pytest.mark.parametrize("command", [["-c", "gc.packRefs=false", "gc", "-q", "--prune=now"], ["repack", "-adq"]])
 def test_a_real_gc_in_the_middle_of_reading_refs_loses_no_run(
-    opened: Repo, folder: Folder, repo: Path, tmp_path: Path
+    opened: Repo, folder: Folder, repo: Path, tmp_path: Path, command: list[str]
 ) -> None:
-    """A named pipe among the refs stops `git gc` between the ledger's ref and the runs' own."""
+    """A named pipe among the refs stops git between the ledger's ref and the runs' own.
+
+    A gc leaves a lock file, a repack does not.
+    """
     make_runs(opened, IDS[:2])
     compact(opened, folder)
     made = make_runs(opened, IDS[2:8])
@@ -434,7 +438,7 @@ def test_a_real_gc_in_the_middle_of_reading_refs_loses_no_run(
     head = run_git(repo, "rev-parse", "HEAD").strip()
     trace = tmp_path / "trace"
     gc = subprocess.Popen(
-        ["git", "-c", "gc.packRefs=false", "gc", "-q", "--prune=now"],
+        ["git", *command],
         cwd=repo,
         env={**os.environ, "GIT_TRACE": str(trace)},
     )

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from ledgit.git.attributes import ensure_attributes
     from ledgit.git.batch import BatchReader
     from ledgit.git.command import LEAN, git_environment, git_version, run_git, spawn_git, start_git, try_git
-    from ledgit.git.gcrunning import gc_is_running
+    from ledgit.git.gcrunning import gc_is_running, repack_is_running
     from ledgit.git.helper import Helper, helper_objects, reading_environment
     from ledgit.git.leftovers import release_leftovers
     from ledgit.git.links import (
@@ -125,6 +125,7 @@ __all__ = [
     "release_leftovers",
     "release_pack",
     "remove_left_lock",
+    "repack_is_running",
     "resolve_links",
     "run_git",
     "stamp",
@@ -143,7 +144,7 @@ _MODULES = {
     "attributes": "ensure_attributes",
     "batch": "BatchReader",
     "command": "LEAN git_environment git_version run_git spawn_git start_git try_git",
-    "gcrunning": "gc_is_running",
+    "gcrunning": "gc_is_running repack_is_running",
     "helper": "Helper helper_objects reading_environment",
     "links": "Branch CodeFacts Link merge_base reachable resolve_links",
     "objects": "Objects read_loose",

@@ -9,7 +9,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from ledgit.git.repo import Repo
 
-__all__ = ["gc_is_running"]
+__all__ = ["gc_is_running", "repack_is_running"]
 
 _GC_LIMIT = 12 * 3600.0  # as Git: an older gc.pid was left by a killed gc
 
@@ -22,6 +22,62 @@ def gc_is_running(repo: Repo) -> bool:
     for the other too late. One that begins after this was asked sees what was written before.
     """
     return _runs(os.path.join(repo.common_dir, "gc.pid")) or _runs(os.path.join(repo.objects_dir, "maintenance.lock"))
+
+
+def repack_is_running(repo: Repo) -> bool:
+    """Whether a ``git repack`` or ``git prune`` that somebody started by hand seems to be at work here.
+
+    They leave no lock file, so the kernel is asked which processes there are: 2 ms for 200. Those of other
+    containers can't be seen. Ask it *after* the refs were written that replace others: a repack that read
+    them too early is still there, or has ended while the others still stood.
+    """
+    places = [repo.common_dir, *([repo.work_tree] if repo.work_tree else [])]
+    try:
+        processes = [name for name in os.listdir("/proc") if name.isdigit()]
+    except OSError:
+        return _is_listed(places)
+    return any(_is_repack(f"/proc/{name}", places) for name in processes)
+
+
+def _is_repack(process: str, places: list[str]) -> bool:
+    try:
+        with open(f"{process}/cmdline", "rb", buffering=0) as file:
+            words = file.read(4096)
+        if not _repacks(words.split(b"\0")):
+            return False
+        # It works at the top of the work tree, or where --git-dir was given.
+        there = os.path.realpath(f"{process}/cwd")
+        if any(there == place or there.startswith(place + os.sep) for place in map(os.path.realpath, places)):
+            return True
+        with open(f"{process}/environ", "rb", buffering=0) as file:
+            words += file.read(1 << 16)
+        return os.fsencode(repo_name(places[0])) in words or os.path.isfile(os.path.join(there, ".git"))
+    except OSError:
+        return False  # it has ended, or is somebody else's
+
+
+def repo_name(common_dir: str) -> str:
+    """Return what a process that works on the repository from elsewhere has among its words."""
+    path = os.path.realpath(common_dir)
+    return os.path.dirname(path) if os.path.basename(path) == ".git" else path
+
+
+def _repacks(words: list[bytes]) -> bool:
+    if os.path.basename(words[0]).partition(b"-")[0] != b"git":
+        return False
+    return b"repack" in words or b"prune" in words or (b"pack-objects" in words and b"--reflog" in words)
+
+
+def _is_listed(places: list[str]) -> bool:
+    """As above where there is no /proc; in whose folder a process works can't be told there."""
+    import subprocess
+
+    del places
+    try:
+        listed = subprocess.run(["ps", "-axo", "command="], capture_output=True, check=False, timeout=10).stdout
+    except (OSError, subprocess.SubprocessError):
+        return False
+    return any(_repacks(line.split()) for line in listed.splitlines() if line.strip())
 
 
 def _runs(lock: str) -> bool:

@@ -188,14 +188,14 @@ def _linked(objects: Objects, tip: str) -> set[str]:
 def drop(repo: Repo, runs: Iterable[Loose]) -> list[Loose]:
     """Delete the refs of *runs* that have not moved; return those that are gone.
 
-    None while a ``git gc`` is at work: it may have read the ledger's ref before that took the runs
+    None while a ``git gc`` or ``git repack`` is at work: it may have read the ledger's ref before that took the runs
     over, and would find their own refs gone. The next compaction drops them.
     """
-    from ledgit.git import gc_is_running
+    from ledgit.git import gc_is_running, repack_is_running
     from ledgit.git.refdrop import drop_refs
 
     dropped = list(runs)
-    if not dropped or gc_is_running(repo):
+    if not dropped or gc_is_running(repo) or repack_is_running(repo):
         return []
     stay = set(drop_refs(repo, {run.ref: run.head for run in dropped}))
     return [run for run in dropped if run.ref not in stay]
