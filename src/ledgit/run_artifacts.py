@@ -4,7 +4,15 @@ from __future__ import annotations
 
 import os
 
-from ledgit.errors import ArtifactDamaged, ArtifactNotFound, ArtifactsMissing, Conflict, StorageError, UnsafePath
+from ledgit.errors import (
+    ArtifactDamaged,
+    ArtifactNotFound,
+    ArtifactsMissing,
+    Conflict,
+    LedgitError,
+    StorageError,
+    UnsafePath,
+)
 from ledgit.run_reading import RunReading
 
 TYPE_CHECKING = False
@@ -210,8 +218,29 @@ class RunArtifacts(RunReading):
         try:
             return fetch_objects(self.repo, self.folder, needs, progress, members=members)
         except ArtifactsMissing as missing:
-            hint = self._where_else(run for run in runs if run.id in missing.runs)
+            concerned = [run for run in runs if run.id in missing.runs]
+            named = None if self.artifact_place() is not None else self._named_remote(concerned)
+            hint = self._where_else(concerned) if named is None else f"the run says {named}: give that if you trust it"
             raise ArtifactsMissing(missing.paths, missing.runs, missing.reason, hint) from None
+
+    def _named_remote(self, runs: Iterable[Run]) -> str | None:
+        """Return the address that a run's own ``.dvc/config`` says, for a person to look at.
+
+        It is not used by itself: whoever made the run would choose where this machine's credentials are shown.
+        """
+        from ledgit.artifacts.place import NAME, parse_dvc_config, without_credentials
+        from ledgit.records.dvcfiles import DVC_CONFIG
+
+        for head in (head for run in runs for head in run.heads):
+            try:
+                found = self.objects.find(head, DVC_CONFIG)
+                remotes, _ = parse_dvc_config(self.objects.read(found.oid)[1]) if found is not None else ({}, "")
+            except LedgitError:
+                continue
+            url = remotes.get(NAME, {}).get("url")
+            if url:
+                return without_credentials(url)
+        return None
 
     def _where_else(self, runs: Iterable[Run]) -> str:
         """Return where a good copy is likely: where the runs were made."""

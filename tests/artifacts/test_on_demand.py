@@ -125,6 +125,75 @@ def test_the_error_says_what_is_missing_who_needs_it_and_who_may_have_it(
     assert "Ada Lovelace" in caught.value.hint
 
 
+def test_the_run_says_where_its_files_are_but_that_is_not_used_by_itself(
+    people: tuple[Person, Person, Path], tmp_path: Path
+) -> None:
+    """Whoever pushes a run must not choose where others' credentials are shown; a person may."""
+    ada, grace, storage = people
+    grace.run("artifacts", "remote", "--unset")
+    run_id = ada.log(make_file(tmp_path / "model.bin"))
+    share(ada, grace)
+
+    said = grace.says("artifacts", "get", run_id, code=3)
+
+    assert f"the run says {storage}" in said
+    assert [] == object_files(grace)
+
+
+def test_a_clone_of_the_tip_alone_gets_files_too(people: tuple[Person, Person, Path], tmp_path: Path) -> None:
+    """A CI job's shallow checkout has the list of runs; the run's commit comes with its files."""
+    ada, grace, storage = people
+    model = make_file(tmp_path / "model.bin")
+    run_id = ada.log(model, texts={"note.txt": "small\n"})
+    share(ada, grace)
+    run_git(tmp_path, "clone", "-q", "--depth", "1", f"file://{tmp_path}/host.git", str(tmp_path / "job"))
+    job = Person(tmp_path / "job")
+    job.run("artifacts", "remote", str(storage))
+    job.run("pull")
+
+    job.run("artifacts", "get", run_id)
+
+    assert model.read_bytes() == (job.path / "model.bin").read_bytes()
+    assert "small\n" == (job.path / "note.txt").read_text()
+
+
+def test_what_dvc_gc_deletes_is_not_ledgits(people: tuple[Person, Person, Path], tmp_path: Path) -> None:
+    """A shared cache lost data in a trial: DVC can't see runs. So Ledgit's cache and remote are its own."""
+    ada, grace, _ = people
+    for person in (ada, grace):
+        person.run("artifacts", "remote", "--unset")
+    own = tmp_path / "dvc-storage"
+    ada.dvc("init", "-q")
+    ada.dvc("remote", "add", "-d", "storage", str(own))
+    make_file(ada.path / "data.bin")
+    ada.dvc("add", "data.bin")
+    ada.git("add", ".")
+    ada.git("commit", "-q", "-m", "track data")
+    ada.dvc("push")
+    files = [make_file(tmp_path / "model.bin"), make_folder(tmp_path / "plots")]
+    run_id = ada.log(*files)
+    ada.run("push", "--all")
+    ada.git("rm", "-q", "data.bin.dvc")
+    ada.git("commit", "-q", "--amend", "-m", "track nothing")
+    before = ada.objects()
+    assert _files(own / "files")
+
+    every = ["--all-branches", "--all-tags", "--all-commits", "--all-experiments"]
+    ada.dvc("gc", "--workspace", *every, "--cloud", "--force")
+
+    assert [] == _files(own / "files")  # DVC deleted what it found no use for
+    assert before == ada.objects()
+    grace.run("artifacts", "remote", str(own / "ledgit"))
+    grace.run("pull")
+    grace.run("artifacts", "get", run_id)
+    assert files[0].read_bytes() == (grace.path / "model.bin").read_bytes()
+    assert same(files[1], grace.path / "plots")
+
+
+def _files(folder: Path) -> list[Path]:
+    return [path for path in folder.rglob("*") if path.is_file()]
+
+
 def test_a_remote_that_can_not_be_used_is_its_own_error(people: tuple[Person, Person, Path], tmp_path: Path) -> None:
     """Not that the file is missing: it may well be there."""
     ada, grace, _ = people
