@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import socket
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 from tests.artifacts.remote_kit import Clock, Clone
-from tests.artifacts.servers import free_port, http_server
+from tests.artifacts.servers import http_server
 
 from ledgit.artifacts import ObjectRemote
 from ledgit.errors import ArtifactDamaged, ArtifactNotFound, RemoteError, RemoteFull, Unreachable
@@ -27,8 +28,8 @@ def store(tmp_path: Path, clone: Clone) -> Path:
 
 @pytest.fixture
 def remote(tmp_path: Path, store: Path, clone: Clone) -> Iterator[ObjectRemote]:
-    with http_server(store.parent, tmp_path / "log") as address:
-        yield clone.remote(f"{address}/store")
+    with http_server(store.parent, tmp_path / "log") as address, clone.remote(f"{address}/store") as made:
+        yield made
 
 
 def test_what_is_there_is_found_and_fetched(remote: ObjectRemote, clone: Clone) -> None:
@@ -74,10 +75,10 @@ def test_a_web_server_can_not_be_listed(remote: ObjectRemote) -> None:
 
 def test_nobody_answers(clone: Clone) -> None:
     """Within seconds, and without the password."""
-    remote = clone.remote(f"http://ada:sesame@127.0.0.1:{free_port()}/store")
-
-    with Clock() as clock:
-        moved = remote.download(clone.other_cache(), clone.all)
+    with socket.socket() as deaf, Clock() as clock:  # bound, so that nobody else gets the port; never listens
+        deaf.bind(("127.0.0.1", 0))
+        with clone.remote(f"http://ada:sesame@127.0.0.1:{deaf.getsockname()[1]}/store") as remote:
+            moved = remote.download(clone.other_cache(), clone.all)
 
     assert set(clone.all) == set(moved.failed)
     assert all(isinstance(error, Unreachable) for error in moved.errors.values())

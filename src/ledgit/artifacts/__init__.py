@@ -8,17 +8,29 @@ from __future__ import annotations
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from ledgit.artifacts.cache import FEW, Cache, check_oid, sync_all
-    from ledgit.artifacts.folders import Member, Scan, Taken, decode_list, encode_list, scan_folder, take_folder
+    from ledgit.artifacts.folders import (
+        LeftOut,
+        Member,
+        Scan,
+        Taken,
+        decode_list,
+        encode_list,
+        read_small,
+        scan_folder,
+        take_folder,
+    )
     from ledgit.artifacts.hashing import Hashes, copy_and_digest, copy_data, digest_file, in_threads
+    from ledgit.artifacts.moved import Moved
     from ledgit.artifacts.place import DVC_GITIGNORE, Place, dvc_config, find_place, without_credentials
     from ledgit.artifacts.previews import Picture, Preview, preview, preview_folder
-    from ledgit.artifacts.remote import Moved, ObjectRemote, open_remote
+    from ledgit.artifacts.remote import ObjectRemote, open_remote
 
 __all__ = [
     "DVC_GITIGNORE",
     "FEW",
     "Cache",
     "Hashes",
+    "LeftOut",
     "Member",
     "Moved",
     "ObjectRemote",
@@ -39,6 +51,7 @@ __all__ = [
     "open_remote",
     "preview",
     "preview_folder",
+    "read_small",
     "scan_folder",
     "sync_all",
     "take_folder",
@@ -47,11 +60,22 @@ __all__ = [
 
 _HOMES = {
     "cache": ("FEW", "Cache", "check_oid", "sync_all"),
-    "folders": ("Member", "Scan", "Taken", "decode_list", "encode_list", "scan_folder", "take_folder"),
+    "folders": (
+        "LeftOut",
+        "Member",
+        "Scan",
+        "Taken",
+        "decode_list",
+        "encode_list",
+        "read_small",
+        "scan_folder",
+        "take_folder",
+    ),
     "hashing": ("Hashes", "copy_and_digest", "copy_data", "digest_file", "in_threads"),
     "place": ("DVC_GITIGNORE", "Place", "dvc_config", "find_place", "without_credentials"),
     "previews": ("Picture", "Preview", "preview", "preview_folder"),
-    "remote": ("Moved", "ObjectRemote", "open_remote"),
+    "moved": ("Moved",),
+    "remote": ("ObjectRemote", "open_remote"),
 }
 # ``mlflow.artifacts`` has functions for users, which live in the tracking package, far above.
 # A name that is looked up there when it is asked for is no import of it from here.

@@ -60,7 +60,8 @@ class Connection:
         """Connect anew the next time: the connection *turn* broke. Others may have said so before."""
         with self._guard:
             if turn == self._turn:
-                self._close()
+                # Others may be using it at this moment: it is closed when nobody has it any more.
+                self._current = None
                 self._turn += 1
 
     def close(self) -> None:
@@ -71,8 +72,14 @@ class Connection:
     def _close(self) -> None:
         current, self._current = self._current, None
         inner = getattr(current, "__dict__", {}).get("fs")
-        if self.kind == "ssh" and inner is not None:
+        if inner is None:
+            return
+        if self.kind == "ssh":
             inner._finalize(inner.loop, inner._pool, inner._stack)
+            return
+        session = getattr(inner, "_s3" if self.kind == "s3" else "_session", None)
+        if session is not None and hasattr(inner, "close_session"):
+            inner.close_session(inner.loop, session)
 
     def _open(self) -> Any:
         options = dict(self._options)

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 from ledgit.artifacts.cache import check_oid
 from ledgit.artifacts.hashing import digest_file
 from ledgit.artifacts.meter import Meter, Part
+from ledgit.artifacts.moved import Moved
 from ledgit.artifacts.parallel import each
 from ledgit.artifacts.sending import AT_ONCE, LARGE_JOBS, moving_options
 from ledgit.artifacts.stalls import get_file
@@ -20,7 +21,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
     from ledgit.artifacts.cache import Cache
-    from ledgit.artifacts.remote import Moved, ObjectRemote
+    from ledgit.artifacts.remote import ObjectRemote
 
     Progress = Callable[[str, int, int | None], None]
 
@@ -29,8 +30,6 @@ __all__ = ["receive"]
 
 def receive(remote: ObjectRemote, cache: Cache, oids: Iterable[str], progress: Progress | None) -> Moved:
     """See :meth:`ledgit.artifacts.remote.ObjectRemote.download`."""
-    from ledgit.artifacts.remote import Moved
-
     moved = Moved()
     wanted = list(dict.fromkeys(map(check_oid, oids)))
     if not wanted:

@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from ledgit.artifacts.cache import check_oid
 from ledgit.artifacts.connection import Connection
 from ledgit.artifacts.hashing import new_digest
+from ledgit.artifacts.moved import Moved
 from ledgit.artifacts.parallel import each
 from ledgit.artifacts.remote_errors import chain, remote_failure
 from ledgit.errors import AccessDenied, ArtifactNotFound, LedgitError, RemoteError, RemoteFull, Unreachable
@@ -29,7 +30,7 @@ if TYPE_CHECKING:
 
     Progress = Callable[[str, int, int | None], None]
 
-__all__ = ["Moved", "ObjectRemote", "open_remote"]
+__all__ = ["ObjectRemote", "open_remote"]
 
 Result = TypeVar("Result")
 _HEX = frozenset("0123456789abcdef")
@@ -42,32 +43,6 @@ _FEW_OBJECTS = 20_000  # that are listed in one go
 _PIECE = 8 << 20
 _PAUSE = 0.3  # seconds before the second attempt; each further waits three times as long
 _ATTEMPTS = {"s3": 1}  # s3fs repeats what failed itself
-
-
-class Moved:
-    """What became of the objects of an upload or a download.
-
-    Attributes:
-        done: Those that are there now, sent or fetched by this call.
-        failed: Those that are not: id → why, one sentence with the remote's address.
-        errors: The same as errors of :mod:`ledgit.errors`.
-        bytes: How many bytes were moved.
-    """
-
-    __slots__ = ("bytes", "done", "errors")
-
-    def __init__(self) -> None:
-        self.done: list[str] = []
-        self.errors: dict[str, LedgitError] = {}
-        self.bytes = 0
-
-    @property
-    def failed(self) -> dict[str, str]:
-        """Return why, for those that failed."""
-        return {oid: str(error) for oid, error in self.errors.items()}
-
-    def __repr__(self) -> str:
-        return f"Moved(done={len(self.done)}, failed={self.failed}, bytes={self.bytes})"
 
 
 def open_remote(place: Place) -> ObjectRemote:

@@ -16,6 +16,7 @@ from ledgit.artifacts.cache import FEW, check_oid, sync_all
 from ledgit.artifacts.folders import decode_list
 from ledgit.artifacts.hashing import copy_and_digest
 from ledgit.artifacts.meter import Meter, Part
+from ledgit.artifacts.moved import Moved
 from ledgit.artifacts.parallel import each
 from ledgit.artifacts.stalls import put_file
 from ledgit.artifacts.unfinished import (
@@ -33,7 +34,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
 
     from ledgit.artifacts.cache import Cache
-    from ledgit.artifacts.remote import Moved, ObjectRemote
+    from ledgit.artifacts.remote import ObjectRemote
 
     Progress = Callable[[str, int, int | None], None]
 
@@ -50,8 +51,6 @@ _SYNC_OBJECTS, _SYNC_BYTES = 1000, 1 << 30  # that wait for one sync of a local 
 
 def send(remote: ObjectRemote, cache: Cache, oids: Iterable[str], progress: Progress | None) -> Moved:
     """See :meth:`ledgit.artifacts.remote.ObjectRemote.upload`."""
-    from ledgit.artifacts.remote import Moved
-
     moved = Moved()
     sizes: dict[str, int] = {}
     for oid in dict.fromkeys(map(check_oid, oids)):
