@@ -281,6 +281,40 @@ def test_many_small_files_do_not_all_go_into_the_commit(repo: Path, git: GitFunc
     assert "git" == artifacts(run)["0.txt"].stored
 
 
+def test_many_small_files_share_one_copy(repo: Path) -> None:
+    """Each is read from it, and is an artifact of its own in the end; a large one among them has its own."""
+    wanted = {f"{number}.txt": b"%d" % number * 50 for number in range(200)} | {"large": os.urandom(LARGE), "none": b""}
+    Path("out").mkdir()
+    for name, data in wanted.items():
+        (Path("out") / name).write_bytes(data)
+    with ledgit.start_run() as run:
+        ledgit.log_artifacts("out")
+        assert 2 == len([name for name in os.listdir(run.store.directory) if name.startswith("file-")])
+        assert wanted == {record.path: run.read_artifact(record.path) for record in run.artifacts()}
+        ledgit.log_text("later", "7.txt")
+    wanted["7.txt"] = b"later"
+
+    again = ledgit.get_run(run.info.run_id)
+    assert wanted == {record.path: again.read_artifact(record.path) for record in again.artifacts()}
+    assert {"large": "dvc"} == {path: one.stored for path, one in artifacts(run).items() if one.stored != "git"}
+
+
+def test_small_files_that_a_power_cut_took_are_named(repo: Path) -> None:
+    """The others are there."""
+    Path("out").mkdir()
+    for number in range(20):
+        (Path("out") / f"{number:02}").write_bytes(b"12345")
+    run = ledgit.start_run()
+    ledgit.log_artifacts("out")
+    (copy,) = [name for name in os.listdir(run.store.directory) if name.startswith("file-")]
+    os.truncate(os.path.join(run.store.directory, copy), 18 * 5 + 1)
+    ledgit.end_run()
+
+    assert [f"{number:02}" for number in range(18)] == sorted(artifacts(run))
+    changes = ledgit.get_run(run.info.run_id).log()[-1].changes
+    assert ["Problem: artifact 18 is lost", "Problem: artifact 19 is lost"] == [c for c in changes if "lost" in c]
+
+
 def test_two_runs_log_the_same_content_at_once(repo: Path) -> None:
     """One object, two runs that have it."""
     content = os.urandom(2_000_000)

@@ -18,7 +18,17 @@ if TYPE_CHECKING:
     from ledgit.artifacts.cache import Cache
     from ledgit.artifacts.hashing import Hashes
 
-__all__ = ["Member", "Scan", "Taken", "decode_list", "encode_list", "scan_folder", "take_folder"]
+__all__ = [
+    "LeftOut",
+    "Member",
+    "Scan",
+    "Taken",
+    "decode_list",
+    "encode_list",
+    "read_small",
+    "scan_folder",
+    "take_folder",
+]
 
 _SMALL = 1 << 20
 """Bytes up to which a file is read in one piece."""
@@ -186,7 +196,7 @@ def take_folder(
             progress("files", number, len(listed))
         try:
             taken = _take_small(cache, source, path, changed)
-        except _Left as error:
+        except LeftOut as error:
             left_out.append((path, str(error)))
             continue
         if taken is None:
@@ -198,7 +208,7 @@ def take_folder(
         source, path = item
         try:
             members[path] = _take_large(cache, hashes, source, path, changed)
-        except _Left as error:
+        except LeftOut as error:
             left_out.append((path, str(error)))
         if progress is not None:
             progress("files", len(members), len(listed))
@@ -209,7 +219,7 @@ def take_folder(
     return Taken(oid, sum(size for _, size in members.values()), len(members), sorted(left_out), sorted(changed))
 
 
-class _Left(Exception):
+class LeftOut(Exception):
     """A file that is left out; the reason ends a sentence."""
 
 
@@ -218,32 +228,46 @@ def _opened(source: str) -> tuple[int, os.stat_result]:
     try:
         fd = os.open(source, os.O_RDONLY | os.O_NONBLOCK | os.O_NOCTTY | os.O_CLOEXEC)
     except OSError as error:
-        raise _Left("is gone" if isinstance(error, FileNotFoundError) else f"can't be read: {error.strerror}") from None
+        raise LeftOut(
+            "is gone" if isinstance(error, FileNotFoundError) else f"can't be read: {error.strerror}"
+        ) from None
     info = os.fstat(fd)
     if not stat.S_ISREG(info.st_mode):
         os.close(fd)
-        raise _Left("is no regular file")
+        raise LeftOut("is no regular file")
     return fd, info
 
 
 def _take_small(cache: Cache, source: str, path: str, changed: list[str]) -> tuple[str, int] | None:
     """Take a file that is read at once; return its MD5 and size, or None if it is too large for that."""
+    data = read_small(source, path, changed)
+    return None if data is None else (cache.put_bytes(data), len(data))
+
+
+def read_small(source: str, path: str, changed: list[str], most: int = _SMALL) -> bytes | None:
+    """Return what a regular file holds, or None if that is more than *most* bytes.
+
+    One that is written to meanwhile is read once more; *path* is added to *changed* if it still is then.
+
+    Raises:
+        LeftOut: It is no regular file, is gone, or can't be read.
+    """
     for again in (False, True):
         fd, info = _opened(source)
         try:
-            if info.st_size > _SMALL:
+            if info.st_size > most:
                 return None
             data = _read(fd, info.st_size + 1)
             after = os.fstat(fd)
         except OSError as error:
-            raise _Left(f"can't be read: {error.strerror}") from None
+            raise LeftOut(f"can't be read: {error.strerror}") from None
         finally:
             os.close(fd)
         if len(data) == info.st_size and _same(info, after):
             break
         if again:
             changed.append(path)
-    return cache.put_bytes(data), len(data)
+    return data
 
 
 def _read(fd: int, most: int) -> bytes:

@@ -203,7 +203,7 @@ def _environment(event: dict[str, Any] | None) -> Environment | None:
 
 def has_artifacts(state: JournalState) -> bool:
     """Whether anything was logged that is not in the journal itself."""
-    return any(kind in ("file", "object", "tree") for kind, _ in state.events)
+    return any(kind in ("file", "bundle", "object", "tree") for kind, _ in state.events)
 
 
 def staged_files(state: JournalState, directory: str) -> dict[str, str]:
@@ -211,9 +211,10 @@ def staged_files(state: JournalState, directory: str) -> dict[str, str]:
     return {item["path"]: os.path.join(directory, item["file"]) for kind, item in state.events if kind == "file"}
 
 
-def lost_files(state: JournalState, staged: dict[str, str]) -> list[str]:
+def lost_files(state: JournalState, staged: dict[str, str], directory: str) -> list[str]:
     """Say which of the *staged* files a power cut took or cut short."""
     sizes = {item["path"]: int(item["size"]) for kind, item in state.events if kind == "file"}
+    bundles = [item for kind, item in state.events if kind == "bundle"]
     hashed = {str(item["file"]) for kind, item in state.events if kind == "hashed"}
     lost = []
     for path, source in sorted(staged.items()):
@@ -226,6 +227,12 @@ def lost_files(state: JournalState, staged: dict[str, str]) -> list[str]:
             continue
         if size < sizes[path]:  # -1: it was still being written
             lost.append(f"of artifact {path} only {size} of {sizes[path]} bytes are left")
+    for item in bundles:
+        try:
+            size = os.path.getsize(os.path.join(directory, item["file"]))
+        except FileNotFoundError:
+            size = 0
+        lost += [f"artifact {path} is lost" for path, offset, length in item["members"] if offset + length > size]
     return lost
 
 

@@ -9,7 +9,7 @@ from collections import deque
 from ledgit.errors import StorageError
 from ledgit.records.names import check_artifact_path
 from ledgit.store.journal import encode, now_ms, read_parts
-from ledgit.store.staging import Staged, stage_bytes, stage_file, sync_path
+from ledgit.store.staging import Staged, drop, stage_bytes, stage_file, sync_path
 
 TYPE_CHECKING = False  # this is on the way of every start, where each import counts
 if TYPE_CHECKING:
@@ -160,6 +160,33 @@ class FileLog(ABC):
     def note_hashed(self, file: str, md5: str) -> None:
         """Write down that the copy *file* is in the cache; called by the thread that hashes."""
         self._append(encode("hashed", {"at": now_ms(), "file": file, "md5": md5}))
+
+    def add_bundle(self, write: Callable[[BinaryIO], list[list[str | int]]], threshold: int | None = None) -> None:
+        """Keep the copies of many small files in one file.
+
+        Args:
+            write: Writes them, and returns artifact path, offset and size of each.
+            threshold: As for :meth:`add_artifact`.
+
+        Raises:
+            StorageError: The disk refused; nothing of them is left.
+        """
+        file = self._next_file()
+        path = os.path.join(self.directory, file)
+        try:
+            with open(path, "xb", buffering=1 << 20) as stream:
+                members = write(stream)
+            if not members:
+                os.unlink(path)
+                return
+        except OSError as error:
+            drop(path)
+            raise StorageError("artifacts", error.strerror or str(error)) from error
+        self._unsynced.append(file)
+        record = {"at": now_ms(), "file": file, "members": members}
+        if threshold is not None:
+            record["threshold"] = threshold
+        self._append(encode("bundle", record))
 
     def note_tree(self, path: str, oid: str, size: int, nfiles: int) -> None:
         """Write down that the folder *path* is in the cache."""

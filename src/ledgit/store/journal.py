@@ -13,8 +13,9 @@ whose checksum fails is dropped and counted, never the rest. Payloads are::
 
 Kinds: ``start`` (facts at the start), ``command`` (the command line without its secrets),
 ``code`` (snapshot), ``patch`` (the code's patch-id), ``env``, ``params``, ``tags``,
-``untag``, ``field`` (name, experiment, deleted), ``input``, ``file`` (a staged artifact),
-``note`` (something that went wrong and was survived), ``end``.
+``untag``, ``field`` (name, experiment, deleted), ``input``, ``file`` (a staged artifact), ``bundle``
+(many small ones in one file), ``hashed`` (a staged one is in the cache), ``object`` and ``tree`` (a file, a
+folder that went there at once), ``note`` (something that went wrong and was survived), ``end``.
 """
 
 from __future__ import annotations

@@ -176,11 +176,11 @@ def open_artifact(folder: Folder, objects: Objects, state: RunState, record: Art
     """
     journal = _journal(folder, state)
     if journal is not None and has_artifacts(journal):
-        from ledgit.store.artifacts.live import staged_artifacts
+        from ledgit.store.artifacts.live import open_staged
 
-        source = staged_artifacts(folder, folder.active_dir(state.id), journal).get(record.path)
-        if source is not None:
-            return open(source, "rb")
+        staged = open_staged(folder, folder.active_dir(state.id), journal, record.path)
+        if staged is not None:
+            return staged
     if not state.heads:
         raise ArtifactNotFound(record.path)
     if record.stored == DVC:

@@ -7,7 +7,7 @@ import os
 
 from ledgit.errors import ArtifactNotFound, StorageError
 
-__all__ = ["Staged", "stage_bytes", "stage_file", "sync_path"]
+__all__ = ["Staged", "drop", "stage_bytes", "stage_file", "sync_path"]
 
 _PLAIN = os.O_RDONLY | getattr(os, "O_CLOEXEC", 0) | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_NOCTTY", 0)
 
@@ -65,13 +65,13 @@ def stage_file(source: str, target: str) -> Staged:
                     writer.seek(0)
             return Staged(size, None, read, changed=True)
     except FileNotFoundError:
-        _drop(target)
+        drop(target)
         raise ArtifactNotFound(source) from None
     except StorageError:
-        _drop(target)
+        drop(target)
         raise
     except OSError as error:
-        _drop(target)
+        drop(target)
         what = "the disk is full" if error.errno in (errno.ENOSPC, errno.EDQUOT) else error.strerror or str(error)
         raise StorageError(f"artifact {source}", what) from error
 
@@ -86,12 +86,13 @@ def stage_bytes(data: bytes, target: str) -> Staged:
         with open(target, "xb") as writer:
             writer.write(data)
     except OSError as error:
-        _drop(target)
+        drop(target)
         raise StorageError("an artifact", error.strerror or str(error)) from error
     return Staged(len(data), None, 0, changed=False)
 
 
-def _drop(path: str) -> None:
+def drop(path: str) -> None:
+    """Remove what is left of a copy, if anything is."""
     try:
         os.unlink(path)
     except OSError:

@@ -9,6 +9,7 @@ from ledgit.errors import ArtifactDamaged, ArtifactNotFound
 from ledgit.records.artifacts import DVC, GIT, ArtifactRecord, dvc_pointer
 from ledgit.records.names import stored_paths
 from ledgit.records.record import ARTIFACT_CLOCK
+from ledgit.store.artifacts.bundle import bundle_size, read_copy
 from ledgit.store.artifacts.overlay import Content, Layer, Placed, members, overlay
 from ledgit.store.contents import keep_artifact
 
@@ -36,6 +37,12 @@ def logged_contents(state: JournalState) -> list[Content]:
             file = str(item["file"])
             size, threshold = int(item["size"]), item.get("threshold")
             found.append(Content(str(item["path"]), size, hashed.get(file, ""), file=file, threshold=threshold))
+        elif kind == "bundle":
+            file, threshold = str(item["file"]), item.get("threshold")
+            found += [
+                Content(str(path), int(size), file=file, threshold=threshold, offset=int(offset))
+                for path, offset, size in item["members"]
+            ]
         elif kind == "object":
             found.append(Content(str(item["path"]), int(item["size"]), str(item["md5"])))
         elif kind == "tree":
@@ -73,8 +80,9 @@ def keep_artifacts(
 class _Keeping:
     def __init__(self, cache: Cache, directory: str, built: Built, base: Base | None, objects: Objects) -> None:
         self.cache, self.directory, self.built, self.base, self.objects = cache, directory, built, base, objects
-        self.hashed: dict[str, tuple[str, int]] = {}  # name of a copy -> (object, size)
+        self.hashed: dict[tuple[str, int | None], tuple[str, int]] = {}  # copy -> (object, size)
         self.fresh: set[str] = set()  # objects to sync
+        self.bundles: dict[str, int] = {}  # name -> size
         self.folders = False
 
     def keep(self, placed: Sequence[Placed], kept: Mapping[str, ArtifactRecord]) -> dict[str, bytes | str]:
@@ -96,8 +104,8 @@ class _Keeping:
                 data = self._read(content)
                 if data is not None:
                     made[one.path] = content, data
-            elif content.file in self.hashed:
-                oid, size = self.hashed[content.file]
+            elif content.copy in self.hashed:
+                oid, size = self.hashed[content.copy]
                 made[one.path] = Content(one.path, size, oid), None
         self.cache.sync(self.fresh, everything=self.folders)
         return self._list(made, kept)
@@ -157,28 +165,27 @@ class _Keeping:
         return os.path.join(self.directory, content.file)
 
     def _size(self, content: Content) -> int | None:
+        if content.offset is not None:
+            end = content.offset + content.size
+            return content.size if end <= bundle_size(self.directory, content.file, self.bundles) else None
         try:
             return os.stat(self._where(content)).st_size
         except FileNotFoundError:
             return None
 
     def _read(self, content: Content) -> bytes | None:
-        try:
-            with open(self._where(content), "rb") as file:
-                return file.read()
-        except FileNotFoundError:
-            return None
+        return read_copy(self.directory, content)
 
     def _hash(self, placed: Iterable[Placed], small: set[str]) -> None:
         """Put into the cache what the thread beside the run didn't get to."""
         from ledgit.artifacts import in_threads
 
-        todo: dict[str, Content] = {}
+        todo: dict[tuple[str, int | None], Content] = {}
         for one in placed:
             if one.single is None or one.path not in small:
                 for layer in one.layers:
                     if layer.content.file:
-                        todo[layer.content.file] = layer.content
+                        todo[layer.content.copy] = layer.content
         waiting = []
         for content in todo.values():
             if content.oid and self.cache.has(content.oid):
@@ -195,7 +202,10 @@ class _Keeping:
         from ledgit.artifacts import digest_file
 
         path = self._where(content)
-        if content.size < 0:  # whoever writes it may go on: this is a copy of what is there now
+        if content.offset is not None:
+            data = self._read(content) or b""
+            oid, size = self.cache.put_bytes(data), len(data)
+        elif content.size < 0:  # whoever writes it may go on: this is a copy of what is there now
             with open(path, "rb", buffering=0) as file:
                 oid, size, _ = self.cache.take(file.fileno())
         else:
@@ -204,7 +214,7 @@ class _Keeping:
         self._note(content, oid, size)
 
     def _note(self, content: Content, oid: str, size: int) -> None:
-        self.hashed[content.file] = oid, size
+        self.hashed[content.copy] = oid, size
         self.fresh.add(oid)
 
     def _check(self, content: Content) -> None:
@@ -292,7 +302,7 @@ class _Keeping:
     def _object(self, content: Content) -> str | None:
         """Return the object of a file that is in a folder; None if it is lost."""
         if content.file:
-            return self.hashed[content.file][0] if content.file in self.hashed else None
+            return self.hashed[content.copy][0] if content.copy in self.hashed else None
         if content.kept and self.base is not None and content.path in self.base.blobs:
             stored = next((one.stored for one in self.base.record.artifacts if one.path == content.path), DVC)
             if stored == GIT:  # so far in the run's tree

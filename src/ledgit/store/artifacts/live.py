@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import os
-from typing import TYPE_CHECKING
+from io import BytesIO
+from typing import TYPE_CHECKING, BinaryIO
 
 from ledgit.errors import LedgitError
 from ledgit.records.artifacts import DVC, GIT, ArtifactRecord
+from ledgit.store.artifacts.bundle import read_copy
 from ledgit.store.artifacts.keeping import kept_contents, logged_contents
 from ledgit.store.artifacts.overlay import Content, Layer, members, overlay
 
@@ -16,11 +18,14 @@ if TYPE_CHECKING:
     from ledgit.store.folder import Folder
     from ledgit.store.journal import JournalState
 
-__all__ = ["live_artifacts", "staged_artifacts"]
+__all__ = ["live_artifacts", "open_staged", "staged_artifacts"]
 
 
 def staged_artifacts(folder: Folder, directory: str, state: JournalState) -> dict[str, str]:
-    """Return what the journal in *directory* has: artifact path → where its content is, files in folders too."""
+    """Return what the journal in *directory* has: artifact path → where its content is, files in folders too.
+
+    Files that share one copy (``bundle``) are not among them: :func:`open_staged` reads any.
+    """
     found: dict[str, str] = {}
     for one in overlay(logged_contents(state)):
         for path, content in _files(folder, one.path, one.layers).items():
@@ -60,6 +65,8 @@ def _record(
     if content.kept:
         old = before[content.path]
         return ArtifactRecord(path, old.size, old.digest, old.stored, old.file or old.path)
+    if content.offset is not None:
+        return ArtifactRecord(path, content.size, "")
     where = _where(folder, directory, content)
     if where is None and not content.oid:
         return None
@@ -84,9 +91,28 @@ def _files(folder: Folder, path: str, layers: Sequence[Layer]) -> dict[str, Cont
     return {f"{path}/{name}": content for name, content in members(layers, lists)[0].items()}
 
 
+def open_staged(folder: Folder, directory: str, state: JournalState, path: str) -> BinaryIO | None:
+    """Open what the journal in *directory* has at the artifact path *path*, or None if it has nothing there."""
+    for one in overlay(logged_contents(state)):
+        if path != one.path and not path.startswith(one.path + "/"):
+            continue
+        content = _files(folder, one.path, one.layers).get(path)
+        if content is None:
+            continue
+        if content.offset is not None:
+            data = read_copy(directory, content)
+            return None if data is None else BytesIO(data)
+        where = _where(folder, directory, content)
+        if where is not None:
+            return open(where, "rb")
+    return None
+
+
 def _where(folder: Folder, directory: str, content: Content) -> str | None:
     from ledgit.artifacts import Cache
 
+    if content.offset is not None:
+        return None
     if content.file:
         staged = os.path.join(directory, content.file)
         if os.path.exists(staged):

@@ -21,6 +21,7 @@ class Content:
         oid: Its object's id, ``….dir`` of a folder; '' where nobody has hashed it yet.
         nfiles: Of a folder.
         file: Where the copy is: a name in the journal's folder; '' where there is none.
+        offset: Where in that file it begins, if others are in there too.
         threshold: What its caller said, in bytes.
         kept: It is from an earlier commit.
     """
@@ -32,6 +33,12 @@ class Content:
     file: str = ""
     threshold: int | None = None
     kept: bool = False
+    offset: int | None = None
+
+    @property
+    def copy(self) -> tuple[str, int | None]:
+        """What tells its copy from others."""
+        return self.file, self.offset
 
     @property
     def is_folder(self) -> bool:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from ledgit.errors import InvalidName, LedgitError, StorageError
 from ledgit.records.names import check_artifact_path
+from ledgit.store.artifacts.bundle import add_bundle
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -44,7 +45,9 @@ def take(run: FileLog, source: str, path: str, threshold: int | None, progress: 
         if group and not _is_small(files, least):
             told += _take_large(run, group, files, progress)
         else:
-            told += _one_by_one(run, group, files, threshold)
+            large, more = add_bundle(run, group, files, threshold)
+            told += [_told(group, name, reason) for name, reason in more]
+            told += _one_by_one(run, group, large, threshold)
     if len(told) > _MOST_TOLD:
         told[_MOST_TOLD:] = [f"{len(told) - _MOST_TOLD} more files of {source} were left out"]
     for text in told:
