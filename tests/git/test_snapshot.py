@@ -390,6 +390,25 @@ def test_a_snapshot_outlives_gc_once_it_is_protected(repo: Path, opened: Repo, g
     assert git(repo, "log", "-1", "--format=%T %P %ct", commit or "") == f"{snapshot.tree} {snapshot.commit} 1700000000"
 
 
+def test_protecting_leaves_a_pack_that_can_be_merged_and_no_loose_file(repo: Path, opened: Repo, git: Git) -> None:
+    """A loose commit for each of thousands of runs would start Git's own gc in the user's next commit."""
+    (repo / "train.py").write_text("changed\n")
+    snapshot = take_snapshot(opened)
+    before = git(repo, "count-objects")
+    packs: list[str] = []
+
+    commit = protect(opened, "refs/ledgit/active/x", snapshot, note=packs.append)
+
+    assert before == git(repo, "count-objects")
+    assert commit is not None
+    assert [commit] == [
+        line.split()[0]
+        for line in git(repo, "verify-pack", "-v", f".git/objects/pack/{packs[0]}.idx").splitlines()
+        if " commit " in line
+    ]
+    assert not list((repo / ".git/objects/pack").glob(f"{packs[0]}.keep"))
+
+
 def test_an_unchanged_work_tree_is_protected_by_its_own_commit(repo: Path, opened: Repo, git: Git) -> None:
     assert protect(opened, "refs/ledgit/active/x", take_snapshot(opened)) == git(repo, "rev-parse", "HEAD")
 

@@ -22,12 +22,12 @@ from __future__ import annotations
 import os
 
 from ledgit.errors import GitFailed, RepositoryError
-from ledgit.git.changes import DURABLE, QUIET, RUN_FOLDER, LeftOut, closed_folders, in_run_folder, select, write_tree
+from ledgit.git.changes import QUIET, RUN_FOLDER, LeftOut, closed_folders, in_run_folder, select, write_tree
 from ledgit.git.cleancheck import clean_head
 from ledgit.git.command import run_git, start_git, try_git
 from ledgit.git.indexfile import IndexFacts, index_facts, read_index
 from ledgit.git.objects import read_loose
-from ledgit.git.pack import release_pack
+from ledgit.git.pack import ObjectSet, release_pack
 from ledgit.git.refs import RefUpdate, read_ref, update_refs
 from ledgit.git.repo import Repo
 from ledgit.git.status import parse_status
@@ -35,6 +35,7 @@ from ledgit.records.values import Values
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from typing import Literal
 
 __all__ = ["LeftOut", "Snapshot", "SnapshotOptions", "Submodule", "protect", "take_snapshot"]
@@ -314,7 +315,14 @@ def _subtrees(repo: Repo, tree: str, paths: tuple[str, ...]) -> dict[str, str]:
     return dict(found)
 
 
-def protect(repo: Repo, ref: str, snapshot: Snapshot, message: str = "", when: int = 0) -> str | None:
+def protect(
+    repo: Repo,
+    ref: str,
+    snapshot: Snapshot,
+    message: str = "",
+    when: int = 0,
+    note: Callable[[str], object] | None = None,
+) -> str | None:
     """Point *ref* (``refs/ledgit/active/<id>``) at the snapshot, so that no ``git gc`` takes it.
 
     Args:
@@ -323,28 +331,33 @@ def protect(repo: Repo, ref: str, snapshot: Snapshot, message: str = "", when: i
         snapshot: What to keep. An unchanged work tree needs no commit of its own.
         message: For the commit, which nobody but Git usually sees.
         when: Its date in seconds since the epoch: repeated, it is the same commit.
+        note: Called with the name of the pack that the commit is in. A loose file for each run
+            would stay behind, and thousands of them start Git's own gc in the user's next commit.
 
     Returns:
         The commit that *ref* points at, ``None`` when there is nothing to keep.
 
     Raises:
         StorageError: The disk is full or failing.
-        GitFailed: Git can't write the commit.
     """
     if snapshot.tree is None or (snapshot.commit is None and snapshot.tree == EMPTY_TREE):
         return None
-    oid = snapshot.commit
-    if oid is None or snapshot.tree != snapshot.head_tree:
-        date = f"@{when} +0000"
-        env: dict[str, str] = {}
-        for role in ("AUTHOR", "COMMITTER"):
-            env |= {f"GIT_{role}_NAME": "ledgit", f"GIT_{role}_EMAIL": "", f"GIT_{role}_DATE": date}
-        parents = ("-p", snapshot.commit) if snapshot.commit else ()
-        args = (*DURABLE, "commit-tree", snapshot.tree, *parents, "-F", "-")
-        text = (message or "Work tree of an active run").encode("utf-8", "surrogateescape") + b"\n"
-        oid = run_git(repo, *args, stdin=text, env=env, isolate=True).decode("ascii").strip()
+    if snapshot.commit is not None and snapshot.tree == snapshot.head_tree:
+        if read_ref(repo, ref) != snapshot.commit:
+            update_refs(repo, [RefUpdate(ref, snapshot.commit, RefUpdate.ANY)])
+        return snapshot.commit
+    fresh = ObjectSet()
+    who = ("ledgit", "", when, "+0000")
+    parents = [snapshot.commit] if snapshot.commit else []
+    oid = fresh.commit(snapshot.tree, parents, who, who, message or "Work tree of an active run")
     if read_ref(repo, ref) != oid:
-        update_refs(repo, [RefUpdate(ref, oid, RefUpdate.ANY)])
+        pack = fresh.write(repo, keep=True)
+        try:
+            update_refs(repo, [RefUpdate(ref, oid, RefUpdate.ANY)])
+        finally:
+            pack.release()
+            if note is not None:
+                note(os.path.basename(pack.path))
     return oid
 
 

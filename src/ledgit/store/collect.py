@@ -12,6 +12,7 @@ from ledgit.store.artifacts import threshold  # noqa: F401
 from ledgit.store.config import code_paths
 from ledgit.store.facts import environment_facts
 from ledgit.store.journal import encode, now_ms
+from ledgit.store.packs import list_pack
 from ledgit.store.patchid import patch_id_of, record_patch_id
 
 TYPE_CHECKING = False
@@ -68,7 +69,8 @@ def _facts(run: ActiveRun, stop: threading.Event) -> None:
     run._append(encode("code", {"at": now_ms(), **facts}))
     if snapshot is not None and snapshot.tree and not stop.wait(_PROTECT_AFTER):
         ref = f"refs/ledgit/active/{run.id}"
-        protect(repo, ref, snapshot, f"Work tree of the active run {run.name}", run.start // 1000)
+        message = f"Work tree of the active run {run.name}"
+        protect(repo, ref, snapshot, message, run.start // 1000, note=lambda pack: list_pack(run.folder, pack))
         run._append(encode("protected", {"at": now_ms(), "ref": ref}))
 
 
