@@ -110,6 +110,26 @@ def test_a_remote_that_takes_nothing_holds_back_only_who_needs_it(ada: Person, t
     assert [heavy] == ada.json("push", "--all", "--no-artifacts")["new"]
 
 
+@pytest.mark.parametrize(
+    ("name", "text"), [(".dvc/config", "['remote \"ledgit\"'"), (".ledgit/config.yaml", "artifacts: {remote: [}")]
+)
+def test_settings_that_make_no_sense_hold_back_only_who_needs_them(
+    ada: Person, tmp_path: Path, name: str, text: str
+) -> None:
+    """They are noticed by a push, and neither by a training nor by other runs."""
+    path = ada.path / name
+    path.parent.mkdir()
+    path.write_text(text)
+    heavy, light = ada.log(make_file(tmp_path / "model.bin")), ada.log(name="light")
+
+    pushed = ada.json("push", "--all")
+
+    assert [light] == pushed["new"]
+    assert name in pushed["held"][heavy]["reason"]
+    path.unlink()
+    assert [heavy] == ada.json("push", "--all")["new"]
+
+
 def test_a_run_whose_object_is_nowhere_is_not_held_back(ada: Person, storage: Path, tmp_path: Path) -> None:
     """Holding it back would bring the object to nobody; that it is missing is said."""
     run, whole = ada.log(make_file(tmp_path / "lost.bin")), ada.log(make_file(tmp_path / "model.bin"))
@@ -156,7 +176,7 @@ def test_an_object_that_vanished_from_the_remote_is_sent_again_with_a_new_run(
 def test_the_objects_are_there_before_the_run_is(ada: Person, storage: Path, tmp_path: Path) -> None:
     """Whoever sees the run can have its files: here a hook on the host looks."""
     hook = tmp_path / "host.git" / "hooks" / "pre-receive"
-    hook.write_text(f"#!/bin/sh\ntest -n \"$(find {storage}/files -type f)\"\n")
+    hook.write_text(f'#!/bin/sh\ntest -n "$(find {storage}/files -type f)"\n')
     hook.chmod(0o755)
     run = ada.log(make_file(tmp_path / "model.bin"))
 

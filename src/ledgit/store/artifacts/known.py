@@ -37,7 +37,10 @@ CREATE TABLE IF NOT EXISTS pending (remote TEXT, run TEXT, start INTEGER, PRIMAR
 
 
 def settings_stamp(repo: Repo) -> str:
-    """Return what changes whenever Ledgit's artifact remote may be another one: a look at three files."""
+    """Return what changes whenever Ledgit's artifact remote may be another one: a look at three files.
+
+    Only a default remote in the person's own DVC configuration, outside of the repository, is not seen.
+    """
     parts = [repo.config().get("ledgit.artifactRemote") or ""]
     for name in _FILES:
         try:

@@ -6,7 +6,7 @@ import os
 import re
 from typing import TYPE_CHECKING
 
-from ledgit.errors import ArtifactDamaged, ConfigError, GitFailed, StorageError, UsageError
+from ledgit.errors import ArtifactDamaged, GitFailed, LedgitError, StorageError, UsageError
 from ledgit.store.artifacts.uploading import place_of
 
 if TYPE_CHECKING:
@@ -159,7 +159,7 @@ def beside_pointers(repo: Repo, objects: Objects, fresh: ObjectSet, root: str | 
         ours = unmark(data) if data is not None else None
         before = data if ours is None else ours.config
         config = dvc_config(place, before)
-    except ConfigError:
+    except LedgitError:
         return root  # a push says what is wrong with it
     if (there is not None and there.mode != FILE) or config == before:
         return root

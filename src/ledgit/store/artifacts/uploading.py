@@ -153,14 +153,12 @@ class Sending:
         if not runs or not _has_cache(self.folder):
             return {}
         needs = objects_of(self.repo, self.folder, runs)
-        if not needs or self.place() is None:
-            return {}
-        with Known(self.folder) as known:
-            needs = _without(needs, known.confirmed(self.url, _digests(needs)))
-        if not needs:
-            return {}
         try:
-            failed = self.send(needs)
+            if not needs or self.place() is None:
+                return {}
+            with Known(self.folder) as known:
+                needs = _without(needs, known.confirmed(self.url, _digests(needs)))
+            failed = self.send(needs) if needs else {}
         except LedgitError as error:
             here = [need for oid, need in needs.items() if self.cache.has(oid)]
             held = dict.fromkeys((run_id for need in here for run_id in need.runs), _reason(str(error)))
