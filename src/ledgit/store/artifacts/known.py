@@ -161,6 +161,17 @@ class Known:
 
         self._try(write, None)
 
+    def doubt(self, remote: str, runs: Mapping[str, int]) -> None:
+        """Forget that *runs* (id → start) were confirmed, and note them as waiting: objects may have been deleted."""
+
+        def write(database: sqlite3.Connection) -> None:
+            rows = [(remote, run_id) for run_id in runs]
+            database.executemany("DELETE FROM confirmed WHERE remote = ? AND run = ?", rows)
+
+        if runs:
+            self._try(write, None)
+            self.wait(remote, runs)
+
     def pending(self, remote: str) -> dict[str, int]:
         """Return the runs with objects that are only here: id → start."""
 

@@ -17,7 +17,10 @@ import os
 
 from ledgit.errors import ArtifactNotFound, LedgitError
 from ledgit.store.artifacts.known import Known, digest_of, note_settled, settings_stamp, settled
+from ledgit.store.artifacts.marks import WINDOW
 from ledgit.store.artifacts.needed import objects_of
+from ledgit.store.artifacts.owed import clear_again, due_again, look_again
+from ledgit.store.journal import now_ms
 
 TYPE_CHECKING = False  # a push of nothing new comes by here
 if TYPE_CHECKING:
@@ -33,6 +36,7 @@ if TYPE_CHECKING:
 __all__ = ["Left", "Sending", "Uploaded", "here_only", "place_of", "upload_runs"]
 
 _AT_ONCE = 5000  # runs that are looked at together
+_LATER = 10 * 60_000  # ms after a sweep must have ended before what it may have taken is looked at
 
 
 class Left:
@@ -85,9 +89,10 @@ class Uploaded:
         held: Runs whose objects could not be sent: id → why.
         absent: Runs that need objects which are neither here nor there: id → a path.
         trouble: Why runs that have landed could not be looked after; the next push tries again.
+        again: Runs whose objects somebody was deleting: they were sent again, and a later push looks once more.
     """
 
-    __slots__ = ("absent", "bytes", "held", "here", "remote", "sent", "trouble")
+    __slots__ = ("absent", "again", "bytes", "held", "here", "remote", "sent", "trouble")
 
     def __init__(self) -> None:
         self.remote = ""
@@ -97,6 +102,7 @@ class Uploaded:
         self.held: dict[str, str] = {}
         self.absent: dict[str, str] = {}
         self.trouble = ""
+        self.again: set[str] = set()
 
 
 def place_of(repo: Repo) -> Place | None:
@@ -137,6 +143,8 @@ class Sending:
         self, repo: Repo, folder: Folder, progress: Progress | None = None, *, swept: Collection[str] = ()
     ) -> None:
         self.repo, self.folder, self.progress, self.swept = repo, folder, progress, swept
+        self._heads: dict[str, tuple[str, ...]] = {}  # run → heads
+        self._again: set[str] = set()  # objects that were swept, and have been sent since
         self.done = Uploaded()
         self._place: Place | None = None
         self._found = False
@@ -152,12 +160,15 @@ class Sending:
         """
         if not runs or not _has_cache(self.folder):
             return {}
+        self._heads |= {run_id: tuple(heads) for run_id, heads in runs.items()}
         needs = objects_of(self.repo, self.folder, runs)
         try:
             if not needs or self.place() is None:
                 return {}
             with Known(self.folder) as known:
-                needs = _without(needs, known.confirmed(self.url, _digests(needs)))
+                # What is being swept was there when it was confirmed.
+                swept = {run_id for oid in needs.keys() & set(self.swept) for run_id in needs[oid].runs}
+                needs = _without(needs, known.confirmed(self.url, _digests(needs)) - swept)
             failed = self.send(needs) if needs else {}
         except LedgitError as error:
             here = [need for oid, need in needs.items() if self.cache.has(oid)]
@@ -175,7 +186,9 @@ class Sending:
         """
         remote = self.remote()
         sizes = {oid: _size(self.cache, oid) or need.size for oid, need in needs.items()}
-        missing = remote.missing(needs, sizes) | (set(self.swept) & needs.keys())
+        swept = (set(self.swept) & needs.keys()) - self._again
+        missing = remote.missing(needs, sizes) | swept
+        self._look_again(needs, swept)
         if not missing:
             return {}
         here: list[str] = []
@@ -189,7 +202,33 @@ class Sending:
             return {}
         self.done.sent += len(moved.done)
         self.done.bytes += moved.bytes
+        self._again |= swept & set(moved.done)
         return moved.failed
+
+    def _look_again(self, needs: Mapping[str, Need], swept: Collection[str]) -> None:
+        """Note, before any of it is sent, that whoever deletes these objects may do so after they were sent."""
+        if not swept:
+            return
+        runs = {run_id for oid in swept for run_id in needs[oid].runs}
+        starts = {run_id: start for run_id in runs if (start := self._start(run_id)) is not None}
+        look_again(self.folder, self.url, starts, now_ms() + WINDOW + _LATER)
+        self.done.again |= starts.keys()
+
+    def _start(self, run_id: str) -> int | None:
+        """Return a run's start, as its newest commit has it: its place in the ledger."""
+        from ledgit.git import Objects
+        from ledgit.records import decode_entry
+        from ledgit.records.names import RUN_FOLDER
+
+        objects = Objects.of(self.repo)
+        try:
+            for head in self._heads.get(run_id, ()):
+                entry = objects.find(head, f"{RUN_FOLDER}/entry.json")
+                if entry is not None:
+                    return decode_entry(objects.read(entry.oid)[1]).start
+        except LedgitError:
+            return None
+        return None
 
     # ------------------------------------------------------------------ after it landed
 
@@ -208,11 +247,12 @@ class Sending:
         """
         stamp = settings_stamp(self.repo)
         said = settled(self.folder, tip, stamp)
-        if said is not None and not sent:
+        now = now_ms()
+        if said is not None and not sent and not due_again(self.folder, now):
             self.done.here = Left.parse(said)
             return
         try:
-            whole = self._catch_up(ledger, tip, objects, sent or {})
+            whole = self._catch_up(ledger, tip, objects, sent or {}, now)
         except LedgitError as error:
             self.done.trouble = str(error)
             return
@@ -221,13 +261,18 @@ class Sending:
         if whole and not sent:
             note_settled(self.folder, tip, stamp, str(self.done.here) if self.done.here else "")
 
-    def _catch_up(self, ledger: str, tip: str | None, objects: Objects, sent: Mapping[str, Iterable[str]]) -> bool:
+    def _catch_up(
+        self, ledger: str, tip: str | None, objects: Objects, sent: Mapping[str, Iterable[str]], now: int
+    ) -> bool:
         """Return whether nothing is left that another push could do."""
-        if not _has_cache(self.folder):
-            return True  # whatever a run needs, it is not here
         self.place()
+        due = due_again(self.folder, now, self.url)
+        if not _has_cache(self.folder):
+            clear_again(self.folder, self.url, due, now)
+            return True  # whatever a run needs, it is not here
         tree = objects.commit(tip).tree if tip is not None else None
         with Known(self.folder) as known:
+            known.doubt(self.url, due)
             todo = {run_id: tuple(heads) for run_id, heads in sent.items()}
             starts = known.pending(self.url)
             gone = []
@@ -242,7 +287,10 @@ class Sending:
                 for new in self._unseen(known, ledger, tree, objects):
                     starts |= {run_id: start for run_id, (start, _) in new.items()}
                     todo |= {run_id: heads for run_id, (_, heads) in new.items()}
-            return self._settle(known, todo, starts)
+            whole = self._settle(known, todo, starts)
+            if whole:
+                clear_again(self.folder, self.url, due, now)
+            return whole
 
     def _unseen(
         self, known: Known, ledger: str, tree: str, objects: Objects
@@ -285,9 +333,11 @@ class Sending:
 
     def _settle(self, known: Known, todo: Mapping[str, Sequence[str]], starts: Mapping[str, int]) -> bool:
         """Send what the runs *todo* need; note those that have all of it there. Return whether nothing can be done."""
+        self._heads |= {run_id: tuple(heads) for run_id, heads in todo.items()}
         needs = objects_of(self.repo, self.folder, todo)
         digests = _digests(needs)
         confirmed = known.confirmed(self.url, digests) if self._place is not None else set()
+        confirmed -= {run_id for oid in needs.keys() & set(self.swept) for run_id in needs[oid].runs}
         known.settle(self.url, confirmed | (todo.keys() - digests.keys()))
         waiting = _without(needs, confirmed)
         here = {oid: need for oid, need in waiting.items() if self.cache.has(oid)}

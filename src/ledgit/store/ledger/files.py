@@ -9,10 +9,12 @@ if TYPE_CHECKING:
     from ledgit.git import ObjectSet
     from ledgit.store.ledger.reader import Reader
 
-__all__ = ["CLOCKED", "FORMAT", "READER", "WRITER", "base_files", "join_entry"]
+__all__ = ["CLOCKED", "FORMAT", "READER", "SAID", "WRITER", "base_files", "join_entry"]
 
 FORMAT = "format"
-CLOCKED = ("experiments", "models")
+SAID = ("experiments", "models")
+"""Folders of clocked documents that people write."""
+CLOCKED = (*SAID, "objects")
 """Folders of clocked documents."""
 
 READER, WRITER = 1, 1
@@ -44,8 +46,8 @@ def join_entry(
     if TREE in (a.mode, b.mode):
         return a if a.mode == TREE else b
     first, second = reader.read(a.oid, "blob"), reader.read(b.oid, "blob")
-    folder, _, name = path.rpartition("/")
-    if folder in CLOCKED and name.endswith(".yaml"):
+    if "/" in path and path.endswith(".yaml"):
+        # Also in folders that a newer version put there: of what is no such document the greater bytes stay.
         from ledgit.records.clocked import join_clocked  # few ledgers differ in any of these
 
         data = join_clocked(first, second)

@@ -29,7 +29,7 @@ def without_secrets(line: Line, fresh: ObjectSet, known: str | None, local: str 
         ConfigError: A setting has an impossible value.
         MissingDependency: A thorough scan is asked for without the library.
     """
-    from ledgit.store.ledger.files import CLOCKED, join_entry
+    from ledgit.store.ledger.files import SAID, join_entry
     from ledgit.store.ledger.reader import Reader
 
     config = line.repo.config()
@@ -39,7 +39,7 @@ def without_secrets(line: Line, fresh: ObjectSet, known: str | None, local: str 
     reader = Reader(line.objects, fresh)
     theirs, mine = reader.folder(known), dict(reader.folder(local))
     notes: list[str] = []
-    for name in CLOCKED:
+    for name in SAID:
         there, here = theirs.get(name), mine.get(name)
         if here is None or here == there:
             continue
