@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from ledgit.git import ObjectSet, PushResult
+    from ledgit.store.artifacts.heeding import Heed
     from ledgit.store.artifacts.uploading import Sending
     from ledgit.store.sync.compose import Mine
     from ledgit.store.sync.line import Line, Progress
@@ -88,6 +89,7 @@ class Push:
         self.last: str | None = None  # the remote's ledger as it was seen before this push
         self.noted: dict[str, Held] | None = None  # runs that earlier pushes held back
         self._sending: Sending | None = None
+        self._heed: Heed | None = None
 
     def run(self) -> Pushed:
         """Try until it has arrived, or until it is clear that it can't."""
@@ -114,7 +116,7 @@ class Push:
             elif status == "lost":
                 losses += 1
                 if losses >= self.options.losses and plan.going and self.into_inbox(plan):
-                    return self.finish(found)
+                    return self.finish(self.look_once_more(found))
                 if losses >= _MOST_LOSSES:
                     raise Conflict(f"{self.done.remote} is too busy: {losses} pushes came too late; try again later")
                 _wait(losses)
@@ -151,7 +153,10 @@ class Push:
         if self.looked is not None and tip is not None and not follows(objects, tip, self.looked):
             self.heads = {}  # it began anew: what it had, as code of purged runs, it has no more
         self.looked = tip
+        swept = self.heed.look(objects, line.tree_of(tip)) if self.options.artifacts else set()
         self.decide(mine)
+        if swept:
+            self.send_swept(mine)
         stay = {*self.done.held, *self.refusals.held, *self.refusals.untried, *mine.absent}
         only, group = self.options.runs, self.refusals.group()
         chosen = None if only is None else set(only)
@@ -167,6 +172,7 @@ class Push:
                 theirs = united(objects, fresh, theirs, tree)
         going = [run_id for run_id in mine.runs() if run_id not in stay and (chosen is None or run_id in chosen)]
         tree = compose(objects, fresh, base, mine, stay, chosen)
+        tree = self.heed.without_candidates(objects, fresh, tree, {run_id: mine.runs()[run_id] for run_id in going})
         deletes = list(found.seen.inboxes) if taking and self.refusals.deleting else []
         ready = None
         if ledger is not None and previous is not None and line.where is line.repo:
@@ -230,9 +236,41 @@ class Push:
         if self._sending is None:
             from ledgit.store.artifacts.uploading import Sending
 
-            self._sending = Sending(self.line.repo, self.line.folder, self.progress)
+            self._sending = Sending(self.line.repo, self.line.folder, self.progress, swept=self.heed.swept)
             self.done.artifacts = self._sending.done
         return self._sending
+
+    @property
+    def heed(self) -> Heed:
+        """What somebody who sweeps the artifact remote has announced."""
+        if self._heed is None:
+            from ledgit.store.artifacts.heeding import Heed
+
+            self._heed = Heed(self.line.repo, self.line.folder)
+        return self._heed
+
+    def send_swept(self, mine: Mine) -> None:
+        """Send once more what somebody is deleting: it was there when an earlier attempt looked."""
+        heads = {run_id: several for run_id, several in mine.runs().items() if run_id in self.heads}
+        going = {run_id: several for run_id, several in heads.items() if run_id not in self.done.held}
+        if self.options.dry_run or self.done.declined:
+            return
+        held = self.send_artifacts(going)
+        self.done.held |= held
+        hold(self.line.folder, held)
+
+    def look_once_more(self, found: Incoming) -> Incoming:
+        """Fetch again after runs went into an inbox: whoever swept meanwhile has not seen them, and is seen now."""
+        if not self.options.artifacts:
+            return found
+        found = take_in(
+            self.line,
+            confirm=self.options.confirm,
+            accept_purges=self.options.accept_purges,
+            progress=self.progress,
+        )
+        self.heed.look(self.line.objects, self.line.tree_of(found.seen.tip))
+        return found
 
     def send_artifacts(self, runs: Mapping[str, tuple[str, ...]]) -> dict[str, Held]:
         """Send what *runs* need, before a ledger names them; return those that must stay."""
