@@ -62,15 +62,15 @@ def test_a_second_clone_has_the_model_and_the_plot(stage: tuple[Path, str]) -> N
     """The model went through the artifact remote, the plot with the run."""
     folder, shown = stage
     colleague = folder / "elsewhere" / "colleague"
-    model, plot = colleague / "model.joblib", colleague / "confusion.svg"
+    model, plot = colleague / "model.pkl", colleague / "confusion.svg"
     (run,) = [run for run in json.loads(_ledgit(colleague, "ls", "--json")) if run["code"]["dirty"]]
     listed = {item["path"]: item for item in json.loads(_ledgit(folder, "artifacts", "ls", run["id"], "--json"))}
 
-    assert listed["model.joblib"]["stored"] == "dvc"
+    assert listed["model.pkl"]["stored"] == "dvc"
     assert listed["plots/confusion.svg"]["stored"] == "git"
-    assert model.stat().st_size == listed["model.joblib"]["size"]
+    assert model.stat().st_size == listed["model.pkl"]["size"]
     assert plot.read_text(encoding="utf-8").startswith("<svg")
-    assert "wrote model.joblib" in shown
+    assert "wrote model.pkl" in shown
 
 
 def _ledgit(folder: Path, *words: str) -> bytes:

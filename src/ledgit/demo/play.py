@@ -122,7 +122,7 @@ def _share(shell: Shell, folder: str) -> None:
     shell.show("git", "clone", "--quiet", f"{_ELSEWHERE}/host.git", colleague)
     shell.show("ledgit", "-C", colleague, "pull")
     shell.show("ledgit", "-C", colleague, "artifacts", "remote", "../storage")
-    shell.show("ledgit", "-C", colleague, "artifacts", "get", best["name"], "model.joblib", "plots/confusion.svg")
+    shell.show("ledgit", "-C", colleague, "artifacts", "get", best["name"], "model.pkl", "plots/confusion.svg")
 
 
 def _advise(shell: Shell, folder: str) -> None:

@@ -1,10 +1,11 @@
 """Tell digits (or wines) apart with a random forest, grown a few trees at a time."""
 
 import argparse
+import pickle
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-import joblib
+import numpy as np
 from sklearn.datasets import load_digits, load_wine
 from sklearn.ensemble import ExtraTreesClassifier, RandomForestClassifier
 from sklearn.metrics import classification_report, confusion_matrix, log_loss
@@ -21,7 +22,7 @@ parser.add_argument("--depth", type=int, default=12)
 options = parser.parse_args()
 
 
-def picture(matrix):
+def picture(matrix: np.ndarray) -> str:
     """Draw how often each class (row) was taken for each (column)."""
     cells = "".join(
         f'<rect x="{24 * column}" y="{24 * row}" width="23" height="23" fill-opacity="{count / matrix.max():.2f}"/>'
@@ -47,8 +48,8 @@ with mlflow.start_run(tags={"model": "forest"}):
     mlflow.log_text(classification_report(y_test, model.predict(x_test)), "report.txt")
     mlflow.log_text(picture(confusion_matrix(y_test, model.predict(x_test))), "plots/confusion.svg")
     with TemporaryDirectory() as folder:
-        path = Path(folder, "model.joblib")
-        joblib.dump(model, path)
+        path = Path(folder, "model.pkl")
+        path.write_bytes(pickle.dumps(model))
         mlflow.log_artifact(path)
 
 print(f"forest of {options.trees} trees on {options.data}: accuracy {model.score(x_test, y_test):.3f}")
