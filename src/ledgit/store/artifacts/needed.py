@@ -5,7 +5,7 @@ One ``git cat-file`` process reads everything. A run without artifacts costs a l
 
 from __future__ import annotations
 
-from itertools import islice
+from itertools import chain, islice
 
 from ledgit.errors import LedgitError, RecordError
 
@@ -14,7 +14,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
 
     from ledgit.artifacts import Cache
-    from ledgit.git import BatchReader, Repo
+    from ledgit.git import BatchReader, Objects, Repo
+    from ledgit.records.table import Line
     from ledgit.store.folder import Folder
 
 __all__ = ["HISTORY_POINTER", "Need", "Unread", "every_object", "is_list", "objects_of"]
@@ -24,6 +25,7 @@ HISTORY_POINTER = "history-full.tsv.gz.dvc"
 _LISTED = "artifacts.yaml"
 _AT_ONCE = 2000  # runs whose trees are in memory together
 _MOST_KNOWN = 10_000  # lists of artifacts that stay decoded
+_MANY = 20  # earlier commits of a run
 _MOST_BYTES = 64 << 20  # of a list of artifacts
 _HEX = frozenset("0123456789abcdef")
 
@@ -139,13 +141,9 @@ def every_object(repo: Repo, folder: Folder, unread: Unread) -> Iterator[tuple[s
 
     cache = Cache(folder.cache)
     seen: set[str] = set()
-    for run_id, oid, _, _ in _named(repo, _every_commit(repo, folder), unread):
-        yield oid, run_id
-        if is_list(oid) and oid not in seen:
-            seen.add(oid)
-            for _, member in _members(cache, oid, unread):
-                yield member, run_id
-    for run_id, oid in _journals(folder, unread):
+    # Journals first, and loose runs before the ledger: the way that runs go, so that none slips by.
+    named = ((run_id, oid) for run_id, oid, _, _ in _named(repo, _every_commit(repo, folder, unread), unread))
+    for run_id, oid in chain(list(_journals(folder, unread)), named):
         yield oid, run_id
         if is_list(oid) and oid not in seen:
             seen.add(oid)
@@ -153,14 +151,16 @@ def every_object(repo: Repo, folder: Folder, unread: Unread) -> Iterator[tuple[s
                 yield member, run_id
 
 
-def _every_commit(repo: Repo, folder: Folder) -> Iterator[tuple[str, str]]:
+def _every_commit(repo: Repo, folder: Folder, unread: Unread) -> Iterator[tuple[str, str]]:
     """Yield (run id, commit) of all finalized runs; an id may be cut to 16 digits."""
     from ledgit.git import Objects, list_refs
     from ledgit.store.journal import read_parts
     from ledgit.store.ledger import every_line
-    from ledgit.store.ledger.loose import loose_runs, read_loose
+    from ledgit.store.ledger.loose import loose_runs
 
     objects = Objects.of(repo)
+    loose = loose_runs(repo)
+    yield from _loose(repo, objects, loose, unread)
     seen: set[str | None] = set()
     tables = list_refs(repo, "refs/ledgit/")
     for name, tip in tables.items():
@@ -173,15 +173,12 @@ def _every_commit(repo: Repo, folder: Folder) -> Iterator[tuple[str, str]]:
         if tree in seen:
             continue
         seen.add(tree)
-        for _, line in every_line(objects, tree):
-            if line.head and not line.purged:
-                yield line.id, line.head
-                for commit in line.past:
-                    yield line.id, commit
-    for run in read_loose(repo, loose_runs(repo)):
-        yield run.id, run.head
-        for commit in run.line.past if run.line is not None else ():
-            yield run.id, commit
+        for path, line in every_line(objects, tree):
+            if not line.purged:
+                yield from _commits_of(objects, line, path, unread)
+    # A push gives held runs back a ref of their own, and takes them out of the ledger then.
+    given = {run_id: head for run_id, head in loose_runs(repo).items() if loose.get(run_id) != head}
+    yield from _loose(repo, objects, given, unread)
     for directory in _directories(folder):
         start = read_parts(directory).first("start")
         if start is not None:
@@ -189,6 +186,31 @@ def _every_commit(repo: Repo, folder: Folder) -> Iterator[tuple[str, str]]:
 
             for head in resumed_heads(start):
                 yield str(start["id"]), head
+
+
+def _loose(repo: Repo, objects: Objects, runs: Mapping[str, str], unread: Unread) -> Iterator[tuple[str, str]]:
+    from ledgit.store.ledger.loose import read_loose
+
+    for run in read_loose(repo, runs):
+        if run.line is None:
+            unread.commits[run.head] = run.problem
+        else:
+            yield from _commits_of(objects, run.line, run.id, unread)
+
+
+def _commits_of(objects: Objects, line: Line, path: str, unread: Unread) -> Iterator[tuple[str, str]]:
+    """Yield (run id, commit) of the run's own commits that a line names."""
+    if line.opaque or not line.head:
+        unread.commits[path] = "a line that does not decode, of a newer Ledgit perhaps"
+        return
+    yield line.id, line.head
+    if len(line.past) > _MANY and b'"left"' in line.raw:  # of very many the line names some
+        from ledgit.store.chain import run_commits
+
+        for commit in run_commits(objects, [line.head], line.id):
+            yield line.id, commit.oid
+    for oid in line.past:
+        yield line.id, oid
 
 
 def _directories(folder: Folder) -> list[str]:
