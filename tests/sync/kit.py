@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 from pathlib import Path
 
 from tests.conftest import run_git
@@ -102,6 +103,10 @@ class Clone:
 
     def pull(self, **options: object) -> Pulled:
         return pull(self.repo, self.folder, self.remote, PullOptions(**options))  # type: ignore[arg-type]
+
+    def forget_fetches(self) -> None:
+        """Let the last fetch be so long ago that the next push fetches first."""
+        shutil.rmtree(Path(self.folder.path, "fetched"), ignore_errors=True)
 
     # ------------------------------------------------------------------ what is there
 

@@ -56,10 +56,20 @@ def base(request: pytest.FixtureRequest, host: Path) -> Iterator[str]:
 
 
 @pytest.mark.slow
-def test_sixteen_processes_push_at_once(host: Path, tmp_path: Path) -> None:
-    """A clone each, half of them in CI. Every run arrives, in a bounded number of tries, some by an inbox."""
+@pytest.mark.parametrize("known", [False, True], ids=["first", "known"])
+def test_sixteen_processes_push_at_once(host: Path, tmp_path: Path, known: bool) -> None:
+    """A clone each, half of them in CI. Every run arrives, in a bounded number of tries, some by an inbox.
+
+    Where all know the ledger, all push onto it at once without a fetch, and all but one come too late.
+    """
     with git_daemon(host.parent) as found:
         clones = [make_clone(f"{found}/{host.name}", tmp_path / f"clone-{n}") for n in range(16)]
+        if known:
+            clones[0].log("first")
+            clones[0].push()
+            for clone in clones[1:]:
+                clone.pull()
+        old = lines_of(host)
         runs = {clone.log(clone.path.name) for clone in clones}
         processes = [start(clone, **({"CI": "1"} if n % 2 else {})) for n, clone in enumerate(clones)]
         for process in processes:
@@ -75,10 +85,10 @@ def test_sixteen_processes_push_at_once(host: Path, tmp_path: Path) -> None:
         for clone in clones:
             clone.pull()
 
-    assert runs == set(seen) == lines_of(host)
+    assert runs | old == set(seen) == lines_of(host)
     assert runs == {run for result in results for run in result["new"]}
     assert by_inbox
-    assert max(result["attempts"] for result in results) <= 13
+    assert max(result["attempts"] for result in results) <= 13 + known
     assert [] == inboxes(host)
     assert {tree_of(host, LEDGER)} == {clone.tree for clone in (*clones, reader)}
     assert set() == set().union(*(clone.loose() for clone in clones))

@@ -215,6 +215,7 @@ def test_a_hostile_inbox_is_passed_over(ada: Clone, host: Path, shared: tuple[st
     mallory.fresh.write(mallory.repo).release()
     run_git(host, "update-ref", "refs/ledgit/inbox/mallory-1", bad)
     run = ada.log()
+    ada.forget_fetches()
 
     done = ada.push()
 

@@ -265,6 +265,8 @@ class Sending:
         self, ledger: str, tip: str | None, objects: Objects, sent: Mapping[str, Iterable[str]], now: int
     ) -> bool:
         """Return whether nothing is left that another push could do."""
+        if not _has_cache(self.folder) and not due_again(self.folder, now):
+            return True  # without finding out where the remote is: most pushes end here
         self.place()
         due = due_again(self.folder, now, self.url)
         if not _has_cache(self.folder):

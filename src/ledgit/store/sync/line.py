@@ -160,12 +160,15 @@ class Line:
     def accept(self, seen: Seen) -> None:
         """Make what was seen, and is checked now, what was last seen.
 
-        While a ``git gc`` or ``git repack`` is at work `incoming` stays until the next sync: it may have read the tracking
-        ref before that moved, and would look for this one too late.
+        While a ``git gc`` or ``git repack`` is at work `incoming` stays until the next sync: it may have read the
+        tracking ref before that moved, and would look for this one too late.
         """
         from ledgit.git import gc_is_running, repack_is_running
+        from ledgit.store.sync.lately import note_fetched
 
         self.track(seen.tip, seen.inboxes)
+        if self.has_runs:
+            note_fetched(self.folder, self.remote, seen.tip)
         if not gc_is_running(self.where) and not repack_is_running(self.where):
             self.refuse()
 

@@ -5,6 +5,7 @@ Little is loaded before the first connection is under way; the work is in :mod:`
 
 from __future__ import annotations
 
+from ledgit.store.sync.lately import known_lately
 from ledgit.store.sync.opening import SyncLock, open_line
 from ledgit.store.sync.pushed import Pushed, PushOptions
 
@@ -22,6 +23,9 @@ def push(
     repo: Repo, folder: Folder, remote: Remote, options: PushOptions | None = None, progress: Progress | None = None
 ) -> Pushed:
     """Fetch as pull does, then push what the remote's ledger lacks, as one commit on its tip.
+
+    Where the remote's ledger was fetched a moment ago it is pushed onto without a fetch, over one
+    connection, if it still is what it was: see :mod:`ledgit.store.sync.lately`.
 
     Runs that may not be published or that the host refuses stay here, with the reason; the others
     go. Where somebody else is quicker it is tried again, and at last the runs are left in an inbox
@@ -45,11 +49,13 @@ def push(
     options = options or PushOptions()
     with SyncLock(folder, progress):
         line = open_line(repo, folder, remote, prompt=options.prompt)
-        line.begin()
+        known = None if options.dry_run or options.accept_purges else known_lately(line)
+        if known is None:
+            line.begin()
         try:
             from ledgit.store.sync.pushing import Push
 
-            return Push(line, options, progress).run()
+            return Push(line, options, progress, known).run()
         finally:
             line.stop()
             line.objects.rest()

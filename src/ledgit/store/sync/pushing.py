@@ -15,6 +15,7 @@ from ledgit.store.sync.exchange import (
     take_in,
 )
 from ledgit.store.sync.held import ARTIFACTS, REFUSED, Held, hold, read_held, release
+from ledgit.store.sync.lately import note_pushed
 from ledgit.store.sync.pushed import Pushed, PushOptions
 from ledgit.store.sync.refusal import Refusals
 from ledgit.store.sync.table import Changes, table_changes
@@ -78,10 +79,18 @@ class _Plan:
 
 
 class Push:
-    """One push with all its attempts."""
+    """One push with all its attempts.
 
-    def __init__(self, line: Line, options: PushOptions, progress: Progress | None) -> None:
+    Args:
+        line: Where to.
+        options: How.
+        progress: Is told what goes on.
+        known: The remote's ledger, if it is known so well that the first attempt needs no fetch.
+    """
+
+    def __init__(self, line: Line, options: PushOptions, progress: Progress | None, known: str | None = None) -> None:
         self.line, self.options, self.progress = line, options, progress
+        self.known = known  # the remote's ledger, if the first attempt goes without a fetch
         self.done = Pushed(line.remote.shown, dry_run=options.dry_run)
         self.refusals = Refusals(line.remote)
         self.heads: dict[str, tuple[str, ...]] = {}  # run → heads that were looked at
@@ -95,13 +104,9 @@ class Push:
         """Try until it has arrived, or until it is clear that it can't."""
         losses = attempts = 0
         while True:
-            found = take_in(
-                self.line,
-                confirm=self.options.confirm,
-                accept_purges=self.options.accept_purges,
-                progress=self.progress,
-            )
-            if attempts == 0 and self.has_nothing(found):
+            ahead = self.known is not None
+            found = self.as_known() if ahead else self.take_in()
+            if attempts == 0 and not ahead and self.has_nothing(found):
                 return self.done if self.options.dry_run else self.finish(found)
             check_writable(self.line, found.seen.tip)
             self.last = found.seen.before if attempts == 0 else self.last
@@ -110,7 +115,12 @@ class Push:
             if self.options.dry_run or self.done.declined:
                 self.count(plan)
                 return self.done
-            status, results = self.attempt(plan)
+            if ahead and plan.tree == self.line.tree_of(found.seen.tip):
+                attempts = 0  # nothing to push: so what is there has to be asked for
+                continue
+            status, results = self.attempt(plan, ahead=ahead)
+            if ahead and status == "lost":
+                continue  # no race: it was not looked at
             if status == "refused":
                 self.refusals.refused(plan.going, found.seen.inboxes if plan.deletes else (), results)
             elif status == "lost":
@@ -122,6 +132,18 @@ class Push:
                 _wait(losses)
             elif not self.refusals.landed():
                 return self.finish(found)
+
+    def take_in(self) -> Incoming:
+        """Fetch and check."""
+        options = self.options
+        return take_in(self.line, confirm=options.confirm, accept_purges=options.accept_purges, progress=self.progress)
+
+    def as_known(self) -> Incoming:
+        """Return what a fetch would bring, if nothing has changed since the last one; once."""
+        from ledgit.store.sync.line import Seen
+
+        tip, self.known = self.known, None
+        return Incoming(Seen(tip, tip))
 
     # ------------------------------------------------------------------ what to push
 
@@ -263,12 +285,7 @@ class Push:
         """Fetch again after runs went into an inbox: whoever swept meanwhile has not seen them, and is seen now."""
         if not self.options.artifacts:
             return found
-        found = take_in(
-            self.line,
-            confirm=self.options.confirm,
-            accept_purges=self.options.accept_purges,
-            progress=self.progress,
-        )
+        found = self.take_in()
         self.heed.look(self.line.objects, self.line.tree_of(found.seen.tip))
         return found
 
@@ -280,8 +297,11 @@ class Push:
 
     # ------------------------------------------------------------------ pushing it
 
-    def attempt(self, plan: _Plan) -> tuple[str, list[PushResult]]:
-        """Push once; return ``ok``, ``lost`` or ``refused``, and what was said."""
+    def attempt(self, plan: _Plan, *, ahead: bool = False) -> tuple[str, list[PushResult]]:
+        """Push once; return ``ok``, ``lost`` or ``refused``, and what was said.
+
+        *ahead* of a fetch only onto the very ledger that is known: not where it was set back, or is gone.
+        """
         from ledgit.git import PushUpdate
 
         line, seen = self.line, plan.found.seen
@@ -303,7 +323,8 @@ class Push:
         pack = plan.fresh.write(line.where)
         try:
             self.done.attempts += 1
-            results = line.push([PushUpdate(line.remote.ledger_ref, new), *deletes], self.progress)
+            lease = seen.tip if ahead else None
+            results = line.push([PushUpdate(line.remote.ledger_ref, new, force=lease), *deletes], self.progress)
             if not results[0].ok:
                 return "refused" if any(result.status == "refused" for result in results) else "lost", results
             gone = {result.ref for result in results[1:] if result.ok}
@@ -312,6 +333,8 @@ class Push:
             seen.tip = new
             seen.inboxes = {name: oid for name, oid in seen.inboxes.items() if name not in gone}
             line.track(seen.tip, seen.inboxes)
+            if line.has_runs:
+                note_pushed(line.folder, line.remote, new, ahead=ahead)
         finally:
             pack.release()
         if line.where is line.repo:

@@ -1,0 +1,99 @@
+"""When a remote's ledger was fetched last, so that a push can do without: ``fetched/`` in Ledgit's folder.
+
+A push onto the ledger as last seen arrives over one connection, if nobody else has pushed since; the
+host itself says whether that is so. What it does not say is what lies beside the ledger: inboxes. So
+only a few pushes in a row, and only for a while, go without a fetch.
+
+The note is a hint. One that is missing, torn, of a copied clone or about another ledger than the
+tracking ref names costs a fetch, and is never synced to the disk.
+"""
+
+from __future__ import annotations
+
+import os
+
+from ledgit.store.journal import now_ms
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from ledgit.store.folder import Folder
+    from ledgit.store.sync.line import Line
+    from ledgit.store.sync.remote import Remote
+
+__all__ = ["known_lately", "note_fetched", "note_pushed"]
+
+#: Pushes without a fetch, and milliseconds since the last one, after which a push fetches first.
+MOST_PUSHES = 10
+LONGEST = 600_000
+_MOST_BYTES = 200
+_NONE = "-"
+
+
+def note_fetched(folder: Folder, remote: Remote, tip: str | None) -> None:
+    """Note that the ledger *tip* of *remote* was fetched now and checked; None: it has none."""
+    _write(folder, remote, tip or _NONE, now_ms(), 0)
+
+
+def note_pushed(folder: Folder, remote: Remote, tip: str, *, ahead: bool) -> None:
+    """Note that the ledger of *remote* is *tip* now because it was pushed there: *ahead* of a fetch, or after one."""
+    _, when, pushes = _read(folder, remote) or (_NONE, 0, 0)
+    _write(folder, remote, tip, when, pushes + ahead)
+
+
+def known_lately(line: Line) -> str | None:
+    """Return the remote's ledger as it was lately, if a push can be tried onto it without a fetch.
+
+    None where that is not known well enough, where inboxes wait to be taken in, or where there is
+    probably nothing to push: then only a fetch can say whether there is something to take.
+    """
+    from ledgit.git import helper_objects, list_refs, read_ref
+
+    repo, folder, remote = line.repo, line.folder, line.remote
+    if not line.has_runs or helper_objects(repo) is not None:  # the tip alone, now or before
+        return None
+    tip, note = read_ref(repo, remote.tracking), _read(folder, remote)
+    if tip is None or note is None:
+        return None
+    seen, when, pushes = note
+    if seen != tip or pushes >= MOST_PUSHES or not when <= now_ms() < when + LONGEST or list_refs(repo, remote.inboxes):
+        return None
+    return tip if _has_more(line, tip) else None
+
+
+def _has_more(line: Line, tip: str) -> bool:
+    """Whether the clone seems to have more than the ledger *tip*."""
+    from ledgit.store.ledger import local_ledger
+    from ledgit.store.ledger.loose import loose_runs
+    from ledgit.store.sync.held import read_held
+
+    if local_ledger(line.repo) not in (None, tip):
+        return True
+    loose = loose_runs(line.repo)
+    held = read_held(line.folder) if loose else {}
+    return any(run_id not in held or not held[run_id].is_about([head]) for run_id, head in loose.items())
+
+
+def _read(folder: Folder, remote: Remote) -> tuple[str, int, int] | None:
+    """Return (ledger commit, ms since the epoch of the last fetch, pushes since)."""
+    try:
+        with open(_path(folder, remote), "rb") as file:
+            tip, when, pushes, end = file.read(_MOST_BYTES).decode("ascii").split(" ")
+        return (tip, int(when), int(pushes)) if end == "\n" else None
+    except (OSError, ValueError):
+        return None
+
+
+def _write(folder: Folder, remote: Remote, tip: str, when: int, pushes: int) -> None:
+    path = _path(folder, remote)
+    try:
+        if not os.path.isdir(os.path.dirname(path)):
+            os.makedirs(os.path.dirname(path), exist_ok=True)
+        with open(path, "wb", buffering=0) as file:
+            file.write(f"{tip} {when} {pushes} \n".encode("ascii"))
+    except OSError:
+        pass  # then the next push fetches
+
+
+def _path(folder: Folder, remote: Remote) -> str:
+    # The name is one part of a path, or "url/" and one: see `remote`.
+    return os.path.join(folder.path, "fetched", remote.name.replace("/", "~"))
