@@ -101,6 +101,22 @@ def test_sizes_around_every_boundary_of_the_format_survive(repo: Path, opened: R
     assert git(repo, "cat-file", "--batch-check=%(objectsize)", stdin=asked).split() == [str(size) for size in sizes]
 
 
+@pytest.mark.parametrize("size", [2047, 2048, 4096, 65_535, 65_536, 200_000])
+def test_what_would_not_shrink_is_stored_as_it_is(repo: Path, opened: Repo, git: Git, size: int) -> None:
+    """Trying to compress pictures and weights took two thirds of the time of a run with many files."""
+    noise, text = os.urandom(size), b"step\t12\t0.1234567\n" * (size // 18)
+    fresh = ObjectSet()
+    ids = [fresh.blob(noise), fresh.blob(text)]
+
+    pack = fresh.write(opened, keep=False)
+
+    git(repo, "verify-pack", f"{pack.path}.idx")
+    sizes = [int(git(repo, "cat-file", "--batch-check=%(objectsize:disk)", stdin=oid.encode())) for oid in ids]
+    assert size <= sizes[0] <= size + 32
+    assert sizes[1] < size / 5
+    assert subprocess.run(["git", "cat-file", "blob", ids[0]], cwd=repo, capture_output=True).stdout == noise
+
+
 def test_offsets_beyond_two_gigabytes_take_eight_bytes(repo: Path, git: Git) -> None:
     rows = sorted((os.urandom(20), n, 12 + n * (1 << 31)) for n in range(5))
 

@@ -11,7 +11,7 @@ from ledgit.errors import InvalidName
 
 TYPE_CHECKING = False  # typing and re take milliseconds to import, and checking a key is on the way of every start
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Iterator
 
 __all__ = [
     "RUN_FOLDER",
@@ -227,14 +227,19 @@ def stored_paths(paths: Iterable[str]) -> dict[str, str]:
     return result
 
 
+def _candidates(part: str) -> Iterator[str]:
+    if _is_safe(part):
+        yield part
+    for digits in (8, 16, 32, 64):
+        yield _escaped(part, digits)
+
+
 def _place(path: str, taken: dict[str, tuple[str, bool]]) -> str:
     parts = path.split("/")
     place = ""
     for number, part in enumerate(parts):
         folder = number < len(parts) - 1
-        candidates = [part] if _is_safe(part) else []
-        candidates += [_escaped(part, digits) for digits in (8, 16, 32, 64)]
-        for candidate in candidates:
+        for candidate in _candidates(part):
             here = f"{place}{candidate}"
             holder = taken.get(_fold(here))
             if holder is None or (folder and holder == (here, True)):
