@@ -59,6 +59,7 @@ class Module:
 # The public object model is one unit in several files.
 SAME = dict.fromkeys(
     [
+        "artifact_upkeep",
         "cleaning",
         "experiment",
         "experiments",

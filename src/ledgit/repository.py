@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import os
 
+from ledgit.artifact_upkeep import ArtifactUpkeep
 from ledgit.cleaning import Cleaning
 from ledgit.errors import Ambiguous, GitFailed, NotHere, RunNotFound
 from ledgit.experiments import Experiments
@@ -48,7 +49,7 @@ def open_repository(path: str | os.PathLike[str] | None = None) -> Repository:
 open = open_repository  # noqa: A001 - the public face says ledgit.open()
 
 
-class Repository(RunArtifacts, RunEditing, Experiments, Sharing, Cleaning):
+class Repository(RunArtifacts, RunEditing, Experiments, Sharing, ArtifactUpkeep, Cleaning):
     """A Git repository with runs in it. Opening reads nothing; every question refreshes the index."""
 
     # ------------------------------------------------------------------ runs

@@ -212,6 +212,7 @@ def _add_status(parser: argparse.ArgumentParser) -> None:
 
 def _status(args: argparse.Namespace) -> int:
     from ledgit.artifacts import Cache
+    from ledgit.records.run import iso
 
     repository = context.repository()
     place = repository.artifact_place()
@@ -231,12 +232,19 @@ def _status(args: argparse.Namespace) -> int:
         listed = [{"run": run_id, "path": path, "size": size} for run_id, path, size in rows]
         remote = None if place is None else place.shown
         found = {"remote": remote, "objects": len(sizes), "bytes": sum(sizes.values()), "only_here": listed}
-        terminal.write(render.json_text(found))
+        terminal.write(render.json_text({**found, "looked_at_again": repository.owed_artifacts()}))
         return 0
     if place is None:
         terminal.write("there is no artifact remote; 'ledgit artifacts remote URL' sets one\n")
     else:
         terminal.write(f"artifacts go to {text.clean(place.shown)}, as {place.source} says\n")
+    owed = repository.owed_artifacts()
+    if owed:
+        when = max(owed.values())
+        terminal.write(
+            f"artifacts of {sharing.runs(len(owed))} are looked at again by a 'ledgit push' after {iso(when)[:16]}Z:"
+            " somebody was deleting them when they were sent\n"
+        )
     if not sizes:
         terminal.write("nothing is only here\n")
         return 0
@@ -299,6 +307,41 @@ def _remote(args: argparse.Namespace) -> int:
     return 0
 
 
+# ---------------------------------------------------------------------- gc
+
+
+def _add_gc(parser: argparse.ArgumentParser) -> None:
+    where = parser.add_mutually_exclusive_group()
+    where.add_argument("--remote", action="store_true", help="clean the artifact remote instead of this clone's cache")
+    where.add_argument(
+        "--pushed", action="store_true", help="also remove from the cache what the artifact remote has, for pushed runs"
+    )
+    parser.add_argument("--sweep", action="store_true", help="do it; without it nothing is changed")
+    parser.add_argument(
+        "--grace",
+        metavar="SPAN",
+        default="30d",
+        help="how long an object stays after it was used last here, or announced on the remote (default: 30d)",
+    )
+    parser.add_argument(
+        "--unshared", action="store_true", help="no other repository keeps artifacts on this remote, whatever it seems"
+    )
+    parsing.add_formats(parser)
+
+
+def _gc(args: argparse.Namespace) -> int:
+    from ledgit.cli import upkeep
+
+    return upkeep.sweep_remote(args) if args.remote else upkeep.tidy(args)
+
+
+_GC = """\
+ledgit artifacts gc                          what the cache could do without
+ledgit artifacts gc --sweep                  remove it
+ledgit artifacts gc --pushed --sweep         also what the artifact remote has, to make room
+ledgit artifacts gc --remote                 what is on the remote and of no run
+ledgit artifacts gc --remote --sweep         announce it, and delete what was announced 30 days ago
+"""
 _GET = """\
 ledgit artifacts get calm-owl                       all of them, with their folders
 ledgit artifacts get calm-owl model.pkl plots/      ./model.pkl and ./plots
@@ -328,6 +371,7 @@ ACTIONS: dict[str, Action] = {
         "ledgit artifacts fetch calm-owl brave-fox",
     ),
     "remote": (_add_remote, _remote, "show where large files go, and what says so, or set it for this clone", _REMOTE),
+    "gc": (_add_gc, _gc, "say what no run needs any more, here or on the artifact remote, and remove it", _GC),
     "status": (
         _add_status,
         _status,

@@ -58,7 +58,7 @@ def known_object(folder: Folder, path: str, least: int) -> tuple[str, int] | Non
     if not cache.has(md5) or cache.size(md5) != stat.st_size:
         return None
     cache.use(md5)
-    return md5, stat.st_size
+    return (md5, stat.st_size) if cache.has(md5) else None  # somebody tidied up meanwhile
 
 
 def submit(run: FileLog, file: str, staged: Staged) -> None:

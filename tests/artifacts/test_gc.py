@@ -1,0 +1,194 @@
+"""``ledgit artifacts gc`` in one clone: what the cache can do without, and what it can't."""
+
+from __future__ import annotations
+
+import os
+import time
+from pathlib import Path
+
+import pytest
+from tests.artifacts.people import Person, clone, make_file, make_folder, start_project
+from tests.artifacts.sweeping_kit import DAY, names_of, there
+
+from ledgit.git import Repo
+from ledgit.store import ActiveRun, Folder, RunStart
+from ledgit.store.artifacts import tidying
+from ledgit.store.artifacts.tidying import TidyOptions, tidy_cache
+
+
+@pytest.fixture
+def ada(tmp_path: Path) -> Person:
+    return clone(start_project(tmp_path), tmp_path / "ada")
+
+
+@pytest.fixture
+def storage(tmp_path: Path, ada: Person) -> Path:
+    folder = tmp_path / "storage"
+    ada.run("artifacts", "remote", str(folder))
+    return folder
+
+
+def age(person: Person, days: float = 31) -> None:
+    """As if everything in the cache had been put there so long ago."""
+    when = time.time() - days * DAY
+    for path in (person.cache / "files").rglob("*"):
+        if path.is_file():
+            os.utime(path, (when, when))
+
+
+def stray(person: Person, path: Path) -> str:
+    """An object that no run needs: its run is purged, and only the run."""
+    from ledgit.artifacts import Cache
+
+    content = make_file(path).read_bytes()
+    return Cache(str(person.cache)).put_bytes(content)
+
+
+def test_what_no_run_needs_goes_once_it_is_old(ada: Person, tmp_path: Path) -> None:
+    """Dry run by default; what runs need stays, however old."""
+    ada.log(make_file(tmp_path / "model.bin"), make_folder(tmp_path / "plots"), name="owl")
+    kept = ada.objects()
+    lost = stray(ada, tmp_path / "stray.bin")
+
+    young = ada.json("artifacts", "gc", "--sweep")
+    assert ({}, 1, []) == (young["unneeded"], young["young"], young["removed"])
+    age(ada)
+    dry = ada.says("artifacts", "gc")
+    assert "no run here needs 1 object (300.0 KiB)" in dry
+    assert "--sweep removes" in dry
+    assert {*kept, lost} == ada.objects()
+    said = ada.says("artifacts", "gc", "--sweep")
+
+    assert "removed 1 object (300.0 KiB)" in said
+    assert kept == ada.objects()
+    assert "there is nothing that could go" in ada.says("artifacts", "gc")
+    assert [] == list((ada.cache / "going").glob("*"))
+
+
+def test_what_a_run_logs_that_is_being_written_stays(ada: Person, tmp_path: Path) -> None:
+    """Its journal says so before any commit does, folders included."""
+    run = ActiveRun.create(Repo.discover(str(ada.path)), RunStart())
+    run.add_folder(str(make_folder(tmp_path / "plots")), "plots")
+    before = ada.objects()
+    assert len(before) == 121
+    age(ada)
+
+    ada.run("artifacts", "gc", "--sweep", "--grace", "0d")
+    assert before == ada.objects()
+    assert run.finish() is not None
+    ada.run("artifacts", "gc", "--sweep", "--grace", "0d")
+
+    assert before == ada.objects()
+
+
+def test_young_objects_stay_while_a_run_is_written_whatever_the_grace(ada: Person, tmp_path: Path) -> None:
+    """They may be on their way into its journal."""
+    run = ActiveRun.create(Repo.discover(str(ada.path)), RunStart())
+    lost = stray(ada, tmp_path / "stray.bin")
+
+    ada.run("artifacts", "gc", "--sweep", "--grace", "0d")
+    assert lost in ada.objects()
+    run.finish()
+    ada.run("artifacts", "gc", "--sweep", "--grace", "0d")
+    assert lost not in ada.objects()
+
+
+@pytest.mark.parametrize("point", ["found", "aside"])
+def test_an_object_that_is_logged_again_at_that_moment_stays(
+    ada: Person, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, point: str
+) -> None:
+    """Found to be old and needless, then used: before it is moved aside, or in between."""
+    from ledgit.artifacts import Cache
+
+    lost = stray(ada, tmp_path / "stray.bin")
+    age(ada)
+    seen: list[str] = []
+
+    def checkpoint(name: str) -> None:
+        if name == point and not seen:
+            seen.append(name)
+            Cache(str(ada.cache)).put(str(tmp_path / "stray.bin"), lost, link=False)
+
+    monkeypatch.setattr(tidying, "checkpoint", checkpoint)
+    repo = Repo.discover(str(ada.path))
+    done = tidy_cache(repo, Folder.of(repo), TidyOptions(act=True))
+
+    assert [point] == seen
+    assert lost in ada.objects()
+    assert (1 if point == "found" else 0) == done.used
+
+
+def test_what_a_killed_gc_moved_aside_comes_back_if_it_is_needed(
+    ada: Person, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The next gc puts it back, and looks again."""
+    file = tmp_path / "stray.bin"
+    lost = stray(ada, file)
+    age(ada)
+    repo = Repo.discover(str(ada.path))
+
+    def die(name: str) -> None:
+        if name == "aside":
+            raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch:
+        patch.setattr(tidying, "checkpoint", die)
+        with pytest.raises(KeyboardInterrupt):
+            tidy_cache(repo, Folder.of(repo), TidyOptions(act=True))
+    assert lost not in ada.objects()
+    tidy_cache(repo, Folder.of(repo), TidyOptions(act=True, grace=400 * DAY * 1000))
+
+    assert lost in ada.objects()
+
+
+def test_with_pushed_the_cache_keeps_only_what_the_remote_has_not(ada: Person, storage: Path, tmp_path: Path) -> None:
+    """Looked at again there, with its size; runs that are here alone keep everything."""
+    pushed = ada.log(make_file(tmp_path / "model.bin"), make_file(tmp_path / "big.bin"))
+    ada.run("push", "--all")
+    own = ada.log(make_file(tmp_path / "own.bin"))
+    age(ada)
+    cut, whole = sorted(names_of(ada, pushed))
+    with open(storage / "files" / "md5" / cut[:2] / cut[2:], "r+b") as file:
+        os.chmod(file.name, 0o644)
+        file.truncate(100)
+
+    dry = ada.json("artifacts", "gc", "--pushed")
+    assert [whole] == list(dry["pushed"])
+    ada.run("artifacts", "gc", "--pushed", "--sweep")
+
+    assert {cut} | names_of(ada, own) == ada.objects()
+    assert whole in there(storage)
+    ada.run("artifacts", "fetch", pushed)
+    assert whole in ada.objects()
+
+
+def test_nothing_goes_where_the_list_of_a_folder_is_damaged(ada: Person, tmp_path: Path) -> None:
+    """Nobody knows what is in it: its files would look needless."""
+    ada.log(make_folder(tmp_path / "plots"))
+    (listed,) = (ada.cache / "files").rglob("*.dir")
+    listed.chmod(0o644)
+    listed.write_bytes(b"[]")
+    age(ada)
+
+    said = ada.says("artifacts", "gc", "--sweep", code=3)
+
+    assert "nobody knows which artifacts are still needed" in said
+    assert 120 == len(ada.objects())
+
+
+def test_an_old_commit_of_an_edited_run_keeps_its_objects(ada: Person, tmp_path: Path) -> None:
+    """Also when the newest one names others: the history of a run stays whole."""
+    model = make_file(tmp_path / "model.bin")
+    run = ada.log(model)
+    before = ada.objects()
+    make_file(model)
+    repository = ada.repository
+    resumed = ActiveRun.resume(repository.repo, run, repository.run(run).heads)
+    resumed.add_artifact(str(model), "model.bin")
+    assert resumed.finish() is not None
+    age(ada)
+
+    ada.run("artifacts", "gc", "--sweep")
+
+    assert before < ada.objects()
+    assert 2 == len(ada.objects())

@@ -1,0 +1,387 @@
+"""Ada sweeps the artifact remote while Ben pushes: whatever the order, every published run keeps its artifacts."""
+
+from __future__ import annotations
+
+import signal
+import subprocess
+import sys
+import textwrap
+from pathlib import Path
+
+import pytest
+from tests.artifacts.people import Person, clone, make_file, make_folder, start_project
+from tests.artifacts.sweeping_kit import DAY, Clock, at, marks, names_of, sweep, there
+
+from ledgit.git import Repo
+from ledgit.store import Folder
+from ledgit.store.artifacts.marks import CANDIDATE, SWEPT
+from ledgit.store.artifacts.owed import owed_again
+
+HOUR = 3600
+
+
+@pytest.fixture
+def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
+    return Clock(monkeypatch)
+
+
+@pytest.fixture
+def host(tmp_path: Path) -> Path:
+    return start_project(tmp_path)
+
+
+@pytest.fixture
+def storage(tmp_path: Path) -> Path:
+    return tmp_path / "storage"
+
+
+@pytest.fixture
+def ada(host: Path, tmp_path: Path, storage: Path) -> Person:
+    person = clone(host, tmp_path / "ada")
+    person.run("artifacts", "remote", str(storage))
+    return person
+
+
+@pytest.fixture
+def ben(host: Path, tmp_path: Path, storage: Path) -> Person:
+    person = clone(host, tmp_path / "ben")
+    person.run("artifacts", "remote", str(storage))
+    return person
+
+
+@pytest.fixture
+def model(ada: Person, tmp_path: Path) -> Path:
+    """A file whose object is on the remote, and that no run needs: the run that brought it was purged."""
+    file = make_file(tmp_path / "model.bin")
+    ada.log(make_file(tmp_path / "other.bin"), name="stays")
+    run = ada.log(file)
+    ada.run("push", "--all")
+    kept = {path: path.read_bytes() for path in tmp_path.glob("storage/files/md5/??/*")}
+    ada.run("rm", run)
+    ada.run("gc", "--purge", run, "--yes")
+    for path, data in kept.items():  # as if the purge's own sweep had not come to it
+        path.parent.mkdir(parents=True, exist_ok=True)
+        if not path.exists():
+            path.write_bytes(data)
+    return file
+
+
+def retrievable(host: Path, tmp_path: Path, storage: Path) -> None:
+    """A new clone gets every artifact of every run from the remote."""
+    new = clone(host, tmp_path / f"new-{len(list(tmp_path.iterdir()))}")
+    new.run("artifacts", "remote", str(storage))
+    new.run("pull")
+    runs = [run["id"] for run in new.json("ls", "--all")]
+    assert runs
+    new.run("artifacts", "fetch", *runs)
+
+
+def owed(person: Person) -> set[str]:
+    return set(owed_again(Folder.of(Repo.discover(str(person.path)))))
+
+
+def test_what_no_run_needs_goes_in_two_phases(
+    ada: Person, host: Path, storage: Path, model: Path, tmp_path: Path, clock: Clock
+) -> None:
+    """Announced first; deleted after the grace, and not a day before."""
+    (lost,) = there(storage) - names_of(ada, "stays")
+
+    first = sweep(ada)
+    assert [lost] == list(first.fresh)
+    assert {lost: CANDIDATE} == {oid: mark.state for oid, mark in marks(host).items()}
+    clock.later(29 * DAY)
+    second = sweep(ada)
+    assert ({}, []) == (second.due, second.deleted)
+    assert [lost] == list(second.waiting)
+    assert lost in there(storage)
+    clock.later(1 * DAY)
+    third = sweep(ada)
+
+    assert [lost] == third.deleted
+    assert names_of(ada, "stays") == there(storage)
+    assert {} == marks(host)
+    assert ([], {}) == (sweep(ada).deleted, marks(host))
+    retrievable(host, tmp_path, storage)
+
+
+def test_another_clone_sweeps_what_one_has_announced(
+    ada: Person, ben: Person, host: Path, storage: Path, model: Path, clock: Clock
+) -> None:
+    """What is announced stands in the ledger."""
+    (lost,) = there(storage) - names_of(ada, "stays")
+    sweep(ada)
+    clock.later(31 * DAY)
+
+    assert [lost] == sweep(ben).deleted
+    assert lost not in there(storage)
+
+
+def test_a_dry_run_changes_nothing(ada: Person, host: Path, storage: Path, model: Path, clock: Clock) -> None:
+    """It says the same."""
+    before = there(storage), (host / "refs/ledgit/ledger").read_text()
+
+    found = sweep(ada, act=False)
+
+    assert 1 == len(found.fresh)
+    assert before == (there(storage), (host / "refs/ledgit/ledger").read_text())
+
+
+def test_a_run_that_needs_a_candidate_withdraws_it(
+    ada: Person, ben: Person, host: Path, storage: Path, model: Path, tmp_path: Path, clock: Clock
+) -> None:
+    """By the push that publishes it; nothing is sent, since the object is there."""
+    sweep(ada)
+    clock.later(20 * DAY)
+    ben.log(model)
+    pushed = ben.json("push", "--all")
+
+    assert 0 == pushed["artifacts"]["sent"]
+    assert {} == marks(host)
+    clock.later(20 * DAY)
+    assert [] == sweep(ada).deleted
+    retrievable(host, tmp_path, storage)
+
+
+POINTS = ["before push", "pushed", "marked", "looked again", "deleted some", "before tidying"]
+
+
+@pytest.mark.parametrize("point", POINTS)
+def test_a_push_at_any_moment_of_a_sweep(
+    ada: Person,
+    ben: Person,
+    host: Path,
+    storage: Path,
+    model: Path,
+    tmp_path: Path,
+    clock: Clock,
+    monkeypatch: pytest.MonkeyPatch,
+    point: str,
+) -> None:
+    """B finds the object there and skips the upload; A deletes it. Afterwards it is there, or owed and then sent."""
+    sweep(ada)
+    clock.later(31 * DAY)
+    run = ben.log(model)
+
+    came = at(monkeypatch, point, lambda: ben.run("push", "--all"))
+    sweep(ada)
+    assert point in came
+
+    (needed,) = names_of(ben, run)
+    if needed not in there(storage):
+        assert {run} == owed(ben)
+        assert "looked at again" in ben.says("artifacts", "status")
+    clock.later(2 * HOUR)
+    ben.run("push")
+    assert set() == owed(ben)
+    assert needed in there(storage)
+    clock.later(40 * DAY)
+    assert [] == sweep(ada).deleted
+    retrievable(host, tmp_path, storage)
+
+
+@pytest.mark.parametrize("point", ["pushed", "marked", "looked again", "deleted some"])
+def test_runs_left_in_an_inbox_at_any_moment_of_a_sweep(
+    ada: Person,
+    ben: Person,
+    host: Path,
+    storage: Path,
+    model: Path,
+    tmp_path: Path,
+    clock: Clock,
+    monkeypatch: pytest.MonkeyPatch,
+    point: str,
+) -> None:
+    """An inbox is no fast-forward of the ledger, so nothing but a second look tells the one of the other."""
+    sweep(ada)
+    clock.later(31 * DAY)
+    run = ben.log(model)
+    from ledgit.store.sync import pushing
+
+    def push_into_inbox() -> None:
+        attempt = pushing.Push.attempt
+        with pytest.MonkeyPatch.context() as patch:
+            # The ledger is always lost to somebody else.
+            patch.setattr(pushing.Push, "attempt", lambda *args, **options: ("lost", []))
+            patch.setattr(pushing, "_wait", lambda _losses: None)
+            ben.run("push", "--all")
+        assert attempt is pushing.Push.attempt
+
+    came = at(monkeypatch, point, push_into_inbox)
+    sweep(ada)
+    assert point in came
+    clock.later(2 * HOUR)
+    ben.run("push")
+
+    (needed,) = names_of(ben, run)
+    assert needed in there(storage)
+    retrievable(host, tmp_path, storage)
+
+
+@pytest.mark.parametrize("moment", ["before the sweep", "after its mark"])
+def test_a_sweep_between_the_look_and_the_landing_of_a_push(
+    ada: Person,
+    ben: Person,
+    host: Path,
+    storage: Path,
+    model: Path,
+    tmp_path: Path,
+    clock: Clock,
+    monkeypatch: pytest.MonkeyPatch,
+    moment: str,
+) -> None:
+    """Ben has asked the remote, and has not pushed yet, when Ada sweeps from the first step to the last."""
+    sweep(ada)
+    clock.later(31 * DAY)
+    run = ben.log(model)
+    from ledgit.store.sync import pushing
+
+    attempt, swept = pushing.Push.attempt, []
+
+    def first_ada(self: pushing.Push, *args: object, **options: object) -> object:
+        if not swept:
+            swept.append(True)
+            if moment == "after its mark":
+                monkeypatch.setattr(  # killed when it has marked
+                    "ledgit.store.artifacts.sweeping._Sweep.delete", lambda _self, _due: []
+                )
+            sweep(ada)
+        return attempt(self, *args, **options)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(pushing.Push, "attempt", first_ada)
+    ben.run("push", "--all")
+
+    (needed,) = names_of(ben, run)
+    assert needed in there(storage)
+    if moment == "after its mark":
+        assert {run} == owed(ben)
+        assert [SWEPT] == [mark.state for mark in marks(host).values()]
+    clock.later(2 * HOUR)
+    ben.run("push")
+    assert set() == owed(ben)
+    retrievable(host, tmp_path, storage)
+
+
+@pytest.mark.parametrize("point", POINTS)
+def test_a_sweep_that_is_killed_at_any_moment(
+    ada: Person, ben: Person, host: Path, storage: Path, model: Path, tmp_path: Path, clock: Clock, point: str
+) -> None:
+    """Somebody else's sweep completes it, and a push in between loses nothing."""
+    (lost,) = there(storage) - names_of(ada, "stays")
+    sweep(ada)
+    clock.later(31 * DAY)
+    script = textwrap.dedent("""
+        import os, signal, sys
+        from ledgit.store import journal
+        from ledgit.store.artifacts import sweeping
+        journal.time_ns = lambda: int(sys.argv[2])
+        def checkpoint(name):
+            if name == sys.argv[1]:
+                os.kill(os.getpid(), signal.SIGKILL)
+        sweeping.checkpoint = checkpoint
+        from ledgit.git import Repo
+        from ledgit.store import Folder
+        from ledgit.store.artifacts.uploading import place_of
+        from ledgit.store.sync import find_remote
+        repo = Repo.discover()
+        sweeping.sweep_remote(
+            repo, Folder.of(repo), find_remote(repo), place_of(repo), sweeping.SweepOptions(act=True)
+        )
+    """)
+    command = [sys.executable, "-c", script, point, str(clock.ns)]
+    killed = subprocess.run(command, cwd=ada.path, capture_output=True, check=False, timeout=100)
+    assert -signal.SIGKILL == killed.returncode, killed.stderr
+
+    run = ben.log(model)
+    ben.run("push", "--all")
+    retrievable(host, tmp_path, storage)
+    clock.later(2 * HOUR)
+    ben.run("push")
+    sweep(ada)
+    clock.later(DAY)
+    sweep(ada)
+
+    assert {lost} == names_of(ben, run)
+    assert {} == marks(host)
+    assert set() == owed(ben)
+    retrievable(host, tmp_path, storage)
+
+
+def test_members_of_a_folder_are_needed_although_its_list_is_elsewhere(
+    ada: Person, ben: Person, storage: Path, tmp_path: Path, clock: Clock
+) -> None:
+    """Who sweeps fetches the list first."""
+    ada.log(make_folder(tmp_path / "plots"))
+    ada.run("push", "--all")
+    assert not ben.objects()
+
+    assert {} == sweep(ben).fresh
+    (listed,) = ben.objects()
+    assert listed.endswith(".dir")
+
+
+def test_nobody_sweeps_without_a_list(ada: Person, ben: Person, storage: Path, tmp_path: Path, clock: Clock) -> None:
+    """Nobody knows what is in the folder then."""
+    from ledgit.errors import ArtifactsMissing
+
+    run = ada.log(make_folder(tmp_path / "plots"))
+    ada.run("push", "--all")
+    (listed,) = (storage / "files" / "md5").glob("??/*.dir")
+    listed.unlink()
+
+    with pytest.raises(ArtifactsMissing, match="nobody knows which artifacts") as raised:
+        sweep(ben)
+    assert (run,) == raised.value.runs
+
+
+def test_a_clone_of_the_tip_alone_does_not_sweep(ada: Person, host: Path, tmp_path: Path, storage: Path) -> None:
+    """It has not what runs need."""
+    from ledgit.errors import NotHere
+
+    ada.log(make_file(tmp_path / "model.bin"))
+    ada.run("push", "--all")
+    ada.git("config", "ledgit.fetch", "tip")
+
+    with pytest.raises(NotHere, match="full clone"):
+        sweep(ada)
+
+
+def test_runs_that_are_only_in_one_clone_keep_their_objects(
+    ada: Person, ben: Person, storage: Path, model: Path, clock: Clock
+) -> None:
+    """Held back, loose, or being written: whoever sweeps from there sees them."""
+    ben.log(model)
+
+    assert {} == sweep(ben).fresh
+    assert 1 == len(sweep(ada).fresh)
+
+
+def test_time_that_is_over_is_over(
+    ada: Person, storage: Path, model: Path, clock: Clock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Nothing is deleted after the time that the mark names, however long it took to get there."""
+    sweep(ada)
+    clock.later(31 * DAY)
+    at(monkeypatch, "looked again", lambda: clock.later(HOUR))
+    done = sweep(ada)
+
+    assert ([], 1) == (done.deleted, len(done.late))
+    clock.later(DAY)
+    monkeypatch.undo()
+    monkeypatch.setattr("ledgit.store.journal.time_ns", lambda: clock.ns)
+    assert 1 == len(sweep(ada).deleted)
+
+
+def test_a_remote_that_others_seem_to_use_is_left_alone(
+    ada: Person, storage: Path, tmp_path: Path, clock: Clock
+) -> None:
+    """Two repositories with one remote would take each other's artifacts."""
+    from ledgit.errors import Conflict
+
+    ada.log(make_file(tmp_path / "model.bin"))
+    ada.run("push", "--all")
+    for number in range(120):
+        make_file(storage / "files" / "md5" / f"{number:02x}" / f"{number:030x}", 10)
+
+    with pytest.raises(Conflict, match="another repository"):
+        sweep(ada)
+    assert 120 == len(sweep(ada, unshared=True).fresh)
