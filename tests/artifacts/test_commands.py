@@ -12,6 +12,9 @@ from pathlib import Path
 import pytest
 from tests.artifacts.people import Person, clone, make_file, make_folder, same, start_project
 
+from ledgit.git import Repo
+from ledgit.store import ActiveRun, RunStart
+
 
 @pytest.fixture
 def ada(tmp_path: Path) -> Person:
@@ -244,6 +247,29 @@ def test_status_counts_what_is_only_here(ada: Person, run: str, tmp_path: Path) 
 
     assert 0 == ada.json("artifacts", "status")["objects"]
     assert 0 == ada.json("artifacts", "status", "--check")["objects"]
+
+
+def test_status_says_that_a_run_goes_on_whose_files_it_does_not_count(ada: Person, tmp_path: Path) -> None:
+    model = make_file(tmp_path / "model.bin")
+    run = ActiveRun.create(Repo.discover(str(ada.path)), RunStart())
+    run.add_artifact(str(model), "model.bin")
+
+    assert "not counted: what 1 run logged" in ada.says("artifacts", "status")
+    run.finish()
+    assert "not counted" not in ada.says("artifacts", "status")
+
+
+def test_get_names_a_folder_of_many_files_once(ada: Person, run: str, tmp_path: Path) -> None:
+    said = ada.says("artifacts", "get", "calm-owl", "-o", str(tmp_path / "out"))
+
+    assert "model.bin\n" in said
+    assert len(said.splitlines()) < 30
+
+
+def test_pull_says_so_when_what_came_has_no_artifacts_to_fetch(ada: Person) -> None:
+    ada.run("push", "--all")
+
+    assert "ledgit artifacts fetch RUN" in ada.says("pull", "--artifacts")
 
 
 def test_status_does_not_count_what_came_from_the_remote(ada: Person, run: str, tmp_path: Path) -> None:

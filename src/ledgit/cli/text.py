@@ -8,7 +8,7 @@ from ledgit.records.harmless import clean, clean_lines, fit, pad, size, width
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
 
 __all__ = [
     "Style",
@@ -18,6 +18,7 @@ __all__ = [
     "clean_lines",
     "duration",
     "exact",
+    "files_by_folder",
     "fit",
     "moment",
     "number",
@@ -129,3 +130,19 @@ def duration(milliseconds: int | None) -> str:
             rest = whole % unit // below
             return f"{whole // unit} {letter} {rest} {lower}" if rest else f"{whole // unit} {letter}"
     return ""
+
+
+def files_by_folder(names: Sequence[str], prefix: str = "", most: int = 20) -> list[str]:
+    """Return a line a file, with *prefix*; of more than *most* files, one for a folder that has many of them."""
+    if len(names) <= most:
+        return [f"{prefix}{clean(name)}" for name in names]
+    inside: dict[str, list[str]] = {}
+    for name in names:
+        inside.setdefault(name.rpartition("/")[0], []).append(name)
+    lines: list[str] = []
+    for folder, several in inside.items():
+        if folder and len(several) > most // 4:
+            lines.append(f"{prefix}{clean(folder)}/ ({len(several):,} files)")
+        else:
+            lines += [f"{prefix}{clean(name)}" for name in several]
+    return lines

@@ -6,7 +6,7 @@ import argparse
 from typing import TYPE_CHECKING
 
 from ledgit.cli import context, details, parsing, render, terminal
-from ledgit.cli.text import clean
+from ledgit.cli.text import clean, files_by_folder
 from ledgit.errors import UsageError
 
 if TYPE_CHECKING:
@@ -77,8 +77,9 @@ def run(args: argparse.Namespace) -> int:
         return 0
     if not written and not deleted:
         terminal.write(f"nothing to do: the {what} are those of {clean(found.name)}\n")
-    for name in written:
-        terminal.write(f"set {clean(name)}\n" if args.params else f"wrote {clean(name)}\n")
+    lines = [f"set {clean(name)}" for name in written] if args.params else files_by_folder(written, "wrote ")
+    for line in lines:
+        terminal.write(f"{line}\n")
     for name in deleted:
         terminal.write(f"deleted {clean(name)}\n")
     for name in left:

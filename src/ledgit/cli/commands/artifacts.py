@@ -149,8 +149,8 @@ def _get(args: argparse.Namespace) -> int:
         return 0
     if not written:
         terminal.note(f"run {text.clean(found.name)} logged no files")
-    for name in written:
-        terminal.write(f"wrote {text.clean(name)}\n")
+    for line in text.files_by_folder(written, "wrote "):
+        terminal.write(f"{line}\n")
     return 0
 
 
@@ -213,6 +213,7 @@ def _add_status(parser: argparse.ArgumentParser) -> None:
 def _status(args: argparse.Namespace) -> int:
     from ledgit.artifacts import Cache
     from ledgit.records.run import iso
+    from ledgit.store.live import active_ids
 
     repository = context.repository()
     place = repository.artifact_place()
@@ -245,8 +246,11 @@ def _status(args: argparse.Namespace) -> int:
             f"artifacts of {sharing.runs(len(owed))} are looked at again by a 'ledgit push' after {iso(when)[:16]}Z:"
             " somebody was deleting them when they were sent\n"
         )
+    unfinished = len(active_ids(repository.folder))
+    if unfinished:
+        terminal.write(f"not counted: what {sharing.runs(unfinished)} logged that go on, or are not committed yet\n")
     if not sizes:
-        terminal.write("nothing is only here\n")
+        terminal.write(f"{'else ' if unfinished else ''}nothing is only here\n")
         return 0
     what = f"{counted(len(sizes))} ({text.size(sum(sizes.values()))}) of {sharing.runs(len(runs))}"
     then = "; 'ledgit push' sends what the pushed runs need" if place is not None else ""

@@ -101,7 +101,11 @@ def run(args: argparse.Namespace) -> int:
 
         terminal.write(
             f"fetched artifacts: {got.objects:,} {'object' if got.objects == 1 else 'objects'}, {size(got.bytes)}\n"
-        )
+            if got.objects else
+            "no artifacts to fetch for what came; 'ledgit artifacts fetch RUN' gets those of other runs\n"
+            if not wanted else
+            "the artifacts are here already\n"
+        )  # fmt: skip
     return 0
 
 
