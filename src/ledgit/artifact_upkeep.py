@@ -6,10 +6,12 @@ from ledgit.opened import Opened
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
 
+    from ledgit.run import Run
     from ledgit.store.artifacts.sweeping import SweepOptions, SweptThere
     from ledgit.store.artifacts.tidying import Tidied, TidyOptions
+    from ledgit.store.artifacts.verifying import Verified, VerifyOptions
 
     Progress = Callable[[str, int, int | None], None]
 
@@ -64,6 +66,24 @@ class ArtifactUpkeep(Opened):
 
         wait_settled(self.repo, self.folder)
         return tidy_cache(self.repo, self.folder, options, progress)
+
+    def verify(
+        self, runs: Sequence[Run], options: VerifyOptions | None = None, progress: Progress | None = None
+    ) -> Verified:
+        """Hash every byte of *runs* again: what is in Git, in the cache and, if asked for, on the artifact remote.
+
+        Args:
+            runs: Finished runs.
+            options: How (``ledgit.store.artifacts.verifying.VerifyOptions``).
+            progress: Is told (what, done, total or None); counts bytes.
+
+        Raises:
+            RemoteError, MissingDependency: The artifact remote can't be used.
+        """
+        from ledgit.store.artifacts.verifying import verify_runs
+
+        heads = {run.id: run.heads for run in runs}
+        return verify_runs(self.repo, self.folder, heads, options, progress)
 
     def owed_artifacts(self) -> dict[str, int]:
         """Return the runs whose artifacts were sent while somebody deleted them: id → when to look again (ms)."""

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 _PATIENCE = 1.0  # seconds before anything is shown
 _EVERY = 0.1  # seconds between two pictures
 _BAR = 24
-_IN_BYTES = frozenset({"sending artifacts", "fetching artifacts"})  # what is counted in bytes
+_IN_BYTES = frozenset({"sending artifacts", "fetching artifacts", "verifying"})  # what is counted in bytes
 
 
 class Progress:

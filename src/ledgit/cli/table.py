@@ -54,8 +54,11 @@ GROUPS = (
         ),
     ),
     (
-        "clean up",
-        (("gc", "show what could go, and remove runs for good"),),
+        "clean up and check",
+        (
+            ("gc", "show what could go, and remove runs for good"),
+            ("verify", "hash every byte of runs again"),
+        ),
     ),
     (
         "move runs",
