@@ -5,6 +5,10 @@ remote's *name*. Were they taken for those of another repository, a push would c
 that is not, and put a ledger "back" where it never was. So the address that they belong to is
 noted, in ``remotes.json`` in Ledgit's folder, and with it the ledger's name there, where it is not
 the usual one (``ledgit.ledgerRef``): another ref is another ledger.
+
+A remote with a ``pushurl`` has two addresses, mostly of one repository by two protocols. Its branches as last
+seen are those of the place that is fetched from; so each push that has runs to look at asks the other one
+for its branches. Where they are two repositories, runs are pulled from the one and pushed to the other.
 """
 
 from __future__ import annotations
@@ -57,9 +61,10 @@ def settle_address(line: Line) -> None:
 
 
 def look_again(line: Line) -> None:
-    """Find out whether branches of an earlier address are at the new one by now: the user may have pushed them.
+    """Find out which branches as last seen are not where a push goes.
 
-    Costs a connection where there are such branches, else nothing.
+    Those of an earlier address may be at the new one by now: the user may have pushed them. Those of a remote with
+    two addresses may be at one alone. Costs a connection in these cases, two if the two addresses differ, else nothing.
 
     Raises:
         Unreachable, AccessDenied, RemoteError: The remote can't be used.
@@ -68,10 +73,15 @@ def look_again(line: Line) -> None:
     from ledgit.git import list_refs
 
     old = branches_elsewhere(line.folder, line.remote)
-    if not old:
+    if line.remote.has_two_places:
+        left = _absent(line, list_refs(line.repo, line.remote.branches))
+        if left and _is_one(line):
+            left = {}  # what is seen here is only older than what is there
+    elif old:
+        branches = list_refs(line.repo, line.remote.branches)
+        left = _absent(line, {name: oid for name, oid in old.items() if branches.get(name) == oid})
+    else:
         return
-    branches = list_refs(line.repo, line.remote.branches)
-    left = _absent(line, {name: oid for name, oid in old.items() if branches.get(name) == oid})
     if left != old:
         _write(line.folder, line.remote, {"address": _digest(line.remote), "elsewhere": left})
 
@@ -96,6 +106,15 @@ def _absent(line: Line, branches: dict[str, str]) -> dict[str, str]:
         return {}
     there = set(list_remote(line.repo, line.remote.url, ["refs/heads/*"], prompt=line.prompt).values())
     return {name: oid for name, oid in branches.items() if oid not in there}
+
+
+def _is_one(line: Line) -> bool:
+    """Whether both addresses of the remote have the same branches: then they are of one repository, or as good as."""
+    from ledgit.git import list_remote
+
+    places = (line.remote.settings, line.remote.url)
+    first, second = (list_remote(line.repo, place, ["refs/heads/*"], prompt=line.prompt) for place in places)
+    return first == second
 
 
 def _is_noted(folder: Folder, remote: Remote, address: str) -> bool:
@@ -133,7 +152,7 @@ def _digest(remote: Remote) -> str:
     from ledgit.git.transport_errors import shown_url
     from ledgit.store.sync.remote import DEFAULT_LEDGER
 
-    both = f"{shown_url(remote.url.url)}\n{shown_url(remote.url.push_url)}"
+    both = f"{shown_url(remote.settings.url)}\n{shown_url(remote.settings.push_url)}"
     if remote.ledger_ref != DEFAULT_LEDGER:
         both += f"\n{remote.ledger_ref}"
     return _sha256(both.encode("utf-8", "surrogateescape"))[:16]

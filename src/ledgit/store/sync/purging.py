@@ -100,6 +100,7 @@ def purge_remote(
     options = options or PurgeOptions()
     with SyncLock(folder, progress):
         line = open_line(repo, folder, remote, prompt=options.prompt)
+        line.remote = remote.as_pushed()
         if not line.has_runs:
             raise tip_only()
         try:

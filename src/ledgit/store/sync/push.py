@@ -49,6 +49,7 @@ def push(
     options = options or PushOptions()
     with SyncLock(folder, progress):
         line = open_line(repo, folder, remote, prompt=options.prompt)
+        line.remote = remote.as_pushed()
         known = None if options.dry_run or options.accept_purges else known_lately(line)
         if known is None:
             line.begin()

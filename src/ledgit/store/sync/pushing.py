@@ -220,6 +220,8 @@ class Push:
         last = self.last
         if last is None or last == tip or not self.line.has_runs:
             return None
+        if self.line.remote.has_two_places:
+            return None  # it may have been seen at the other one: its runs are looked at like any others
         return last if tip is None or follows(self.line.objects, last, tip) else None
 
     def decide(self, mine: Mine) -> None:

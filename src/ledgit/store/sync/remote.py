@@ -27,12 +27,14 @@ class Remote:
         tracking: The ref here that has its ledger as last seen and checked.
         inboxes: What the refs here begin with that have its inboxes as last seen and checked.
         incoming: What the refs here begin with that a fetch writes and nobody has checked.
+        settings: How Git's configuration says it is reached: with a ``pushurl`` not how a push does, see `as_pushed`.
     """
 
-    __slots__ = ("inbox_prefix", "inboxes", "incoming", "label", "ledger_ref", "name", "tracking", "url")
+    __slots__ = ("inbox_prefix", "inboxes", "incoming", "label", "ledger_ref", "name", "settings", "tracking", "url")
 
     def __init__(self, name: str, url: Address, ledger_ref: str = DEFAULT_LEDGER, label: str | None = None) -> None:
         self.name, self.url, self.ledger_ref = name, url, ledger_ref
+        self.settings = url
         self.label = ("" if name.startswith("url/") else name) if label is None else label
         # Beside a ledger of another name, because a host that takes only branches takes only branches.
         self.inbox_prefix = "refs/ledgit/inbox/" if ledger_ref == DEFAULT_LEDGER else f"{ledger_ref}-inbox/"
@@ -42,6 +44,23 @@ class Remote:
 
     def __repr__(self) -> str:
         return f"Remote({self.name!r}, {self.url.shown!r})"
+
+    @property
+    def has_two_places(self) -> bool:
+        """Whether it is pushed to at another address than it is fetched from; mostly both are one repository's."""
+        return self.settings.url != self.settings.push_url
+
+    def as_pushed(self) -> Remote:
+        """Return the remote as a push reaches it: also what is read on the way is read where it writes."""
+        from ledgit.git import Address
+
+        there = self.settings
+        if not self.has_two_places:
+            return self
+        url = Address(there.push_url, cwd=there.cwd, proxy=there.proxy, programs=there.programs)
+        found = Remote(self.name, url, self.ledger_ref, self.label)
+        found.settings = there
+        return found
 
     @property
     def shown(self) -> str:
