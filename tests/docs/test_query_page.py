@@ -21,7 +21,7 @@ def rows(heading: str) -> list[tuple[str, str]]:
 
 
 @pytest.mark.parametrize(
-    "text", [cell.strip("`") for name in ("Conditions", "Reachable from") for cell, _ in rows(name)]
+    "text", [cell.strip("`") for name in ("Conditions", "Data sets", "Reachable from") for cell, _ in rows(name)]
 )
 def test_a_condition_on_the_page_parses(text: str) -> None:
     """As it stands."""

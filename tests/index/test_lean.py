@@ -48,7 +48,12 @@ entries = st.builds(
     clock=clocks,
     state=st.dictionaries(st.sampled_from(["name", "tags.a", "status"]), clocks),
     past=st.lists(st.sampled_from(["1" * 40, "2" * 40, "3" * 40]), max_size=3, unique=True).map(tuple),
-    left=st.dictionaries(st.sampled_from(["params", "metrics", "ranges", "state", "text"]), st.integers(1, 9)),
+    inputs=st.sets(st.tuples(names, st.sampled_from(["", "1a2b"]), st.sampled_from(["", "train"])), max_size=3).map(
+        lambda found: tuple(sorted(found))
+    ),
+    left=st.dictionaries(
+        st.sampled_from(["params", "metrics", "ranges", "inputs", "state", "text"]), st.integers(1, 9)
+    ),
 )
 
 
@@ -65,10 +70,12 @@ def rows_of(state: RunState | None, line: bytes | None = None) -> list[tuple[Any
     facets = sorted(database.runs.columns.items())
     columns = "".join(f", {name}" for _, name in facets)
     fixed = (
-        "id, name, experiment, status, user, parent_run, run_commit, head, code_commit, tree, branch, started, ended"
+        "id, name, experiment, status, user, parent_run, run_commit, head, code_commit, tree, branch, started, ended,"
+        " inputs"
     )
     rows = database.db.execute(f"SELECT {fixed}, deleted, dirty, code{columns} FROM run").fetchall()
     codes = database.db.execute("SELECT * FROM code").fetchall()
+    codes += database.db.execute("SELECT * FROM input").fetchall()
     database.close()
     return [*rows, *codes, tuple(facet for facet, _ in facets)]
 
@@ -95,7 +102,8 @@ odd = st.one_of(
     st.none(), st.booleans(), st.integers(-5, 2**64 - 1), floats, st.text(max_size=3), st.just([]), st.just({}),
     st.just([1, "c"]), st.just({"a": 1}), st.just({"a": "b"}), st.just({"a": [1, 2]}), st.just({"a": None}),
     st.just("a" * 40), st.just({"~float": "nan"}), st.just([1.5, 2.5]), st.just({"commit": 1}),
-    st.just({"subtrees": 3}),
+    st.just({"subtrees": 3}), st.just([["a", "b", "c"], ["a", "b", "c"], ["a", "", ""]]), st.just([["a", "b"]]),
+    st.just([["a", "b", None]]), st.just([["a", "b", "c", "d"]]), st.just(["abc"]),
 )  # fmt: skip
 FIELDS = {name for name in Entry.__dataclass_fields__ if name not in ("raw", "cut", "extra")} | {"more"}
 

@@ -58,6 +58,13 @@ def history(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return path
 
 
+data_sets = st.tuples(
+    words.filter(bool) | st.sampled_from(["train.csv", "test.csv"]),
+    words | st.sampled_from(["", "1a2b"]),
+    st.sampled_from(["", "train", "test"]),
+)
+
+
 @st.composite
 def entries(draw: st.DrawFn, codes: Sequence[CodeRef]) -> list[Entry]:
     """Some runs, nested in each other, with everything that can be asked for."""
@@ -93,6 +100,7 @@ def entries(draw: st.DrawFn, codes: Sequence[CodeRef]) -> list[Entry]:
                 metrics=metrics,
                 ranges=ranges,
                 tags=draw(st.dictionaries(st.sampled_from(TAGS), words)),
+                inputs=tuple(sorted(draw(st.sets(data_sets, max_size=3)))),
                 clock=(1, "c" * 16),
             )
         )
@@ -160,7 +168,19 @@ def _keep(runs: Runs, made: list[Entry], alive: set[int], compacted: set[int]) -
     lines = []
     for number, entry in enumerate(made):
         if number in alive:
-            names = ("name", "experiment", "start", "user", "parent_run", "code", "params", "metrics", "ranges", "tags")
+            names = (
+                "name",
+                "experiment",
+                "start",
+                "user",
+                "parent_run",
+                "code",
+                "params",
+                "metrics",
+                "ranges",
+                "tags",
+                "inputs",
+            )
             given = {name: getattr(entry, name) for name in names}
             runs.live.append(RunState(entry.id, status="RUNNING", **given))
         elif number in compacted:

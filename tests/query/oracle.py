@@ -20,6 +20,7 @@ from ledgit.records import RunState
 Condition = tuple[Any, ...]
 Key = tuple[str, str, str]  # kind, name, part
 
+DATASETS = ["name", "digest", "context"]
 METRICS, PARAMS, TAGS = ["acc", "val loss", "a/b.c"], ["lr", "opt name", "1st"], ["team", "mlflow.user"]
 OPERATORS: dict[str, Callable[[Any, Any], bool]] = {
     "=": operator.eq, "==": operator.eq, "!=": operator.ne, "<>": operator.ne,
@@ -134,6 +135,11 @@ def holds(condition: Condition, run: RunState, world: World) -> bool | None:
         case ("or", items):
             found = [ask(*item) for item in items]
             return True if True in found else None if None in found else False
+        case ("some", item):
+            known = [text for text in used(run, item_key(item)) if text]
+            return any(holds_of_text(item, text) for text in known) if known else None
+        case ("null", ("datasets", _, _) as key):
+            return not any(used(run, key))
         case ("null", key):
             return value_of(run, key, world) is None
         case ("nan", (_, name, part)):
@@ -180,6 +186,30 @@ def holds(condition: Condition, run: RunState, world: World) -> bool | None:
                 return op in ("!=", "<>") if known is None or math.isnan(known) else OPERATORS[op](known, expected)
             return OPERATORS[op](value, expected)
     raise AssertionError(condition)
+
+
+def used(run: RunState, key: Key) -> list[str]:
+    """The names, digests or contexts of the run's data sets."""
+    return [one[DATASETS.index(key[1])] for one in run.inputs]
+
+
+def item_key(item: Condition) -> Key:
+    """The key that a condition about a data set is about."""
+    return item_key(item[1]) if item[0] == "not" else item[1]
+
+
+def holds_of_text(item: Condition, text: str) -> bool:
+    """Whether a condition about a data set is true of one whose name, digest or context is *text*."""
+    match item:
+        case ("not", inner):
+            return not holds_of_text(inner, text)
+        case ("in", _, values):
+            return text in values
+        case ("like", _, fold, pattern):
+            return like(text, pattern, fold)
+        case ("cmp", _, op, expected):
+            return OPERATORS[op](text, expected)
+    raise AssertionError(item)
 
 
 def asks_deleted(condition: Condition) -> bool:
@@ -235,6 +265,10 @@ def text_of(condition: Condition, draw: Callable[[Sequence[str]], str]) -> str:
             return _code(revs, draw, word, word("NOT") + " ")
         case ("not", item):
             return f"{word('NOT')} ({text_of(item, draw)})"
+        case ("some", ("not", (kind, key, *rest))):
+            return _written(kind, key, rest, draw, word, word("NOT") + " ")
+        case ("some", item):
+            return text_of(item, draw)
         case (("and" | "or") as joined, items):
             return f" {word(joined.upper())} ".join(f"({text_of(item, draw)})" for item in items)
         case ("null", key):
@@ -366,6 +400,19 @@ def conditions(world: World, runs: Sequence[RunState]) -> st.SearchStrategy[Cond
         st.tuples(own, st.booleans(), st.integers(4, 40)).map(some_commit),
         st.tuples(st.just("code"), st.lists(known, min_size=1, max_size=2)),
         st.tuples(st.just("ancestor"), own.map(lambda run: run.id) | own.map(lambda run: run.id[:8].upper())),
+    )
+    of_data = st.tuples(st.just("datasets"), st.sampled_from(DATASETS), st.just("last"))
+    data = words | st.sampled_from(["train.csv", "test.csv", "1a2b", "train", "TRAIN"])
+    many = st.tuples(st.just("in"), of_data, st.lists(data, min_size=1, max_size=3))
+    alike = st.tuples(st.just("like"), of_data, st.booleans(), data | st.sampled_from(["t%", "%.csv", "%"]))
+    about_data = st.one_of(
+        st.tuples(st.just("cmp"), of_data, equal, data), many, alike, st.tuples(st.just("not"), many | alike)
+    )
+    simple = st.one_of(
+        simple,
+        st.tuples(st.just("some"), about_data),
+        st.tuples(st.just("some"), about_data),
+        st.tuples(st.just("null"), of_data),
     )
     return st.recursive(
         simple,

@@ -60,7 +60,15 @@ from ledgit.query.parse import MAX_CONDITIONS, MAX_DEPTH, MAX_TEXT, MAX_VALUES
         ("user = 3", "3", "in quotes"),
         ("metrics.acc IN ()", ")", "value is needed"),
         ("min(params.lr) > 1", "params.lr", "takes a metric"),
-        ("datasets.name = 'mnist'", "datasets", "data set"),
+        ("datasets.source = 'mnist'", "datasets", "name, digest, context"),
+        ("metrics.a > 1 and datasets.name > 'mnist'", "> 'm", "is text"),
+        ("dataset.name = mnist", "mnist", "'mnist'"),
+        ("dataset.name = 3", "3", "in quotes"),
+        ("dataset.context = true", "true", "in quotes"),
+        ("dataset.digest BETWEEN 'a' AND 'b'", "BETWEEN", "is text"),
+        ("dataset.digest LIKE 3", "3", "'3%'"),
+        ("dataset.digest IS NAN", "IS NAN", "only a metric"),
+        ("max(dataset.digest) = 'a'", "dataset", "takes a metric"),
         ("artifact_uri = 3", "3", "in quotes"),
         ("code IN", "$", "code IN main..HEAD"),
         ("code IN (", "$", "revision in quotes"),
@@ -100,6 +108,7 @@ def test_the_error_points_at_the_character_and_says_what_to_write(text: str, mar
         ("acc", 0),
         ("min(params.x)", 4),
         ("name, ancestor", 6),
+        ("name, dataset.name", 6),
     ],
 )
 def test_an_order_that_does_not_parse_says_where(item: str, position: int) -> None:
@@ -129,7 +138,7 @@ def test_what_would_be_too_much_for_sqlite_is_refused(text: str) -> None:
 TOKENS = r"""
 metrics.a metrics. params.`b c` tags."x" status name "run name" and OR not ( ) ( ) , = == != < > >= in like ILIKE
 is null nan between 1 -2.5 1e999 7d 2026-11-23 2026-99-99 'x' 'it''s' "y" ' " ` true min( max (last inf . ; -- \
-ä 😀 artifact_uri dataset.name code.x 99999999999999999999 code main..HEAD --all ancestor 'ab12'
+ä 😀 artifact_uri dataset.name datasets.x code.x 99999999999999999999 code main..HEAD --all ancestor 'ab12'
 """
 tokens = st.sampled_from([*TOKENS.split(), "\0", "\ud800"])
 texts = st.one_of(

@@ -15,7 +15,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Protocol
 
-from ledgit.query.expr import Among, And, Compare, Expr, Membership, Missing, Not, Or
+from ledgit.query.expr import Among, And, Compare, Expr, Membership, Missing, Not, Or, SomeInput
 from ledgit.query.keys import Key
 from ledgit.query.order import OrderKey
 from ledgit.query.terms import Sql, Term, Value
@@ -52,6 +52,12 @@ class Columns(Protocol):
     def nan(self, key: Key) -> str | None:
         """Not NULL where the metric is NaN; None when it never is."""
 
+    def inputs(self) -> tuple[str, str]:
+        """Number of a run's set of data sets (NULL: none), and the table of sets.
+
+        That has the columns ``k`` (the number), ``name``, ``digest`` and ``context``.
+        """
+
 
 def compile_filter(
     expr: Expr, columns: Columns, now: int | None = None, among: Mapping[Among, str] | None = None
@@ -83,7 +89,7 @@ def mentions(expr: Expr, name: str) -> bool:
         return any(mentions(item, name) for item in expr.items)
     if isinstance(expr, Not):
         return mentions(expr.item, name)
-    if isinstance(expr, Among):
+    if isinstance(expr, Among | SomeInput):
         return False
     return expr.key.kind == "attributes" and expr.key.name == name
 
@@ -118,6 +124,8 @@ class _Compiler:
             return self._membership(expr, exact)
         if isinstance(expr, Among):
             return Sql(self.among[expr])
+        if isinstance(expr, SomeInput):
+            return self._some_input(expr, exact)
         return self._compare(expr, exact)
 
     def _compare(self, expr: Compare, exact: bool) -> Sql:
@@ -159,8 +167,27 @@ class _Compiler:
             return Sql(f"coalesce({sql}, CASE WHEN {other} IS NOT NULL THEN 0 END)", bindings)
         return Sql(sql, bindings)
 
+    def _some_input(self, expr: SomeInput, exact: bool) -> Sql:
+        held = _Compiler(_Inputs(), self.now, {}).compile(expr.item, exact=False)
+        among = self._among_inputs(held.text)
+        if not exact:
+            return Sql(among, held.bindings)
+        item = expr.item.item if isinstance(expr.item, Not) else expr.item
+        assert isinstance(item, Compare | Membership)
+        return Sql(f"CASE WHEN {self._has_input(item.key)} THEN {among} END", held.bindings)
+
+    def _has_input(self, key: Key) -> str:
+        """Return the condition that some data set of the run has a name, digest or context."""
+        return self._among_inputs(f"{_Inputs().text(key)} IS NOT NULL")
+
+    def _among_inputs(self, condition: str) -> str:
+        number, table = self.columns.inputs()
+        return f"{number} IN (SELECT i.k FROM {table} i WHERE {condition})"  # noqa: S608 - nothing of the filter's text
+
     def _missing(self, expr: Missing) -> Sql:
         key = expr.key
+        if key.kind == "datasets":
+            return Sql(f"NOT coalesce({self._has_input(key)}, 0)")
         if key.kind == "metrics":
             number, nan = self.columns.number(key), self.columns.nan(key)
             if expr.nan:
@@ -171,6 +198,22 @@ class _Compiler:
             key = Key("attributes", _PARTS[key.name])
         column = self.columns.number(key) if _is_number(key) else _text(key, self.columns)
         return Sql("1" if column is None else f"{column} IS NULL")
+
+
+class _Inputs:
+    """The columns of the table of data sets."""
+
+    def text(self, key: Key) -> str:
+        return f"i.{key.name}"
+
+    def number(self, key: Key) -> None:  # noqa: ARG002
+        return None
+
+    def nan(self, key: Key) -> None:  # noqa: ARG002
+        return None
+
+    def inputs(self) -> tuple[str, str]:
+        raise AssertionError
 
 
 def _text(key: Key, columns: Columns) -> str | None:

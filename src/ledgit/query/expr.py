@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 
 from ledgit.query.keys import Key
 
-__all__ = ["Among", "And", "Compare", "Expr", "Membership", "Missing", "Not", "Number", "Or"]
+__all__ = ["Among", "And", "Compare", "Expr", "Membership", "Missing", "Not", "Number", "Or", "SomeInput"]
 
 Number = int | float
 
@@ -58,6 +58,16 @@ class Among:
 
 
 @dataclass(frozen=True, slots=True)
+class SomeInput:
+    """*item*, a condition about ``datasets.name``, ``digest`` or ``context``, holds of some data set of the run.
+
+    It is unknown of a run none of whose data sets has such a thing, so that the opposite is too.
+    """
+
+    item: Compare | Membership | Not
+
+
+@dataclass(frozen=True, slots=True)
 class Not:
     """The opposite; what is unknown of a run that lacks the key stays unknown."""
 
@@ -78,4 +88,4 @@ class Or:
     items: tuple[Expr, ...]
 
 
-Expr = Compare | Membership | Missing | Among | Not | And | Or
+Expr = Compare | Membership | Missing | Among | SomeInput | Not | And | Or

@@ -76,6 +76,8 @@ ATTRIBUTES = {
 
 _CODE = {"commit": "code_commit", "tree": "tree", "branch": "branch", "dirty": "dirty"}
 
+_DATASETS = ("name", "digest", "context")
+
 DOUBLE_QUOTED = r"\"(?:[^\"]|\"\")*\""
 BACK_QUOTED = r"`(?:[^`]|``)*`"
 _PREFIX = "|".join(sorted(KINDS, key=len, reverse=True))
@@ -92,7 +94,7 @@ class Key:
     """One thing to compare or to sort by.
 
     Attributes:
-        kind: ``metrics``, ``params``, ``tags`` or ``attributes``.
+        kind: ``metrics``, ``params``, ``tags``, ``datasets`` or ``attributes``.
         name: The key, or the attribute's own name (``start``, not ``start_time``).
         part: For metrics: ``last`` (the latest value), ``min`` or ``max`` of its history.
         position: Offset in the text it came from.
@@ -145,7 +147,9 @@ def make_key(token: str, part: str, text: str, position: int) -> Key:
             raise FilterError(text, position, f"unknown attribute {token}; code has {', '.join(_CODE)}")
         return Key("attributes", own, part, position)
     if kind == "datasets":
-        raise FilterError(text, position, "runs can't be searched by data set yet")
+        if name.lower() not in _DATASETS:
+            raise FilterError(text, position, f"unknown attribute {token}; a data set has {', '.join(_DATASETS)}")
+        return Key(kind, name.lower(), part, position)
     return Key(kind, name, part, position)
 
 

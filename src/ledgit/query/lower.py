@@ -75,13 +75,13 @@ def compare(key: Key, op: str, literal: Literal, text: str, at: int) -> Expr:
         return _like(key, op, literal, text, at)
     if key.kind == "attributes":
         return _attribute(key, op, literal, text, at)
-    if literal.type in ("TRUE", "FALSE") and key.kind != "metrics" and op == "=":
+    if literal.type in ("TRUE", "FALSE") and key.kind in ("params", "tags") and op == "=":
         word = literal.raw.lower()
         return Membership(key, (word.capitalize(), word), key.position)
     if literal.is_text and key.kind != "metrics":
         _only_equal(key, op, literal, text, at)
         return Compare(key, op, literal.text, key.position)
-    if literal.type == "NUMBER" and key.kind != "tags":
+    if literal.type == "NUMBER" and key.kind in ("params", "metrics"):
         return Compare(key, op, _number(literal), key.position)
     raise _wrong_type(key, literal, text)
 
@@ -202,7 +202,7 @@ def _wrong_type(key: Key, literal: Literal, text: str) -> FilterError:
     shown = _shown(key)
     if literal.type == "NAN":
         return FilterError(text, literal.position, f"nothing equals nan; ask {shown} IS NAN")
-    if key.kind == "tags":
+    if key.kind in ("tags", "datasets"):
         return FilterError(text, literal.position, f"{shown} is text; put the value in quotes: '{literal.raw}'")
     if key.kind == "metrics":
         hint = f"; leave the quotes away: {literal.text}" if literal.is_text and _is_number(literal.text) else ""

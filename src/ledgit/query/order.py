@@ -54,6 +54,8 @@ def _parse(text: str) -> list[OrderKey]:
         key = make_key(match[name], (part or "last").lower(), text, match.start(name))
         if key == Key("attributes", "ancestor"):
             raise FilterError(text, key.position, "runs can't be sorted by ancestor; parent_run puts siblings together")
+        if key.kind == "datasets":
+            raise FilterError(text, key.position, "runs can't be sorted by data set; a run may have several")
         found.append(OrderKey(key, match["sign"] == "-" or (direction or "").lower() == "desc"))
         position = match.end()
         if position == len(text):

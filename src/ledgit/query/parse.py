@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from ledgit.errors import FilterError
 from ledgit.query import keys
-from ledgit.query.expr import And, Expr, Not, Or
+from ledgit.query.expr import And, Compare, Expr, Membership, Not, Or, SomeInput
 from ledgit.query.lower import Literal, among_code, between, compare, is_in, missing
 
 if TYPE_CHECKING:
@@ -147,7 +147,12 @@ class _Builder:
             found = between(key, values[0], values[1], self.text, at)
         else:
             found = compare(key, str(words[-1]).upper(), values[0], self.text, at)
-        return Not(found) if negated else found
+        if negated:
+            found = Not(found)
+        # "!=" and NOT IN ask for a data set that differs, as in MLflow; NOT (…) for none that is so.
+        if key.kind == "datasets" and isinstance(found, Compare | Membership | Not) and kind != "null":
+            return SomeInput(found)
+        return found
 
     def _code(self, children: list[Any]) -> Expr:
         word: Token = children[0]

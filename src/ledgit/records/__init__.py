@@ -39,8 +39,10 @@ if TYPE_CHECKING:
     from ledgit.records.history import encode_history as encode_history
     from ledgit.records.history import union as union
     from ledgit.records.inputs import InputRecord as InputRecord
+    from ledgit.records.inputs import InputRef as InputRef
     from ledgit.records.inputs import decode_inputs as decode_inputs
     from ledgit.records.inputs import encode_inputs as encode_inputs
+    from ledgit.records.inputs import input_refs as input_refs
     from ledgit.records.names import check_artifact_path as check_artifact_path
     from ledgit.records.names import check_key as check_key
     from ledgit.records.names import check_run_name as check_run_name
@@ -98,7 +100,7 @@ _WHERE = {
     "environment": "Environment decode_environment encode_environment requirements_txt",
     "flat": "dump_flat load_flat",
     "history": "Points decode_history encode_history union",
-    "inputs": "InputRecord decode_inputs encode_inputs",
+    "inputs": "InputRecord InputRef decode_inputs encode_inputs input_refs",
     "names": "check_artifact_path check_key check_run_name history_file history_files is_reserved path_problem"
     " safe_file stored_path stored_paths",
     "record": "RUN_FOLDER RunRecord decode_record make_entry make_state run_files",

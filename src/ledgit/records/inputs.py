@@ -7,10 +7,14 @@ from dataclasses import dataclass, field
 
 from ledgit.records.documents import dump_document, load_document
 from ledgit.records.fields import Fields
+from ledgit.records.scalars import clean_text
 
-__all__ = ["InputRecord", "decode_inputs", "encode_inputs", "kind_of_digest"]
+__all__ = ["InputRecord", "InputRef", "decode_inputs", "encode_inputs", "input_refs", "kind_of_digest"]
 
 _HEX = frozenset("0123456789abcdef")
+
+InputRef = tuple[str, str, str]
+"""Name, digest and context of a data set: what a run's line says of it; empty where it isn't known."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,6 +38,12 @@ class InputRecord:
     context: str = ""
     tags: Mapping[str, str] = field(default_factory=dict)
     kind: str = ""
+
+
+def input_refs(records: Iterable[InputRecord]) -> tuple[InputRef, ...]:
+    """Return what a run's line says of its data sets: each once, by name."""
+    found = {(clean_text(one.name), clean_text(one.digest), clean_text(one.context)) for one in records}
+    return tuple(sorted(found))
 
 
 def kind_of_digest(record: InputRecord) -> str:

@@ -4,15 +4,16 @@ A line is written once, with the commit that is its head, and copied byte for by
 The commit's own ``entry.json`` has the same bytes but for ``head``.
 
 The fields, in order: ``id head v start name experiment status end user parent_run deleted code
-clock state past metrics params tags ranges left``; empty ones are left out. ``clock`` is the
+clock state past metrics params tags ranges inputs left``; empty ones are left out. ``clock`` is the
 clock of every key that ``state`` does not name. ``state`` has ``[counter, clone]`` for the others;
 the value stands in its usual place. A key in ``state`` without a value was removed, unless a third
-item (a digest) says that its value was too long for the line.
+item (a digest) says that its value was too long for the line. ``inputs`` has name, digest and context of
+each data set that the run used.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from ledgit.records.basics import DEFAULT_EXPERIMENT, FINISHED, CodeRef
@@ -40,6 +41,7 @@ MAX_LINE = 4096
 _HEAD_ROOM = len('"head":"",') + 64  # room for SHA-256 ids
 _LONG_VALUE = 512
 _LONG_SUBTREES = 400
+_ROOM_FOR_INPUTS = 1024
 _SECTIONS = ("metrics", "params", "tags", "ranges")
 
 
@@ -56,7 +58,8 @@ class Entry:
         cut: the keys of *state* whose value did not fit, with its digest.
         past: commits of the run's own chain below the head, oldest first; of many the older ones
             are cut to 16 digits, and the first one is always whole.
-        left: how many params, metrics, tags, ranges, state, past, text, subtrees did not fit.
+        inputs: name, digest and context of the data sets, each once, sorted.
+        left: how many params, metrics, tags, ranges, inputs, state, past, text, subtrees did not fit.
         purged: a tombstone; all else but id and start is empty.
         extra: fields of a newer Ledgit.
         raw: the line it was decoded from, without the newline.
@@ -82,6 +85,7 @@ class Entry:
     state: dict[str, Clock] = field(default_factory=dict)
     cut: dict[str, str] = field(default_factory=dict)
     past: tuple[str, ...] = ()
+    inputs: tuple[tuple[str, str, str], ...] = ()
     left: dict[str, int] = field(default_factory=dict)
     purged: bool = False
     extra: dict[str, Any] = field(default_factory=dict)
@@ -184,6 +188,7 @@ class _Draft:
     state: dict[str, list[Any]]
     past: list[str]
     sections: dict[str, dict[str, Any]]
+    inputs: list[list[str]]
     left: dict[str, int]
     extra: dict[str, Any]
 
@@ -200,6 +205,8 @@ class _Draft:
         for name, section in self.sections.items():
             if section:
                 line[name] = {key: section[key] for key in sorted(section)}
+        if self.inputs:
+            line["inputs"] = self.inputs
         if self.left:
             line["left"] = {key: self.left[key] for key in sorted(self.left)}
         line.update((key, self.extra[key]) for key in sorted(self.extra))
@@ -211,8 +218,8 @@ def encode_entry(entry: Entry, columns: Sequence[str] = ()) -> bytes:
 
     What does not fit is left out and counted in ``left``. First come the attributes, ``past`` and
     ``state``, then the *columns* that the committed configuration names (``metrics.accuracy``,
-    ``params.lr``), then tags, metrics, params and ranges, each by name. Once something must go,
-    values above 512 bytes go first.
+    ``params.lr``), then up to 1,024 bytes of data sets, then tags, metrics, params and ranges, each
+    by name. Once something must go, values above 512 bytes go first.
     """
     left = dict(entry.left)
     draft = _Draft(
@@ -220,6 +227,7 @@ def encode_entry(entry: Entry, columns: Sequence[str] = ()) -> bytes:
         state={key: _state_item(entry, key) for key in entry.state},
         past=_short_past(entry.past),
         sections=_sections(entry),
+        inputs=[list(one) for one in sorted(set(entry.inputs))],
         left=left,
         extra=entry.extra,
     )
@@ -237,9 +245,13 @@ def _state_item(entry: Entry, key: str) -> list[Any]:
 def _fitted(entry: Entry, full: _Draft, columns: Sequence[str]) -> _Draft:
     """Return the draft of what fits, taken from *full* in the order of importance."""
     worst_left = dict.fromkeys(("text", "state", "past", *_SECTIONS), 9_999_999) | full.left
-    frame = _Draft(full.fields, {"": []}, [""], {name: {"": 0} for name in _SECTIONS}, worst_left, full.extra)
+    if full.inputs:
+        worst_left["inputs"] = 9_999_999
+    nothing = [["", "", ""]] if full.inputs else []
+    frame = _Draft(full.fields, {"": []}, [""], {name: {"": 0} for name in _SECTIONS}, nothing, worst_left, full.extra)
     room = MAX_LINE - _HEAD_ROOM - len(frame.line())
-    draft = _Draft(full.fields, {}, list(full.past), {name: {} for name in _SECTIONS}, dict(full.left), full.extra)
+    empty: dict[str, dict[str, Any]] = {name: {} for name in _SECTIONS}
+    draft = _Draft(full.fields, {}, list(full.past), empty, [], dict(full.left), full.extra)
 
     past = draft.past
     while len(past) > 1 and (needed := len(_dumps(past))) > room // 2:
@@ -258,7 +270,27 @@ def _fitted(entry: Entry, full: _Draft, columns: Sequence[str]) -> _Draft:
         else:
             draft.leave("state")
 
-    for name, key in _by_importance(full.sections, columns):
+    first = _configured(full.sections, columns)
+    room = _put_values(entry, full, draft, first, room)
+    room = _put_inputs(full, draft, room)
+    others = [(name, key) for name in ("tags", "metrics", "params", "ranges") for key in full.sections[name]]
+    _put_values(entry, full, draft, (one for one in others if one not in first), room)
+    return draft
+
+
+def _configured(sections: Mapping[str, dict[str, Any]], columns: Sequence[str]) -> dict[tuple[str, str], None]:
+    """Return the (section, key) of *columns* that are there, in that order."""
+    first: dict[tuple[str, str], None] = {}
+    for column in columns:
+        name, _, key = column.partition(".")
+        if key in sections.get(name, {}):
+            first[name, key] = None
+    return first
+
+
+def _put_values(entry: Entry, full: _Draft, draft: _Draft, which: Iterable[tuple[str, str]], room: int) -> int:
+    """Take over those of the values *which* that fit; return the room that is left."""
+    for name, key in which:
         value = full.sections[name][key]
         needed = len(_dumps(key)) + len(_dumps(value)) + 2
         if needed <= min(room, _LONG_VALUE):
@@ -268,20 +300,21 @@ def _fitted(entry: Entry, full: _Draft, columns: Sequence[str]) -> _Draft:
         draft.leave(name)
         if f"{name}.{key}" in draft.state:
             draft.state[f"{name}.{key}"] = [*entry.state[f"{name}.{key}"], _digest(value)]
-    return draft
+    return room
 
 
-def _by_importance(sections: Mapping[str, dict[str, Any]], columns: Sequence[str]) -> Iterator[tuple[str, str]]:
-    first: dict[tuple[str, str], None] = {}
-    for column in columns:
-        name, _, key = column.partition(".")
-        if key in sections.get(name, {}):
-            first[name, key] = None
-    yield from first
-    for name in ("tags", "metrics", "params", "ranges"):
-        for key in sections[name]:
-            if (name, key) not in first:
-                yield name, key
+def _put_inputs(full: _Draft, draft: _Draft, room: int) -> int:
+    """The same for data sets; a run with thousands of them keeps room for its metrics."""
+    own = min(room, _ROOM_FOR_INPUTS)
+    for item in full.inputs:
+        needed = len(_dumps(item)) + 1
+        if needed <= min(own, _LONG_VALUE):
+            draft.inputs.append(item)
+            own -= needed
+            room -= needed
+        else:
+            draft.leave("inputs")
+    return room
 
 
 def encode_tombstone(run_id: str, start: int) -> bytes:

@@ -17,7 +17,7 @@ __all__ = ["decode_entry"]
 _MAX_FOREIGN = 65_536
 _HEX = "0123456789abcdef"
 _FIELDS = "id head v start name experiment status end user parent_run deleted code clock state past left purged"
-_KNOWN = frozenset(_FIELDS.split()) | {"metrics", "params", "tags", "ranges"}
+_KNOWN = frozenset(_FIELDS.split()) | {"metrics", "params", "tags", "ranges", "inputs"}
 
 
 def decode_entry(line: bytes, where: str = "ledger") -> Entry:
@@ -129,10 +129,24 @@ def _entry(run_id: str, start: int, version: int, data: dict[str, Any], raw: byt
         state=state,
         cut=cut,
         past=tuple(past),
+        inputs=_inputs(data.get("inputs")),
         left={key: _typed(value, int, "left") for key, value in _mapping(data, "left").items()},
         extra={key: value for key, value in data.items() if key not in _KNOWN},
         raw=raw,
     )
+
+
+def _inputs(value: Any) -> tuple[tuple[str, str, str], ...]:
+    if value is None:
+        return ()
+    if type(value) is not list:
+        raise _Bad("inputs")
+    found: set[tuple[str, str, str]] = set()
+    for item in value:
+        if type(item) is not list or len(item) != 3 or not all(type(text) is str for text in item):
+            raise _Bad("inputs")
+        found.add((item[0], item[1], item[2]))
+    return tuple(sorted(found))
 
 
 def _typed(value: Any, kind: type, name: str) -> Any:

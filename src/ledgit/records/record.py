@@ -19,7 +19,7 @@ from ledgit.records.documents import dump_document
 from ledgit.records.environment import Environment, decode_environment, encode_environment, requirements_txt
 from ledgit.records.flat import dump_flat, load_flat
 from ledgit.records.history import Points, decode_history, decode_once, encode_history, encode_once
-from ledgit.records.inputs import InputRecord, decode_inputs, encode_inputs
+from ledgit.records.inputs import InputRecord, decode_inputs, encode_inputs, input_refs
 from ledgit.records.line import Entry
 from ledgit.records.names import RUN_FOLDER, history_files
 from ledgit.records.run import RunInfo, decode_run, encode_run
@@ -238,6 +238,7 @@ def make_entry(record: RunRecord, past: Iterable[str] = ()) -> Entry:
         clock=clocks.default,
         state=listed_clocks(clocks),
         past=tuple(past),
+        inputs=input_refs(record.inputs),
     )
 
 

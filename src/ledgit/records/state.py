@@ -32,10 +32,11 @@ class RunState:
         commit: the commit that finalizing made; None while active.
         clocks: who wrote each key last.
         conflicts: params that differ between heads: all values, the one that counts first.
-        left: how many params, metrics, tags, ranges … are in the run commit only.
+        left: how many params, metrics, tags, ranges, inputs … are in the run commit only.
         lost: the run seems dead: no heartbeat from where it ran.
         problem: why the run could not be read whole; mostly empty.
         purged: only a tombstone is left.
+        inputs: name, digest and context of the data sets of all heads, each once, sorted.
     """
 
     id: str
@@ -60,6 +61,7 @@ class RunState:
     lost: bool = False
     problem: str = ""
     purged: bool = False
+    inputs: tuple[tuple[str, str, str], ...] = ()
 
     @property
     def head(self) -> str | None:
@@ -121,6 +123,7 @@ def _single(line: Entry) -> RunState:
         commit=line.commit or None,
         clocks=Clocks(line.clock, dict(keys)),
         left=dict(line.left),
+        inputs=line.inputs,
     )
 
 
@@ -225,6 +228,7 @@ def join_heads(lines: list[Entry]) -> RunState:
         clocks=clocks,
         conflicts=conflicts,
         left=left,
+        inputs=tuple(sorted({one for line in lines for one in line.inputs})),
     )
 
 

@@ -51,6 +51,7 @@ def encode_state(state: RunState) -> bytes:
             state.left,
             state.lost,
             state.problem,
+            state.inputs,
         ]
     )
 
@@ -70,7 +71,7 @@ def decode_state(data: bytes) -> RunState:
         if type(fields) is dict:
             return state_of(fields)
         (run_id, name, experiment, status, start, end, user, parent, code, params, metrics, ranges, tags) = fields[:13]
-        (deleted, heads, commit, clocks, conflicts, left, lost, problem) = fields[13:]
+        (deleted, heads, commit, clocks, conflicts, left, lost, problem, inputs) = fields[13:]
         return RunState(
             run_id,
             name,
@@ -93,6 +94,7 @@ def decode_state(data: bytes) -> RunState:
             left,
             lost,
             problem,
+            inputs=tuple(map(tuple, inputs)),
         )
     except (ValueError, TypeError, AttributeError, KeyError) as error:
         raise CodecError(str(error)) from error

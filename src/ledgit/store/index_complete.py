@@ -19,8 +19,8 @@ from typing import TYPE_CHECKING, Any
 from ledgit.errors import RecordError
 from ledgit.records import dump_flat
 from ledgit.store.index_codec import encode_state
-from ledgit.store.index_lines import RUN, SECTIONS, values_of
-from ledgit.store.index_rows import PARTS
+from ledgit.store.index_lines import RUN, SECTIONS, add_values, values_of
+from ledgit.store.index_rows import ALL_PARTS, PARTS
 from ledgit.store.index_table import MAX_COLUMNS
 
 if TYPE_CHECKING:
@@ -51,6 +51,10 @@ def lacking(database: Database, keys: Iterable[tuple[str, str]]) -> set[str]:
     for kind, key in sorted(set(keys)):
         bit = PARTS.get(kind)
         if bit is None or kind in kinds:
+            continue
+        if kind == "inputs":
+            if database.has_partial(kind):
+                kinds.add(kind)
             continue
         known = execute("SELECT 1 FROM whole WHERE kind = ? AND key = ?", (kind, key)).fetchone()
         if known is not None:
@@ -107,7 +111,7 @@ def complete_columns(
                         continue
             _fill(database, found)
             marks = ", ".join("?" * len(some))
-            done = f"UPDATE {runs.run} SET partial = partial & {~bits & 7} WHERE n IN ({marks})"
+            done = f"UPDATE {runs.run} SET partial = partial & {~bits & ALL_PARTS} WHERE n IN ({marks})"
             execute(done, [row[0] for row in some])
     if progress is not None:
         progress("reading runs", len(rows), len(rows))
@@ -154,6 +158,8 @@ def _fill(database: Database, found: dict[int, dict[str, dict[str, Any]]]) -> No
     wide: dict[tuple[str, ...], list[list[Any]]] = {}
     for n, sections in found.items():
         names, values = _cells(database, sections)
+        if "inputs" in sections:
+            names, values = (*names, "inputs"), [*values, runs.input_sets.number(tuple(sections["inputs"]))]
         is_narrow = len(runs.columns) >= MAX_COLUMNS and any(name[0] == "#" for name in names)
         if is_narrow:
             cells = [(name, value) for name, value in zip(names, values, strict=True) if value is not None]
@@ -161,6 +167,7 @@ def _fill(database: Database, found: dict[int, dict[str, dict[str, Any]]]) -> No
             names = tuple(name for name, _ in cells if name[0] != "#")
             values = [value for name, value in cells if name[0] != "#"]
         wide.setdefault(names, []).append([*values, n])
+    runs.input_sets.store()
     for columns, lines in wide.items():
         if columns:
             places = ", ".join(f"{name} = ?" for name in columns)
@@ -199,8 +206,7 @@ def complete_states(database: Database, reader: BatchReader, runs: Sequence[tupl
             missing.add(n)  # it may be fetched later
             continue
         try:
-            for key, value in values_of(blob[2], kind).items():
-                getattr(state, kind).setdefault(key, value)
+            add_values(state, kind, values_of(blob[2], kind))
         except RecordError as error:
             state.problem = state.problem or str(error)
     if len(runs) <= _STORED:

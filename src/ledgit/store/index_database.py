@@ -15,7 +15,7 @@ import os
 from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING
 
-from ledgit.store.index_rows import PARTS
+from ledgit.store.index_rows import ALL_PARTS, PARTS
 from ledgit.store.index_schema import SCHEMA
 from ledgit.store.index_table import Table
 
@@ -207,8 +207,8 @@ class Database:
             self.try_to_write(write)
 
     def has_partial(self, kind: str | None = None) -> bool:
-        """Say whether some run has more (params, metrics or tags: *kind*; None: any) than its columns say."""
-        bit = 7 if kind is None else PARTS[kind]
+        """Say whether some run has more (params, metrics, tags or inputs: *kind*; None: any) than its columns say."""
+        bit = ALL_PARTS if kind is None else PARTS[kind]
         sql = "SELECT 1 FROM run WHERE partial > 0 AND partial & ? LIMIT 1"
         return self.db.execute(sql, (bit,)).fetchone() is not None
 

@@ -17,7 +17,7 @@ from ledgit.records import STATUSES, Clocks, CodeRef, RunState, is_commit_id, is
 from ledgit.records.basics import DEFAULT_EXPERIMENT, FINISHED
 from ledgit.records.line import VERSION
 
-__all__ = ["lean", "run_of", "state_of"]
+__all__ = ["inputs_of", "lean", "run_of", "state_of"]
 
 _MAX = 65_536
 _HEX = frozenset(b"0123456789abcdef")
@@ -27,7 +27,7 @@ _SCALARS = frozenset({str, int, float, bool, type(None)})
 _FLOATS = frozenset({float})
 _TEXTS = frozenset({str})
 _WHOLE = frozenset({int})
-_LEFT_OUT = frozenset({"params", "metrics", "tags", "ranges", "state", "past"})
+_LEFT_OUT = frozenset({"params", "metrics", "tags", "ranges", "inputs", "state", "past"})
 _OIDS: set[str] = set()
 _MOST_OIDS = 20_000
 
@@ -79,6 +79,7 @@ def _is_plain(line: bytes, data: dict[str, Any], run: str) -> bool:
         and (parent is None or is_run_id(parent))
         and type(get("deleted", False)) is bool
         and ("past" not in data or _is_past(data["past"]))
+        and ("inputs" not in data or _is_inputs(data["inputs"]))
         and ("clock" not in data or _is_clock(data["clock"]))
         and type(params) is dict
         and type(metrics) is dict
@@ -111,6 +112,12 @@ def _is_clock(clock: Any) -> bool:
         and type(clock[0]) is int
         and type(clock[1]) is str
         and (len(clock) == 2 or type(clock[2]) is str)
+    )
+
+
+def _is_inputs(inputs: Any) -> bool:
+    return type(inputs) is list and all(
+        type(one) is list and len(one) == 3 and _TEXTS.issuperset(map(type, one)) for one in inputs
     )
 
 
@@ -178,4 +185,10 @@ def state_of(data: dict[str, Any]) -> RunState:
         Clocks((clock[0], clock[1]), {key: (item[0], item[1]) for key, item in get("state", _NOTHING).items()}),
         {},
         get("left", {}),
+        inputs=inputs_of(data) if "inputs" in data else (),
     )
+
+
+def inputs_of(data: dict[str, Any]) -> tuple[tuple[str, str, str], ...]:
+    """Return the data sets that a plain line has, each once, sorted."""
+    return tuple(sorted({(name, digest, context) for name, digest, context in data["inputs"]}))

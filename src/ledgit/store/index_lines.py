@@ -15,12 +15,12 @@ if TYPE_CHECKING:
     from ledgit.git import BatchReader
     from ledgit.records import Entry, Points
 
-__all__ = ["RUN", "Joiner", "Lines", "id_of", "section_of", "split_lines"]
+__all__ = ["RUN", "Joiner", "Lines", "add_values", "id_of", "section_of", "split_lines", "values_of"]
 
 RUN = ".ledgit/run"
 """Where a run commit has the run's files."""
 
-SECTIONS = ("params", "metrics", "tags")
+SECTIONS = ("params", "metrics", "tags", "inputs")
 
 Lines = dict[str, list[bytes]]  # run id → its lines in one segment
 Found = tuple[bytes | None, str]
@@ -56,8 +56,8 @@ def id_of(line: bytes) -> str:
     return f"unreadable-{sha256(line).hexdigest()[:16]}"
 
 
-def section_of(reader: BatchReader, head: str, section: str) -> dict[str, Any]:
-    """Return the whole ``params``, ``metrics`` or ``tags`` of the commit *head*; nothing if it is not here.
+def section_of(reader: BatchReader, head: str, section: str) -> dict[Any, Any]:
+    """Return the whole of a section of the commit *head*, as :func:`values_of` does; nothing if it is not here.
 
     Raises:
         RecordError: The file does not decode.
@@ -66,18 +66,32 @@ def section_of(reader: BatchReader, head: str, section: str) -> dict[str, Any]:
     return {} if found is None else values_of(found[2], section)
 
 
-def values_of(data: bytes, section: str) -> dict[str, Any]:
-    """Return what the file of a *section* holds, as states have it.
+def values_of(data: bytes, section: str) -> dict[Any, Any]:
+    """Return what the file of a *section* holds, as states have it; of ``inputs`` the data sets as keys.
 
     Raises:
         RecordError: It does not decode.
     """
+    if section == "inputs":
+        from ledgit.records import decode_inputs, input_refs
+
+        return dict.fromkeys(input_refs(decode_inputs(data)))
     values = load_flat(data, f"{section}.yaml")
     if section == "metrics":
         return {key: float(value) for key, value in values.items() if isinstance(value, int | float)}
     if section == "tags":
         return {key: "" if value is None else str(value) for key, value in values.items()}
     return dict(values)
+
+
+def add_values(state: RunState, section: str, values: dict[Any, Any]) -> None:
+    """Add to *state* what :func:`values_of` returned and it doesn't have."""
+    if section == "inputs":
+        state.inputs = tuple(sorted({*state.inputs, *values}))
+        return
+    known = getattr(state, section)
+    for key, value in values.items():
+        known.setdefault(key, value)
 
 
 class Joiner:
@@ -163,9 +177,7 @@ class Joiner:
             for head in state.heads:
                 for section in SECTIONS:
                     if section in state.left:
-                        values = getattr(state, section)
-                        for key, value in section_of(self.reader, head, section).items():
-                            values.setdefault(key, value)
+                        add_values(state, section, section_of(self.reader, head, section))
                 if "text" in state.left or "subtrees" in state.left:
                     self._complete_facts(state, head)
         except LedgitError as error:

@@ -105,4 +105,5 @@ def _resumed(base: RunState, live: RunState) -> RunState:
         tags={**tags, **live.tags},
         deleted=live.deleted if "deleted" in said else base.deleted,
         lost=live.lost,
+        inputs=tuple(sorted({*base.inputs, *live.inputs})),
     )

@@ -9,19 +9,21 @@ from math import isnan
 from typing import TYPE_CHECKING, Any
 
 from ledgit.store.index_codec import encode_state, number_of
-from ledgit.store.index_lean import state_of
+from ledgit.store.index_lean import inputs_of, state_of
 from ledgit.store.index_schema import ATTRIBUTES, ENDS, Facet
 
 if TYPE_CHECKING:
     from ledgit.records import RunState
     from ledgit.store.index_table import Table
 
-__all__ = ["PARTS", "Rows", "facets"]
+__all__ = ["ALL_PARTS", "PARTS", "Rows", "facets"]
 
-PARTS = {"params": 1, "metrics": 2, "tags": 4}
+PARTS = {"params": 1, "metrics": 2, "tags": 4, "inputs": 8}
 """The bit in a row's ``partial`` that says: columns of this kind lack what had no room in the line."""
 
-_FIXED = ("n", *ATTRIBUTES.values(), "code", "partial")
+ALL_PARTS = sum(PARTS.values())
+
+_FIXED = ("n", *ATTRIBUTES.values(), "code", "inputs", "partial")
 _MOST_TEXTS = 100_000
 _INT64 = 2**63
 
@@ -89,6 +91,7 @@ class Rows:
     ) -> None:
         table, many = self.table, self.db.executemany
         table.codes.store()
+        table.input_sets.store()
         if old and any(name[0] == "#" for name in table.columns.values()):
             many(f"DELETE FROM {table.more} WHERE n = ?", [(number,) for number in old])
         insert = "INSERT" if new else "INSERT OR REPLACE"  # which looks for each row first
@@ -130,6 +133,7 @@ class Rows:
             int(state.deleted),
             int(code.dirty),
             self.table.codes.number(code),
+            self.table.input_sets.number(state.inputs) if state.inputs else None,
             partial,
         ]
         if not any(map(isnan, state.metrics.values())):
@@ -161,6 +165,7 @@ class Rows:
             int(get("deleted", False)),
             int(code.get("dirty", False)),
             self.table.codes.number_of(code),
+            self.table.input_sets.number(inputs_of(data)) if "inputs" in data else None,
             sum(PARTS.get(section, 0) for section in get("left", ())),
         ]
         return self.cells(metrics, params, tags, values) or self._row_of_any_shape(number, state_of(data), values)

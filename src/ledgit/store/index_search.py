@@ -90,7 +90,7 @@ class Plan:
 
     def keys(self) -> set[tuple[str, str]]:
         """Return the (kind, key) pairs that the query compares or sorts by."""
-        return {(key.kind, key.name) for key in self._keys()}
+        return {("inputs" if key.kind == "datasets" else key.kind, key.name) for key in self._keys()}
 
     def _keys(self) -> list[Any]:
         keys: list[Any] = [one.key for one in self.order]

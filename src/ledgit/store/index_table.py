@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING
 
 from ledgit.store.index_codec import decode_state
 from ledgit.store.index_codes import Codes
+from ledgit.store.index_inputs import InputSets
 from ledgit.store.index_rows import Rows
 from ledgit.store.index_schema import ATTRIBUTES, ENDS, KINDS, Facet
 
@@ -33,7 +34,7 @@ __all__ = ["ATTRIBUTES", "KINDS", "MAX_COLUMNS", "Facet", "Table"]
 
 MAX_COLUMNS = 1_900
 _CHUNK = 500
-SECTIONS = frozenset(KINDS)
+SECTIONS = frozenset((*KINDS, "inputs"))
 _INDEXES = (
     ("UNIQUE", "id", "(id)"),
     ("", "recent", "(deleted, started DESC, id)"),
@@ -68,6 +69,7 @@ class Table:
         self.key = f"{prefix}key"
         self.temporary = temporary
         self.codes = Codes(db, f"{prefix}code", temporary=temporary)
+        self.input_sets = InputSets(db, f"{prefix}input", temporary=temporary)
         self.experiment_sql: str | None = None
         self.ranges: Ranges = _own_range
         self.complete: Complete | None = None
@@ -87,10 +89,11 @@ class Table:
         wide = "".join(f", {name}" for name in names.values())
         execute(
             f"CREATE {kind} {self.run} (n INTEGER PRIMARY KEY, id TEXT NOT NULL, name, experiment, status, user,"
-            " parent_run, run_commit, head, code_commit, tree, branch, started, ended, deleted, dirty, code, partial"
-            f"{wide})"
+            " parent_run, run_commit, head, code_commit, tree, branch, started, ended, deleted, dirty, code,"
+            f" inputs, partial{wide})"
         )
         self.codes.create()
+        self.input_sets.create()
         execute(f"CREATE {kind} {self.doc} (n INTEGER PRIMARY KEY, body BLOB NOT NULL)")
         execute(f"CREATE {kind} {self.more} (c, n, value, PRIMARY KEY (c, n)) WITHOUT ROWID")
         execute(f"CREATE {kind} {self.key} (kind, key, facet, name, PRIMARY KEY (kind, key, facet)) WITHOUT ROWID")
@@ -135,6 +138,7 @@ class Table:
         self._indexed = True
         self.rows.forget()
         self.codes.forget()
+        self.input_sets.forget()
 
     def _remember(self, facet: Facet, name: str) -> None:
         self.rows.forget()
@@ -241,6 +245,10 @@ class Table:
     def nan(self, key: Key) -> str | None:
         """SQL that is not NULL where the metric *key* is NaN."""
         return self._sql((key.kind, key.name, "nan")) if key.part == "last" else None
+
+    def inputs(self) -> tuple[str, str]:
+        """SQL of the number of a run's set of data sets, and the table of sets."""
+        return "r.inputs", self.input_sets.name
 
     def _sql(self, facet: Facet) -> str | None:
         name = self.columns.get(facet)

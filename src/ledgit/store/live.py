@@ -22,7 +22,7 @@ from ledgit.store.folder import Folder
 from ledgit.store.journal import parse_lines, part_names, read_blocks
 from ledgit.store.lock import DEAD, LOST, REMOTE, liveness
 
-_VERSION = 4
+_VERSION = 5
 
 __all__ = ["active_ids", "live_runs", "summarize"]
 
@@ -106,7 +106,7 @@ def _restore(previous: bytes | None) -> dict[str, Any]:
         except ValueError:
             pass
     empty: dict[str, Any] = {key: {} for key in ("offsets", "clocks", "when", "metrics", "params", "tags")}
-    return {"v": _VERSION, "last": 0, "start": None, "end": None, **empty}
+    return {"v": _VERSION, "last": 0, "start": None, "end": None, "inputs": [], **empty}
 
 
 def _fold_points(metrics: dict[str, list[Any]], histories: dict[str, Points]) -> None:
@@ -141,6 +141,10 @@ def _fold_event(fold: dict[str, Any], kind: str, item: dict[str, Any], when: lis
     elif kind == "untag":
         if _is_newer(fold, f"tags.{item['key']}", when):
             fold["tags"].pop(item["key"], None)
+    elif kind == "input":
+        one = [str(item["input"].get(key, "")) for key in ("name", "digest", "context")]
+        if one not in fold["inputs"]:
+            fold["inputs"].append(one)
     elif kind == "field" and fold["start"]:
         if _is_newer(fold, item["field"], when):
             fold["start"][item["field"]] = item["value"]
@@ -225,4 +229,5 @@ def _state(directory: str, fold: dict[str, Any]) -> RunState | None:
         conflicts={},
         left={},
         lost=lost,
+        inputs=tuple(sorted((name, digest, context) for name, digest, context in fold["inputs"])),
     )

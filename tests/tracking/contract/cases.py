@@ -54,6 +54,35 @@ FILTERS = [
     "created > 1",
     "attributes.start_time > 10 and metrics.m <= 0.5",
 ]
+DATA_FILTERS = [
+    "dataset.name = 'a.csv'",
+    "dataset.name = 'A.csv'",
+    "datasets.name = 'a.csv' AND datasets.context = 'test'",
+    "dataset.name != 'a.csv'",
+    "dataset.name LIKE 'a%'",
+    "dataset.name LIKE 'A%'",
+    "dataset.name ILIKE 'A%'",
+    "dataset.name IN ('a.csv', 'c.csv')",
+    "dataset.name NOT IN ('a.csv', 'c.csv')",
+    "dataset.name IN ('nobody')",
+    "attributes.status = 'FINISHED' and dataset.name = 'b.csv'",
+    "dataset.digest = '44b2e8ea'",
+    "dataset.digest != '44b2e8ea'",
+    "dataset.digest LIKE '44B%'",
+    "dataset.digest ILIKE '44B%'",
+    "dataset.digest IN ('44b2e8ea', 'x')",
+    "dataset.context = 'train'",
+    "dataset.context != 'train'",
+    "dataset.context LIKE 't%'",
+    "dataset.context IN ('train', 'test')",
+    "dataset.context NOT IN ('train')",
+    "datasets.context = 'nobody'",
+    "dataset.`name` = 'a.csv'",
+    'dataset.name = "b.csv"',
+    "dataset.name = 3",
+    "dataset.name > 'a'",
+    "dataset.source = 'a'",
+]
 ORDERS = [
     ["metrics.m"],
     ["metrics.m DESC"],
@@ -124,7 +153,28 @@ def three_runs(mlflow: Any) -> None:
                     mlflow.set_tag("t", "A" if number else "b")
 
 
+def runs_with_data(mlflow: Any) -> None:
+    """Runs with both data sets, the second alone, one for nothing in particular, and none."""
+    import numpy as np
+
+    mlflow.set_experiment("data searches")
+    if mlflow.search_runs(output_format="list"):
+        return
+    a, b, c = (mlflow.data.from_numpy(np.arange(float(n)), name=f"{name}.csv") for n, name in enumerate("abc", 3))
+    for name, inputs in {"ab": [(a, "train"), (b, "test")], "b": [(b, "train")], "c": [(c, None)], "-": []}.items():
+        with mlflow.start_run(run_name=name):
+            for data, context in inputs:
+                mlflow.log_input(data, context)
+
+
 def searches() -> None:
+    def by_data(mlflow: Any, text: str) -> Any:
+        runs_with_data(mlflow)
+        return sorted(run.info.run_name for run in mlflow.search_runs(output_format="list", filter_string=text))
+
+    for text in DATA_FILTERS:
+        CASES[f"filter {text}"] = lambda mlflow, text=text: by_data(mlflow, text)
+
     def found(mlflow: Any, **options: Any) -> Any:
         three_runs(mlflow)
         return [run.info.run_name for run in mlflow.search_runs(output_format="list", **options)]
