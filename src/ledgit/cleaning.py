@@ -60,6 +60,8 @@ class Cleaning(Opened):
     ) -> Swept:
         """Remove the runs of *plan* for good, here and on the remotes; complete what earlier purges left undone.
 
+        Large artifacts that no other run needs go as well, from the cache and from the artifact remote.
+
         Args:
             plan: From :meth:`plan_purge`; None: only what is owed.
             remote: Only this one; default: all that runs were shared through.
@@ -76,12 +78,16 @@ class Cleaning(Opened):
             NotHere: This clone has the list of runs alone; nothing has changed.
             RunStateError: A run is being written; nothing has changed.
         """
-        from ledgit.store.gc import sweep
+        from ledgit.store.artifacts.purging import note_objects, purge_objects
+        from ledgit.store.gc import refusal, sweep
         from ledgit.store.settle import wait_settled
         from ledgit.store.sync import find_remote
 
         wait_settled(self.repo, self.folder)
         remotes = None if remote is None else [find_remote(self.repo, remote)]
+        if plan is not None:
+            refusal(plan)
+            note_objects(self.repo, self.folder, [item.run.id for item in plan.going])
         done = sweep(
             self.repo,
             self.folder,
@@ -92,7 +98,27 @@ class Cleaning(Opened):
             progress=progress,
         )
         self.index.close()  # its file was removed: deleted rows stay readable in one
+        done.artifacts = purge_objects(
+            self.repo,
+            self.folder,
+            remotes[0] if remotes else None,
+            local=local,
+            prompt=prompt,
+            progress=progress,
+        )
         return done
+
+    def artifacts_to_purge(self, plan: Plan) -> dict[str, int | None]:
+        """Return the large artifacts that go with the runs of *plan*, as no other run needs them: id → bytes."""
+        from ledgit.store.artifacts.purging import objects_of_purged
+
+        return objects_of_purged(self.repo, self.folder, [item.run.id for item in plan.going])
+
+    def artifacts_owed_to_purges(self) -> set[str]:
+        """Return the large artifacts of purged runs that may still be in the cache, or on the artifact remote."""
+        from ledgit.store.artifacts.owed import purged_objects
+
+        return purged_objects(self.folder)
 
     def delete_ids(self, ids: Sequence[str]) -> list[str]:
         """Mark the finished runs of these ids as deleted, a thousand at a time; return the ids of those that were."""

@@ -192,3 +192,84 @@ def test_an_old_commit_of_an_edited_run_keeps_its_objects(ada: Person, tmp_path:
 
     assert before < ada.objects()
     assert 2 == len(ada.objects())
+
+
+# ---------------------------------------------------------------------- purge
+
+
+def test_a_purge_takes_large_artifacts_along(ada: Person, storage: Path, tmp_path: Path) -> None:
+    """At once, here and on the remote, files of folders too; what another run needs stays. The plan says so first."""
+    shared = make_file(tmp_path / "shared.bin")
+    secret = ada.log(make_file(tmp_path / "secret.bin"), shared, make_folder(tmp_path / "plots"), name="secret")
+    kept = ada.log(shared, name="kept")
+    ada.run("push", "--all")
+    assert 123 == len(there(storage))
+
+    said = ada.says("gc", "--purge", secret, "--yes")
+
+    assert "with them go 122 objects (" in said
+    assert f"deleted large artifacts: 122 objects in this clone's cache, 122 objects on {storage}" in said
+    assert "1 object of them stay" in said
+    assert names_of(ada, kept) == ada.objects() == there(storage)
+    assert "no purge is owed" in ada.says("gc", "--purge")
+
+
+def test_what_a_purge_could_not_delete_is_owed(ada: Person, storage: Path, tmp_path: Path) -> None:
+    """The artifact remote is away: the run goes, and the next purge completes it."""
+    secret = ada.log(make_file(tmp_path / "secret.bin"))
+    ada.run("push", "--all")
+    storage.rename(tmp_path / "away")
+    storage.write_text("in the way")
+
+    said = ada.says("gc", "--purge", secret, "--yes")
+    assert "still owed: 1 object of purged runs" in said
+    assert set() == ada.objects()
+    assert "1 object of purged runs may still be there" in ada.says("gc")
+    storage.unlink()
+    (tmp_path / "away").rename(storage)
+    done = ada.json("gc", "--purge")
+
+    assert 1 == len(done["artifacts"]["there"])
+    assert set() == there(storage)
+    assert "nothing that could go" in ada.says("gc") or "purged runs may" not in ada.says("gc")
+
+
+def test_a_purge_here_alone_owes_the_remote(ada: Person, storage: Path, tmp_path: Path) -> None:
+    """As with the ledger."""
+    secret = ada.log(make_file(tmp_path / "secret.bin"))
+    ada.run("push", "--all")
+
+    assert "still owed" in ada.says("gc", "--purge", secret, "--local", "--yes")
+    assert (set(), 1) == (ada.objects(), len(there(storage)))
+    ada.run("gc", "--purge")
+
+    assert set() == there(storage)
+
+
+def test_a_purge_without_any_remote_cleans_the_cache(ada: Person, tmp_path: Path) -> None:
+    """Damaged copies that were set aside go as well."""
+    from ledgit.artifacts import Cache
+
+    secret = ada.log(make_file(tmp_path / "secret.bin"))
+    (oid,) = ada.objects()
+    Cache(str(ada.cache)).quarantine(oid)
+    Cache(str(ada.cache)).put(str(tmp_path / "secret.bin"), oid, link=False)
+
+    said = ada.says("gc", "--purge", secret, "--yes")
+
+    assert "deleted large artifacts: 1 object in this clone's cache" in said
+    content = (tmp_path / "secret.bin").read_bytes()
+    assert not [path for path in ada.cache.rglob("*") if path.is_file() and path.read_bytes() == content]
+
+
+def test_what_a_run_that_is_being_written_shares_with_a_purged_one_stays(ada: Person, tmp_path: Path) -> None:
+    """Its journal names the object."""
+    model = make_file(tmp_path / "model.bin")
+    secret = ada.log(model)
+    run = ActiveRun.create(Repo.discover(str(ada.path)), RunStart())
+    run.add_artifact(str(model), "model.bin")
+    ada.run("gc", "--purge", secret, "--yes")
+    assert run.finish() is not None
+
+    assert names_of(ada, run.id) == ada.objects()
+    ada.run("verify", run.id)

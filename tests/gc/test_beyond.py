@@ -62,7 +62,7 @@ def test_the_words_about_removing_data_take_no_stash(repo: Path) -> None:
     for text in ("one", "two"):
         (repo / "train.py").write_text(f"print({text!r})\n")
         run_git(repo, "stash", "-q")
-    said = next(iter(_what_stays(open_repository(repo), Swept(PurgedHere(None)))))
+    said = next(iter(_what_stays(Swept(PurgedHere(None)))))
 
     for command in said.partition(": ")[2].split("&&"):
         run_git(repo, *shlex.split(command)[1:])

@@ -21,6 +21,7 @@ __all__ = [
     "agree",
     "places",
     "runs",
+    "say_artifacts",
     "say_caches",
     "say_deleted",
     "say_list",
@@ -179,6 +180,9 @@ def say_survey(repository: Repository, found: Survey, form: str) -> None:
             style.bold(f"old commits are still in the history: {clean(found.rewritten)}"),
             "  → ledgit gc --purge",
         ]
+    owed = repository.artifacts_owed_to_purges()
+    if owed:
+        lines += [style.bold(f"{_objects(len(owed))} of purged runs may still be there"), "  → ledgit gc --purge"]
     if found.caches:
         listed = ", ".join(f"{what} {shown_size(size)}" for what, size in found.caches.items())
         lines += [style.bold("caches") + f": {listed}", "  → ledgit gc --caches"]
@@ -200,7 +204,7 @@ def _short(repository: Repository, plan: Plan) -> list[str]:
 # ------------------------------------------------------------------ what was done
 
 
-def say_swept(repository: Repository, done: Swept, form: str) -> None:
+def say_swept(done: Swept, form: str) -> None:
     """Say what a purge did, what it could not do, and what is nobody's but the host's."""
     for remote, error in done.failed.items():
         terminal.note(f"ledgit: not on {clean(remote)} yet: {clean(str(error))}; 'ledgit gc --purge' completes it")
@@ -219,17 +223,51 @@ def say_swept(repository: Repository, done: Swept, form: str) -> None:
             lines.append(f"{what} {clean(there.remote)}{inboxes}")
         if there.tags:
             lines.append(f"deleted {len(there.tags)} tags on {clean(there.remote)}")
-    if not lines and not done.failed:
+    artifacts = list(_artifacts(done))
+    if not lines and not artifacts and not done.failed:
         lines.append("no purge is owed")
     elif lines:
-        lines += _what_stays(repository, done)
+        lines += _what_stays(done)
+    lines += artifacts
     if lines:
         terminal.write("\n".join(lines) + "\n")
 
 
-def _what_stays(repository: Repository, done: Swept) -> Iterable[str]:
-    import os
+def _artifacts(done: Swept) -> Iterable[str]:
+    """Say what became of large artifacts."""
+    found = done.artifacts
+    if found is None:
+        return
+    if found.here or found.there:
+        there = f", {_objects(len(found.there))} on {clean(found.remote)}" if found.remote else ""
+        yield f"deleted large artifacts: {_objects(len(found.here))} in this clone's cache{there}"
+    if found.kept:
+        yield f"{_objects(len(found.kept))} of them stay: other runs need them"
+    if found.owed:
+        where = f"this clone's cache or on {clean(found.remote)}" if found.remote else "this clone's cache"
+        yield f"still owed: {_objects(len(found.owed))} of purged runs in {where}: {clean(found.why)}"
 
+
+def _objects(count: int) -> str:
+    return f"{count:,} {'object' if count == 1 else 'objects'}"
+
+
+def say_artifacts(repository: Repository, plan: Plan, args: argparse.Namespace) -> None:
+    """Show which large artifacts go with a plan's runs, before asking."""
+    if args.format == "json":
+        return
+    found = repository.artifacts_to_purge(plan)
+    if not found:
+        return
+    place = repository.artifact_place()
+    where = f"from this clone's cache and from {clean(place.shown)}" if place is not None else "from this clone's cache"
+    if place is not None and args.local:
+        where = f"from this clone's cache (from {clean(place.shown)} with the next 'ledgit gc --purge')"
+    total = shown_size(sum(size or 0 for size in found.values()))
+    terminal.write_now(f"with them go {_objects(len(found))} ({total}) of large artifacts, {where}\n")
+
+
+def _what_stays(done: Swept) -> Iterable[str]:
     # Not by 'git reflog expire --expire=now --all': it takes the user's stashes, too.
     now = "git -c gc.reflogExpire=now -c gc.reflogExpireUnreachable=now gc --prune=now"
     yield f"to remove the data from this disk now: {now}"
@@ -239,8 +277,6 @@ def _what_stays(repository: Repository, done: Swept) -> Iterable[str]:
     for where in done.owed:
         if where not in done.failed:
             yield f"still owed: {clean(where)}"
-    if os.path.isdir(repository.folder.cache):
-        yield "large artifacts of purged runs stay in Ledgit's cache and in DVC's remote"
 
 
 def _swept_json(done: Swept) -> dict[str, Any]:
@@ -259,6 +295,21 @@ def _swept_json(done: Swept) -> dict[str, Any]:
         ],
         "failed": {remote: str(error) for remote, error in done.failed.items()},
         "owed": {where: sorted(ids) for where, ids in done.owed.items()},
+        "artifacts": _artifacts_json(done),
+    }
+
+
+def _artifacts_json(done: Swept) -> dict[str, Any] | None:
+    found = done.artifacts
+    if found is None:
+        return None
+    return {
+        "here": found.here,
+        "remote": found.remote or None,
+        "there": found.there,
+        "kept": sorted(found.kept),
+        "owed": sorted(found.owed),
+        "why": found.why,
     }
 
 

@@ -148,6 +148,7 @@ def _purge(repository: Repository, args: argparse.Namespace, plan: Plan) -> int:
         cleaning.say_plan(repository, plan, args.format)
         return 0
     cleaning.say_list(repository, plan, f"these runs go for good, {cleaning.places(repository, args)}:", args)
+    cleaning.say_artifacts(repository, plan, args)
     if not cleaning.agree(f"Purge {cleaning.runs(len(plan.going))}?", args.yes):
         return Conflict.exit_code
     return _sweep(repository, args, plan)
@@ -170,5 +171,5 @@ def _sweep(repository: Repository, args: argparse.Namespace, plan: Plan | None) 
             prompt=terminal.interactive(),
             progress=progress,
         )
-    cleaning.say_swept(repository, done, args.format)
+    cleaning.say_swept(done, args.format)
     return max((error.exit_code for error in done.failed.values()), default=0)

@@ -159,7 +159,8 @@ def _every_commit(repo: Repo, folder: Folder, unread: Unread) -> Iterator[tuple[
     from ledgit.store.ledger.loose import loose_runs
 
     objects = Objects.of(repo)
-    loose = loose_runs(repo)
+    gone = _purged(repo, objects)
+    loose = {run_id: head for run_id, head in loose_runs(repo).items() if run_id not in gone}
     yield from _loose(repo, objects, loose, unread)
     seen: set[str | None] = set()
     tables = list_refs(repo, "refs/ledgit/")
@@ -174,10 +175,11 @@ def _every_commit(repo: Repo, folder: Folder, unread: Unread) -> Iterator[tuple[
             continue
         seen.add(tree)
         for path, line in every_line(objects, tree):
-            if not line.purged:
+            if not line.purged and line.id not in gone:
                 yield from _commits_of(objects, line, path, unread)
     # A push gives held runs back a ref of their own, and takes them out of the ledger then.
     given = {run_id: head for run_id, head in loose_runs(repo).items() if loose.get(run_id) != head}
+    given = {run_id: head for run_id, head in given.items() if run_id not in gone}
     yield from _loose(repo, objects, given, unread)
     for directory in _directories(folder):
         start = read_parts(directory).first("start")
@@ -186,6 +188,16 @@ def _every_commit(repo: Repo, folder: Folder, unread: Unread) -> Iterator[tuple[
 
             for head in resumed_heads(start):
                 yield str(start["id"]), head
+
+
+def _purged(repo: Repo, objects: Objects) -> set[str]:
+    """Return the runs that have a tombstone in the clone's ledger: what a remote still lists of them counts no more."""
+    from ledgit.store.ledger import every_line, local_ledger
+
+    tip = local_ledger(repo)
+    if tip is None:
+        return set()
+    return {line.id for _, line in every_line(objects, objects.commit(tip).tree) if line.purged}
 
 
 def _loose(repo: Repo, objects: Objects, runs: Mapping[str, str], unread: Unread) -> Iterator[tuple[str, str]]:

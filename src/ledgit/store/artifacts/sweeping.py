@@ -19,7 +19,7 @@ from collections.abc import Callable, Collection
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from ledgit.errors import ArtifactsMissing, Conflict, LedgitError, NotHere, PushRefused
+from ledgit.errors import ArtifactsMissing, Conflict, LedgitError, NotHere, PushRefused, Unreachable
 from ledgit.store.artifacts.known import Known
 from ledgit.store.artifacts.marks import (
     CANDIDATE,
@@ -226,6 +226,8 @@ class _Sweep:
         found = self.fetch()
         self.survey()
         needed = self.needed()
+        if options.act and needed and not self.sizes:
+            raise Conflict(f"{done.remote} is empty, though runs need {len(needed):,} objects; nothing was changed")
         for _ in range(_MOST_LOSSES):
             marks = read_marks(self.line.objects, self.line.tree_of(found.seen.tip))
             plan = self.judge(needed, marks)
@@ -269,7 +271,13 @@ class _Sweep:
         return found
 
     def survey(self) -> None:
-        """Find out what is on the remote."""
+        """Find out what is on the remote.
+
+        Raises:
+            Unreachable: It is a folder that is not there: of a disk that is not mounted everything seems to be gone.
+        """
+        if self.there.kind == "local" and not os.path.isdir(self.there.connection.path):
+            raise Unreachable(self.done.remote, "there is no such folder now; is its disk mounted?")
         for oid, size in self.there.objects():
             self.sizes[oid] = size
             if self.progress is not None and len(self.sizes) % 1000 == 0:

@@ -15,6 +15,7 @@ from ledgit.store.gc.holds import REGISTRY, RUN
 
 if TYPE_CHECKING:
     from ledgit.git import Repo
+    from ledgit.store.artifacts.purging import PurgedObjects
     from ledgit.store.folder import Folder
     from ledgit.store.gc.plan import Candidate, Plan
     from ledgit.store.index import Index
@@ -41,6 +42,7 @@ class Swept:
         failed: Remote → why its half is still owed.
         tags: Names of the tags that were deleted here.
         owed: Where purged runs still are in the history → their ids.
+        artifacts: What became of their large artifacts; None where nobody looked.
     """
 
     here: PurgedHere
@@ -48,6 +50,7 @@ class Swept:
     failed: dict[str, LedgitError] = field(default_factory=dict)
     tags: tuple[str, ...] = ()
     owed: dict[str, set[str]] = field(default_factory=dict)
+    artifacts: PurgedObjects | None = None
 
     @property
     def runs(self) -> tuple[str, ...]:
