@@ -41,6 +41,7 @@ def test_a_finalized_run_comes_back_whole(runs: Any, make: Any) -> None:
         metrics={"acc": 0.1, "up": math.inf, "down": -math.inf, "a/b c": 3.0, "zero": -0.0},
         ranges={"acc": (-math.inf, 0.5)},
         tags={"team": "green\nblue"},
+        inputs=(("träin.csv", "md5-1", "train"), ("x", "", "")),
         state={"tags.gone": (4, "d" * 16)},
     )
     head = runs.add(entry)
@@ -52,7 +53,7 @@ def test_a_finalized_run_comes_back_whole(runs: Any, make: Any) -> None:
     assert math.isnan(found.params.pop("nan"))
     del entry.params["nan"]
     names = ["id", "name", "experiment", "status", "start", "end", "user", "code", "parent_run"]
-    names += ["params", "metrics", "ranges", "tags", "deleted"]
+    names += ["params", "metrics", "ranges", "tags", "inputs", "deleted"]
     expected = {name: getattr(entry, name) for name in names}
     assert expected == {name: getattr(found, name) for name in expected}
     assert math.copysign(1, found.metrics["zero"]) == -1
@@ -192,6 +193,7 @@ def test_what_had_no_room_in_the_line_is_read_from_the_run(runs: Any, make: Any,
         (b"not json\n", "id"),
         (b'{"id":"%s","v":99,"start":1}\n', "upgrade"),
         (b'{"id":"%s","v":1,"start":1,"status":"ODD"}\n', "status"),
+        (b'{"id":"%s","v":1,"start":1,"inputs":[["a",1,"b"]]}\n', "inputs"),
     ],
 )
 def test_a_run_that_does_not_decode_is_shown_with_its_problem(runs: Any, make: Any, line: bytes, reason: str) -> None:
@@ -288,6 +290,7 @@ fields = st.fixed_dictionaries(
         "metrics": st.dictionaries(st.sampled_from(["a", "b"]), st.sampled_from([0.5, math.nan, -1.0])),
         "params": st.dictionaries(st.sampled_from(["p", "q"]), st.sampled_from([1, "x", "2.5", None])),
         "tags": st.dictionaries(st.sampled_from(["t", "u"]), st.sampled_from(["1", "2"])),
+        "inputs": st.sampled_from([(), (("a", "1", "train"),), (("a", "1", "train"), ("b", "", ""))]),
         "deleted": st.booleans(),
         "experiment": st.sampled_from(["e", "f"]),
     }
@@ -314,6 +317,8 @@ def comparable(index: Any) -> Any:
         Query(view="all"),
         Query(filter="metrics.a IS NAN OR params.p > 0 OR tags.t = '1'", order_by=("-metrics.a", "params.q")),
         Query(filter="max(metrics.b) < 0", order_by=("tags.u",)),
+        Query(filter="NOT dataset.name = 'b'"),
+        Query(filter="dataset.context != 'test' OR dataset.digest IS NULL"),
     ]
     asked = [[repr(state) for state in index.search(query).runs] for query in queries]
     return asked, index.experiments(), [index.keys(kind) for kind in ("params", "metrics", "tags")], index.names()

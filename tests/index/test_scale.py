@@ -14,7 +14,7 @@ from tests.index.kit import Runs
 
 from ledgit.git import BatchReader, RefUpdate, read_ref, update_refs
 from ledgit.query import Query
-from ledgit.records import RunState, encode_tombstone
+from ledgit.records import InputRecord, RunState, encode_entry, encode_inputs, encode_tombstone, input_refs, with_head
 from ledgit.store import index_complete, index_source
 from ledgit.store.index import Index
 
@@ -293,6 +293,28 @@ def test_wide_runs_that_come_one_by_one_are_whole_at_once(wide: Runs, make: Any,
 
     assert [3] * 12 + [0] == partial(wide)
     assert "mine" == index.get(make(30).id).params["p199"]  # type: ignore[union-attr]
+
+
+def test_data_sets_that_lines_had_no_room_for_are_read_when_they_are_asked_for(runs: Runs, make: Any) -> None:
+    """Hundreds of them in each run; what is shown of a run is complete, too."""
+    lines = b""
+    for number in range(6):
+        used = [InputRecord(f"part-{part:03}.csv", f"{number}-{part}", context="train") for part in range(200)]
+        entry = make(number, metrics={"loss": float(number)}, inputs=input_refs(used))
+        lines += runs.line(entry, {"inputs.yaml": encode_inputs(used)})
+    away = make(9, inputs=input_refs(used))
+    runs.ledger({"2023-11/14.jsonl": lines + with_head(encode_entry(away), "b" * 40)})
+    index = runs.index()
+    index.refresh()
+    assert [8] * 7 == partial(runs)
+
+    assert 6 == index.count(Query(filter="metrics.loss >= 0"))
+    assert [8] * 7 == partial(runs)
+    assert [200, 200] == [len(state.inputs) for state in index.search(Query(filter="metrics.loss > 3")).runs]
+    assert [make(4).id] == [state.id for state in index.search(Query(filter="dataset.digest = '4-199'")).runs]
+    assert [0] * 7 == partial(runs)
+    assert 6 == index.count(Query(filter="dataset.name = 'part-199.csv'"))
+    assert 7 == index.count(Query(filter="dataset.name = 'part-000.csv'"))
 
 
 def test_a_wide_run_whose_commit_is_not_here_is_shown_as_its_line_says(runs: Runs, make: Any) -> None:

@@ -187,6 +187,36 @@ def test_real_journals_are_read_without_being_asked_for(repo: Path) -> None:
     assert [("calm-owl", "FINISHED")] == [(state.name, state.status) for state in after]
 
 
+def test_data_sets_are_searched_while_a_run_is_being_written_and_when_it_goes_on(repo: Path) -> None:
+    """From its journal, from its commit, and from both of one that was resumed."""
+    from ledgit.git import Repo
+    from ledgit.records import InputRecord
+    from ledgit.store import ActiveRun, Folder, RunStart
+    from ledgit.store.index import Index
+
+    found = Repo.discover(str(repo))
+    index = Index(found, Folder.of(found))
+
+    def counts() -> list[int]:
+        index.refresh()
+        texts = "dataset.name = 'a.csv'", "dataset.name = 'b.csv'", "dataset.context = 'test'", "dataset.name IS NULL"
+        return [index.count(Query(filter=text)) for text in texts]
+
+    active = ActiveRun.create(found, RunStart(name="calm-owl", snapshot=False))
+    assert [0, 0, 0, 1] == counts()
+    active.log_input(InputRecord("a.csv", "1", source="/data/a.csv", context="train"))
+    assert [1, 0, 0, 0] == counts()
+    active.finish("FINISHED")
+    assert [1, 0, 0, 0] == counts()
+    again = ActiveRun.resume(found, active.id)
+    again.log_input(InputRecord("b.csv", "2", context="test"))
+    assert [1, 1, 1, 0] == counts()
+    again.finish("FINISHED")
+    assert [1, 1, 1, 0] == counts()
+    index.close()
+    assert (("a.csv", "1", "train"), ("b.csv", "2", "test")) == Index(found, Folder.of(found)).get(active.id).inputs  # type: ignore[union-attr]
+
+
 # -- pages -------------------------------------------------------------------------------------
 
 
@@ -253,6 +283,7 @@ fields = st.fixed_dictionaries(
         "metrics": st.dictionaries(st.sampled_from("abc"), st.sampled_from([0.5, 1.0, math.nan, -math.inf, -2.0])),
         "params": st.dictionaries(st.sampled_from("pq"), st.sampled_from([1, 2.5, "x", "10", "1e1", True])),
         "tags": st.dictionaries(st.sampled_from("tu"), st.sampled_from(["1", "ä"])),
+        "inputs": st.sampled_from([(), (("a", "1", "train"),), (("a", "1", "train"), ("b", "", ""))]),
         "deleted": st.booleans(),
         "experiment": st.sampled_from(["e", "f"]),
         "start": st.integers(NOW, NOW + 3),
@@ -272,6 +303,8 @@ filters = st.sampled_from(
         "tags.t ILIKE 'Ä' OR metrics.c IS NULL",
         "metrics.zzz > 1",
         "params.q IN ('x', 1)",
+        "dataset.name != 'a' OR metrics.a > 0",
+        "NOT dataset.name = 'b'",
     ]
 )
 queries = st.builds(
@@ -312,7 +345,7 @@ def test_overflowing_covered_live_and_plain_tables_answer_alike(
         if number not in alive:
             runs.add(entry)
     for number in alive:
-        names = ("name", "start", "metrics", "params", "tags", "deleted", "experiment")
+        names = ("name", "start", "metrics", "params", "tags", "inputs", "deleted", "experiment")
         runs.live.append(RunState(run_id(number), **{name: getattr(made[number], name) for name in names}))
 
     def answers() -> list[list[str]]:

@@ -50,6 +50,7 @@ def entries(draw: st.DrawFn, values: st.SearchStrategy[object] = scalars, size: 
         metrics=metrics,
         ranges={key: (draw(st.floats()), draw(st.floats())) for key in list(metrics)[:2]},
         tags=tags,
+        inputs=tuple(sorted(draw(st.sets(st.tuples(words, words, words), max_size=3)))),
         clock=draw(clocks),
         state=dict.fromkeys(draw(st.lists(st.sampled_from(present), unique=True)), draw(clocks)),
         past=tuple(draw(st.lists(oids, max_size=4))),
@@ -100,6 +101,39 @@ def test_a_line_is_this_and_stays_this() -> None:
     assert with_head(line, HEAD) == line.replace(b'",', b'","head":"' + HEAD.encode() + b'",', 1)
 
 
+def test_a_line_with_data_sets_is_this_and_stays_this() -> None:
+    """Of each data set name, digest and context; what somebody gave twice is there once."""
+    used = ("train.csv", "md5-1", "train"), ("test.csv", "", "")
+    entry = Entry(RUN, 1, metrics={"acc": 0.5}, inputs=(*used, used[0]))
+    line = (
+        '{"id":"' + RUN + '","v":1,"start":1,"experiment":"Default","status":"FINISHED","clock":[0,""],'
+        '"metrics":{"acc":0.5},"inputs":[["test.csv","",""],["train.csv","md5-1","train"]]}\n'
+    ).encode()
+
+    assert encode_entry(entry) == line
+    assert decode_entry(line).inputs == tuple(sorted(used))
+
+
+def test_thousands_of_data_sets_leave_room_for_the_rest() -> None:
+    """They get a kilobyte; how many more there are is counted, and the file in the commit has all."""
+    inputs = tuple((f"part-{number:04}.csv", "d" * 32, "train") for number in range(2000))
+    tags, metrics = {"team": "x"}, {f"m{number}": 0.5 for number in range(60)}
+
+    back = decode_entry(encode_entry(Entry(RUN, 1, inputs=inputs, tags=tags, metrics=metrics)))
+
+    assert 10 < len(back.inputs) < 25
+    assert back.inputs == inputs[: len(back.inputs)]
+    assert (back.left, back.tags, back.metrics) == ({"inputs": 2000 - len(back.inputs)}, tags, metrics)
+
+
+def test_a_data_set_with_a_very_long_name_goes_first() -> None:
+    long, short = ("a" * 600, "", ""), ("b", "1", "")
+    params = {f"p{number}": "x" * 60 for number in range(60)}
+
+    assert decode_entry(encode_entry(Entry(RUN, 1, inputs=(long, short)))).inputs == (long, short)
+    assert decode_entry(encode_entry(Entry(RUN, 1, inputs=(long, short), params=params))).inputs == (short,)
+
+
 big_words = st.text(st.characters(exclude_categories=["Cs"]), max_size=40) | st.sampled_from(
     ["x" * 6000, "é" * 300, "\x01" * 100, "v" * 500, "w" * 511]
 )
@@ -123,6 +157,7 @@ def big_entries(draw: st.DrawFn) -> Entry:
         params=params, metrics=metrics, tags=tags, ranges=dict.fromkeys(metrics, (-math.inf, 0.1)),
         code=CodeRef("a" * 40, "b" * 40, name or None), clock=(1, "ef" * 16), state=state,
         past=tuple(f"{n:040x}" for n in range(draw(st.sampled_from([0, 1, 16, 17, 60, 400])))),
+        inputs=tuple((f"data-{n:04}", value, "train") for n in range(draw(many))),
     )  # fmt: skip
 
 
@@ -133,7 +168,7 @@ def test_a_line_never_exceeds_4096_bytes_and_counts_what_it_leaves_out(entry: En
 
     assert len(with_head(line, "c" * 64)) <= 4096
     back = decode_entry(line)
-    for part in ("params", "metrics", "tags", "ranges", "state"):
+    for part in ("params", "metrics", "tags", "ranges", "inputs", "state"):
         assert len(getattr(back, part)) + back.left.get(part, 0) == len(getattr(entry, part))
         assert set(getattr(back, part)) <= set(getattr(entry, part))
     assert len(back.past) + back.left.get("past", 0) == len(entry.past)
@@ -262,6 +297,8 @@ def test_a_line_that_needs_a_newer_version_is_refused_with_the_word_upgrade() ->
         {"ranges": {"a": [1, None]}}, {"clock": 1}, {"clock": ["1", "a"]}, {"state": {"a": [1]}},
         {"state": {"a": None}},
         {"state": {"a": [1, "b", 3]}}, {"left": {"params": "1"}}, {"left": []}, {"v": "1"}, {"experiment": None},
+        {"inputs": {}}, {"inputs": "abc"}, {"inputs": ["abc"]}, {"inputs": [["a", "b"]]}, {"inputs": [["a", "b", 3]]},
+        {"inputs": [["a", "b", "c", "d"]]}, {"inputs": [["a", None, "c"]]},
     ],
 )  # fmt: skip
 def test_a_line_with_an_impossible_field_is_refused_whole(changes: dict[str, object]) -> None:

@@ -25,6 +25,7 @@ from ledgit.records import (
     decode_record,
     encode_entry,
     encode_inputs,
+    input_refs,
     join,
     make_entry,
     run_files,
@@ -157,6 +158,7 @@ def test_the_record_says_what_the_ledger_says(records: list[RunRecord]) -> None:
         state.name, state.experiment, state.status, state.end, state.deleted
     )  # fmt: skip
     assert merged.tags == state.tags
+    assert input_refs(merged.inputs) == state.inputs
     assert repr(sorted(merged.params.items())) == repr(sorted(state.params.items()))
     assert merged.metrics.keys() == state.metrics.keys()
     assert listed_clocks(merged.clocks) == {

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import random
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from hashlib import sha1
 
 import pytest
@@ -282,6 +282,19 @@ def test_ranges_of_two_heads_are_joined() -> None:
 
     assert state.metrics == {"m": 9.0}
     assert state.ranges == {"m": (-1.0, 9.0)} or state.ranges == {"m": (-1.0, 0.5)}
+
+
+def test_data_sets_of_two_heads_are_joined() -> None:
+    """Two machines went on with the run, each with data of its own."""
+    start = Entry(RUN, 1, inputs=(("a", "1", "train"),))
+    one, other = (
+        sealed(replace(start, inputs=(*start.inputs, more), clock=(2, clone)))
+        for clone, more in (("c1", ("b", "", "")), ("c2", ("a", "1", "test")))
+    )
+    expected = (("a", "1", "test"), ("a", "1", "train"), ("b", "", ""))
+
+    assert join([one, other]).inputs == join([other, one]).inputs == expected
+    assert join([sealed(start)]).inputs == start.inputs
 
 
 def test_a_tombstone_absorbs_every_line() -> None:

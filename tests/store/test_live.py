@@ -12,6 +12,7 @@ from tests.faults.kit import Died, Forks
 
 from ledgit.errors import ParamConflict
 from ledgit.git import Repo
+from ledgit.records import input_refs
 from ledgit.repository import Repository, open_repository
 from ledgit.store import ActiveRun, RunStart, summarize
 from ledgit.store.build import build_record
@@ -68,6 +69,7 @@ events = st.one_of(
     st.builds(lambda at: ("untag", {"at": at, "key": "a"}), moments),
     st.builds(lambda at, value: ("params", {"at": at, "values": {"p": value}}), moments, st.integers(0, 3)),
     st.builds(lambda at, value: ("field", {"at": at, "field": "name", "value": value}), moments, words),
+    st.builds(lambda at, name: ("input", {"at": at, "input": {"name": name, "context": "c"}}), moments, words),
     st.builds(lambda at, value: ("m", (at, value)), moments, st.integers(0, 3)),
 )
 
@@ -102,7 +104,8 @@ def test_looking_often_shows_the_same_as_reading_the_journal_at_the_end(
 
     record = build_record(read_parts(str(place)), None).record
     assert shown is not None
-    assert (record.tags, record.params, record.info.name, record.metrics) == (
+    assert (input_refs(record.inputs), record.tags, record.params, record.info.name, record.metrics) == (
+        shown.inputs,
         shown.tags,
         shown.params,
         shown.name,
