@@ -268,7 +268,8 @@ class RunArtifacts(RunReading):
     ) -> list[str]:
         """Write private copies of a run's files at or in *paths* below *folder*; return their names there.
 
-        What is not in this clone is fetched. A file that is the same already is left alone.
+        What is not in this clone is fetched. A file that is the same already is left alone. What would
+        land in a folder ``.git``, ``.dvc`` or ``.ledgit`` gets another name, unless *paths* names the file itself.
 
         Args:
             run: The run.
@@ -292,7 +293,8 @@ class RunArtifacts(RunReading):
         for path in paths:
             for file in self.artifact_files(run, path, fetch=True, progress=progress):
                 found[file.path] = file
-                targets[file.path] = _target(top, file.path, os.path.dirname(path) if flat else "")
+                below = os.path.dirname(path) if flat else ""
+                targets[file.path] = _target(top, file.path, below, inert=file.path != path)
         files = list(found.values())
         if len(set(targets.values())) < len(targets):
             raise Conflict(
@@ -329,7 +331,7 @@ class RunArtifacts(RunReading):
             return
         from shutil import copyfileobj
 
-        scratch = f"{target}.{os.urandom(3).hex()}.tmp"
+        scratch = os.path.join(os.path.dirname(target), f".{os.urandom(6).hex()}.part")  # its name may be long
         with self._open_stored(run.state, file.record) as content:
             try:
                 with open(scratch, "wb") as copy:
@@ -343,19 +345,19 @@ class RunArtifacts(RunReading):
                 raise StorageError(target, error.strerror or str(error)) from error
 
 
-def _target(top: str, path: str, below: str) -> str:
+def _target(top: str, path: str, below: str, *, inert: bool) -> str:
     """Return where the artifact *path* goes.
 
     Raises:
         UnsafePath: Not into *top*: a record from somebody else's repository names the path.
     """
-    from ledgit.records.names import path_problem
+    from ledgit.records.names import inert_path, path_problem
 
     name = path[len(below) + 1 :] if below and path.startswith(below + "/") else path
     problem = path_problem(name)
     if problem is not None:
         raise UnsafePath("an artifact", f"the path {name[:100]!r} {problem}")
-    target = os.path.join(top, *name.split("/"))
+    target = os.path.join(top, *(inert_path(name) if inert else name).split("/"))
     real, root = os.path.realpath(os.path.dirname(target)), os.path.realpath(top)
     if real != root and not real.startswith(root.rstrip(os.sep) + os.sep):
         raise UnsafePath(target, "a link on the way leads out of the folder")

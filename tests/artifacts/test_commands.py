@@ -266,6 +266,33 @@ def test_get_names_a_folder_of_many_files_once(ada: Person, run: str, tmp_path: 
     assert len(said.splitlines()) < 30
 
 
+def test_get_and_apply_put_nothing_where_git_or_dvc_would_act_upon_it(ada: Person, tmp_path: Path) -> None:
+    """A run from somebody else, whose files would turn folders into repositories that run programs."""
+    texts = {"sub/.git/commondir": "../evil\n", ".dvc/config.local": "[x]\n", ".git/commondir": "evil\n", "good": "1"}
+    ada.log(texts=texts, name="calm-owl")
+
+    names = ada.json("artifacts", "get", "calm-owl", "-o", str(tmp_path / "out"))["written"]
+    ada.run("apply", "calm-owl", "--artifacts")
+    ada.repository.run("calm-owl").save_artifacts(tmp_path / "down")
+
+    assert sorted(texts.values()) == sorted(Path(name).read_text() for name in names)
+    for top in (tmp_path / "out", tmp_path / "down", ada.path):
+        assert (top / "good").is_file()
+        assert not any((top / name).exists() for name in texts if name != "good")
+    assert "evil\n" == ada.says("artifacts", "cat", "calm-owl", ".git/commondir")
+
+
+def test_get_writes_names_of_any_length(ada: Person, tmp_path: Path) -> None:
+    """As long as a file's name can be, and longer."""
+    long, longer = "n" * 255, "m" * 300
+    ada.log(texts={long: "1", longer: "2"}, name="calm-owl")
+
+    ada.run("artifacts", "get", "calm-owl", "-o", str(tmp_path / "out"))
+
+    assert "1" == (tmp_path / "out" / long).read_text()
+    assert {"1", "2"} == {path.read_text() for path in (tmp_path / "out").iterdir()}
+
+
 def test_pull_says_so_when_what_came_has_no_artifacts_to_fetch(ada: Person) -> None:
     ada.run("push", "--all")
 

@@ -22,6 +22,7 @@ from ledgit.records import (
     stored_path,
     stored_paths,
 )
+from ledgit.records.names import inert_path
 
 GOOD = ["loss", "val/loss", "a.b", "a b", "a:b", "température", "損失", "a-1_2", "x" * 250, "a..b", ".hidden",
         "a/.b", " lead", "trail ", "²"]  # fmt: skip
@@ -248,3 +249,25 @@ def test_git_takes_every_stored_name_with_all_its_protections_on(repo: Path) -> 
 
     listed = subprocess.run(["git", "ls-files", "-z"], env=env, capture_output=True, check=True).stdout
     assert sorted(listed.decode().split("\0")[:-1]) == sorted(stored_paths(hostile).values())
+
+
+@pytest.mark.parametrize(
+    "path",
+    [".git/config", "a/.git/hooks/x", "a/.GIT", "a/.git", ".git ./x", ".git::$INDEX_ALLOCATION/x", "GIT~1/x",
+     ".g\u200cit/x", ".dvc/config.local", "a/.DVC/config", ".ledgit/config.yaml", "a/.git\\x", "n" * 256],
+)  # fmt: skip
+def test_what_git_or_dvc_would_act_upon_is_written_out_under_another_name(path: str) -> None:
+    """Whoever made the run chose the names; a new .git/commondir has Git run what it likes."""
+    inert = inert_path(path)
+
+    assert path != inert
+    assert not {".git", ".dvc", ".ledgit"} & set(inert.lower().split("/"))
+    assert inert == inert_path(inert)
+    assert max(map(len, inert.split("/"))) < 100
+
+
+@pytest.mark.parametrize(
+    "path", ["a/b.txt", ".gitignore", "a/.gitkeep", "x.dvc", ".dvc", "dvc.yaml", "CON", "ü/\udcff"]
+)
+def test_other_names_stay_when_they_are_written_out(path: str) -> None:
+    assert path == inert_path(path)

@@ -20,6 +20,7 @@ __all__ = [
     "check_run_name",
     "history_file",
     "history_files",
+    "inert_path",
     "is_reserved",
     "path_problem",
     "safe_file",
@@ -31,6 +32,7 @@ RUN_FOLDER = ".ledgit/run"
 """Where a run commit holds its run."""
 MAX_KEY = 250
 MAX_STORED = 200
+MAX_PART = 255  # bytes of a file's name that file systems take
 
 _KEY_MARKS = "_.- :/"
 _AS_LETTERS = str.maketrans(_KEY_MARKS, "a" * len(_KEY_MARKS))
@@ -39,6 +41,7 @@ _DEVICES = frozenset(
     ["con", "prn", "aux", "nul", "conin$", "conout$"]
     + [f"{port}{digit}" for port in ("com", "lpt") for digit in "0123456789¹²³"]
 )
+_UNSEEN = frozenset(map(chr, (*range(0x200C, 0x2010), *range(0x202A, 0x202F), *range(0x206A, 0x2070), 0xFEFF)))
 _PLAIN = frozenset("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_-.+=,@()[]{} !#$%&'^;")
 
 
@@ -163,6 +166,27 @@ def check_artifact_path(path: str) -> str:
 def is_reserved(path: str) -> bool:
     """Say whether a component of *path* means something to Git, DVC or Windows."""
     return any(_reserved(part) for part in path.split("/"))
+
+
+def inert_path(path: str) -> str:
+    """Return the name under which the artifact *path* is written out among others: its own, or an inert one.
+
+    Git, DVC and Ledgit have programs run by what stands in a folder ``.git``, ``.dvc`` or ``.ledgit``
+    (``.git/commondir``, ``.dvc/config.local``), and whoever made the run chose its artifacts' names.
+    Such parts are escaped, and so are those that no file system holds.
+    """
+    parts = path.split("/")
+    last = len(parts) - 1
+    return "/".join(_escaped(part) if _is_live(part, number < last) else part for number, part in enumerate(parts))
+
+
+def _is_live(part: str, folder: bool) -> bool:
+    if len(part.encode("utf-8", "surrogateescape")) > MAX_PART:
+        return True
+    # As NTFS and HFS+ read it: streams, dots and spaces at the end, and marks that nobody sees don't count.
+    low = part.lower() if part.isascii() else "".join(char for char in part.lower() if char not in _UNSEEN)
+    low = low.partition(":")[0].partition("\\")[0].rstrip(". ")
+    return low in (".git", "git~1") or (folder and low in (".dvc", ".ledgit"))
 
 
 def _reserved(part: str) -> bool:
