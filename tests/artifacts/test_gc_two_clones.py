@@ -385,3 +385,60 @@ def test_a_remote_that_others_seem_to_use_is_left_alone(
     with pytest.raises(Conflict, match="another repository"):
         sweep(ada)
     assert 120 == len(sweep(ada, unshared=True).fresh)
+
+
+@pytest.mark.parametrize("moment", ["noted", "sent", "landed"])
+def test_a_push_that_is_killed_while_somebody_deletes(
+    ada: Person,
+    ben: Person,
+    host: Path,
+    storage: Path,
+    model: Path,
+    tmp_path: Path,
+    clock: Clock,
+    monkeypatch: pytest.MonkeyPatch,
+    moment: str,
+) -> None:
+    """Ben's push dies at this moment, with Ada's mark on what he needs; she deletes it afterwards."""
+    sweep(ada)
+    clock.later(31 * DAY)
+    run = ben.log(model)
+    script = textwrap.dedent("""
+        import os, signal, sys
+        from ledgit.store import journal
+        journal.time_ns = lambda: int(sys.argv[2])
+        from ledgit.cli import main
+        from ledgit.store.artifacts import uploading
+        from ledgit.store.sync import pushing
+        def dies_after(function):
+            def killed(*args, **options):
+                function(*args, **options)
+                os.kill(os.getpid(), signal.SIGKILL)
+            return killed
+        if sys.argv[1] == "noted":
+            uploading.look_again = dies_after(uploading.look_again)
+        elif sys.argv[1] == "sent":
+            pushing.Push.send_artifacts = dies_after(pushing.Push.send_artifacts)
+        else:
+            pushing.Push.attempt = dies_after(pushing.Push.attempt)
+        main(["push", "--all"])
+    """)
+
+    def push_and_die() -> None:
+        command = [sys.executable, "-c", script, moment, str(clock.ns)]
+        killed = subprocess.run(command, cwd=ben.path, capture_output=True, check=False, timeout=100)
+        assert -signal.SIGKILL == killed.returncode, killed.stderr
+
+    came = at(monkeypatch, "looked again", push_and_die)
+    sweep(ada)
+    assert "deleted some" in came
+
+    (needed,) = names_of(ben, run)
+    assert needed not in there(storage)
+    assert {run} == owed(ben)
+    ben.run("push")
+    clock.later(2 * HOUR)
+    ben.run("push")
+    assert set() == owed(ben)
+    assert needed in there(storage)
+    retrievable(host, tmp_path, storage)
