@@ -1,4 +1,4 @@
-"""MLflow's answers to some 170 calls, recorded from MLflow 3.17.2 with SQLite, and Ledgit's."""
+"""MLflow's answers to some 190 calls, recorded from MLflow 3.17.2 with SQLite, and Ledgit's."""
 
 from __future__ import annotations
 
