@@ -387,6 +387,23 @@ def test_a_remote_that_others_seem_to_use_is_left_alone(
     assert 120 == len(sweep(ada, unshared=True).fresh)
 
 
+def test_a_folder_below_the_projects_dvc_remote_may_be_shared(
+    ada: Person, model: Path, storage: Path, tmp_path: Path, clock: Clock
+) -> None:
+    """Whole organisations have one; so nothing is announced before somebody has said that it is not shared."""
+    from ledgit.errors import Conflict
+
+    (ada.path / ".dvc").mkdir()
+    (ada.path / ".dvc/config").write_text(f"[core]\n    remote = all\n['remote \"all\"']\n    url = {tmp_path}\n")
+    ada.git("config", "--unset", "ledgit.artifactRemote")
+    storage.rename(tmp_path / "ledgit")
+
+    assert "may have as well" in sweep(ada, act=False).doubt
+    with pytest.raises(Conflict, match="below a DVC remote"):
+        sweep(ada)
+    assert 1 == len(sweep(ada, unshared=True).fresh)
+
+
 @pytest.mark.parametrize("moment", ["noted", "sent", "landed"])
 def test_a_push_that_is_killed_while_somebody_deletes(
     ada: Person,

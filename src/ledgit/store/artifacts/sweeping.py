@@ -50,7 +50,7 @@ __all__ = ["SweepOptions", "SweptThere", "needed_objects", "sweep_remote"]
 _MOST_LOSSES = 12
 _PORTION = 500  # objects that are deleted between two looks at the clock
 _MARGIN = 10 * 60_000  # ms before the end: requests that are on their way may take that long
-_FEW = 100  # objects of which it doesn't matter that nobody knows most of what is there
+_FEW = 10  # objects of which it doesn't matter that nobody knows most of what is there
 
 #: Called with the name of each point between two durable steps; the fault tests kill there.
 checkpoint: Callable[[str], None] = lambda _name: None  # noqa: E731
@@ -302,19 +302,31 @@ class _Sweep:
         else:
             there = list(self.sizes)
         plan = judge(there, needed, marks, now_ms(), options.grace, at_once)
-        unknown = len(plan.fresh)
-        if options.only is None and not options.unshared and unknown > max(_FEW, len(self.sizes) // 2):
-            done.doubt = (
-                f"{unknown:,} of {len(self.sizes):,} objects on {done.remote} are of no run in {done.ledger}: if"
-                " another repository keeps its artifacts there, too, give each a folder of its own; if none does,"
-                " --unshared says so"
-            )
-            if options.act:
+        if options.only is None and not options.unshared:
+            done.doubt = self.doubt(len(plan.fresh))
+            if options.act and done.doubt:
                 raise Conflict(done.doubt)
         done.fresh = {oid: self.sizes[oid] for oid in plan.fresh}
         done.due = {oid: self.sizes[oid] for oid in plan.due}
         done.waiting, done.marked, done.withdrawn = plan.waiting, len(plan.marked), plan.withdrawn
         return plan
+
+    def doubt(self, unknown: int) -> str:
+        """Return why another repository may keep its artifacts there, too; "" if nothing speaks for it.
+
+        Its runs stand in another ledger, so all that is of theirs looks needless.
+        """
+        where, count = self.done.remote, len(self.sizes)
+        if unknown > max(_FEW, count // 2):
+            said = f"{unknown:,} of {count:,} objects on {where} are of no run in {self.done.ledger}"
+        elif unknown and self.place.url.startswith("remote://"):
+            said = f"{where} is below a DVC remote of the project, which other repositories may have as well"
+        else:
+            return ""
+        return (
+            f"{said}: if another repository keeps its artifacts there, too, give each a folder of its own; if none"
+            " does, --unshared says so"
+        )
 
     # ------------------------------------------------------------------ announcing
 
