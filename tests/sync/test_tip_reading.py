@@ -15,6 +15,7 @@ from ledgit.cli import main
 from ledgit.errors import NotHere, Unreachable
 from ledgit.git import Objects
 from ledgit.git.helper import Helper
+from ledgit.records import input_refs
 from ledgit.store.outline import outline
 from ledgit.store.sync.ondemand import missing_heads
 from ledgit.store.sync.tip import is_intact
@@ -240,6 +241,7 @@ def test_a_line_shows_what_a_commit_does(clone: Clone) -> None:
     record = repository.read_record(state)
 
     assert record.params == shown.params
+    assert input_refs(record.inputs) == input_refs(shown.inputs) == (("rows", "1a2b", "train"),)
     assert record.metrics == shown.metrics
     assert (record.info.name, record.info.start, record.info.code.tree) == (
         shown.info.name,

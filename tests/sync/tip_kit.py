@@ -9,6 +9,7 @@ from pathlib import Path
 from tests.conftest import run_git
 
 from ledgit.git import Repo
+from ledgit.records import InputRecord
 from ledgit.store import ActiveRun, Folder, RunStart
 from ledgit.store.ledger import compact
 from ledgit.store.settle import settle_all
@@ -27,6 +28,7 @@ def log_run(path: Path, name: str, *, metrics: Mapping[str, float] | None = None
         run.log_metric(key, value)
     if artifact:
         run.add_artifact_bytes("notes.txt", artifact.encode())
+    run.log_input(InputRecord("rows", "1a2b", context="train"))
     run.finish("FINISHED")
     return run.id
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from ledgit.records.inputs import InputRecord
 from ledgit.records.record import RunRecord
 from ledgit.records.run import CodeInfo, RunInfo
 
@@ -14,7 +15,10 @@ __all__ = ["outline"]
 
 
 def outline(state: RunState) -> RunRecord:
-    """Return the run *state* as a record without histories, data, environment, artifacts and command."""
+    """Return the run *state* as a record without histories, environment, artifacts and command.
+
+    Of its data sets it has what lists have: names, digests and contexts.
+    """
     code = state.code
     info = RunInfo(
         id=state.id,
@@ -36,5 +40,10 @@ def outline(state: RunState) -> RunRecord:
         ),
     )
     return RunRecord(
-        info, params=dict(state.params), metrics=dict(state.metrics), tags=dict(state.tags), clocks=state.clocks
+        info,
+        params=dict(state.params),
+        metrics=dict(state.metrics),
+        tags=dict(state.tags),
+        inputs=[InputRecord(name, digest, context=context) for name, digest, context in state.inputs],
+        clocks=state.clocks,
     )
