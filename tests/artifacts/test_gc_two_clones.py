@@ -459,3 +459,30 @@ def test_a_push_that_is_killed_while_somebody_deletes(
     assert set() == owed(ben)
     assert needed in there(storage)
     retrievable(host, tmp_path, storage)
+
+
+def test_people_are_told_what_is_going_on(
+    ada: Person, ben: Person, storage: Path, model: Path, clock: Clock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """At each step, on both sides."""
+    dry = ada.says("artifacts", "gc", "--remote")
+    assert "no run needs 1 object (300.0 KiB): not announced yet" in dry
+    assert "nothing was changed; --sweep does it" in dry
+    assert "announced in the ledger" in ada.says("artifacts", "gc", "--remote", "--sweep")
+    assert "1 object may go from" in ada.says("artifacts", "gc", "--remote", "--sweep")
+    clock.later(31 * DAY)
+    assert 1 == len(ada.json("artifacts", "gc", "--remote")["due"])
+
+    told: list[str] = []
+    ben.log(model)
+    at(monkeypatch, "looked again", lambda: told.append(ben.says("push", "--all")))
+    swept = ada.says("artifacts", "gc", "--remote", "--sweep")
+
+    assert "deleted 1 object (300.0 KiB)" in swept
+    assert "somebody was deleting artifacts of 1 run" in told[0]
+    assert "looks again" not in ben.says("pull")
+    clock.later(2 * HOUR)
+    assert "'ledgit push' looks again at the artifacts of 1 run" in ben.says("pull")
+    assert "sent artifacts to" in ben.says("push")
+    assert "looks again" not in ben.says("pull")
+    assert "runs need all of it" in ada.says("artifacts", "gc", "--remote", "--sweep")

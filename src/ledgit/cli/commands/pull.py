@@ -10,6 +10,7 @@ if TYPE_CHECKING:
     import argparse
     from collections.abc import Sequence
 
+    from ledgit.sharing import Sharing
     from ledgit.store.artifacts.fetching import Fetched
 
 HELP = """\
@@ -106,7 +107,18 @@ def run(args: argparse.Namespace) -> int:
             if not wanted else
             "the artifacts are here already\n"
         )  # fmt: skip
+    _say_owed(repository)
     return 0
+
+
+def _say_owed(repository: Sharing) -> None:
+    """Say so if a push has to look at artifacts again that somebody was deleting when they were sent."""
+    from ledgit.store.artifacts.owed import due_again
+    from ledgit.store.journal import now_ms
+
+    owed = due_again(repository.folder, now_ms())
+    if owed:
+        terminal.note(f"ledgit: 'ledgit push' looks again at the artifacts of {sharing.runs(len(owed))}")
 
 
 def _fetch_artifacts(refs: Sequence[str]) -> Fetched:

@@ -179,6 +179,11 @@ def _artifacts(done: Uploaded) -> list[str]:
         what = f"artifacts of {sharing.runs(done.here.runs)} ({_objects(done.here.objects)}, {size(done.here.bytes)})"
         mend = "the next push tries again" if done.remote else "'ledgit artifacts remote URL' says where they can go"
         lines.append(f"only in this clone: {what}; {mend}")
+    if done.again:
+        lines.append(
+            f"somebody was deleting artifacts of {sharing.runs(len(done.again))} when they were sent: a 'ledgit push'"
+            " in two hours looks whether they are there"
+        )
     if done.trouble:
         lines.append(f"the artifact remote could not be used: {clean(done.trouble)}")
     if done.absent:
@@ -256,4 +261,5 @@ def _artifacts_as_json(done: Uploaded | None) -> dict[str, Any] | None:
         "only_here": {"runs": done.here.runs, "objects": done.here.objects, "bytes": done.here.bytes},
         "absent": done.absent,
         "trouble": done.trouble,
+        "looked_at_again": sorted(done.again),
     }
