@@ -259,9 +259,11 @@ def test_all_points_of_a_long_history_come_when_they_are_asked_for(
     share(ada, grace)
 
     assert 1000 >= len(grace.repository.run(run.id).history("loss"))
+    assert f"'ledgit artifacts fetch {run.id[:8]}' gets all" in grace.says("show", run.id)
     assert 5000 == len(grace.repository.run(run.id).history("loss", fetch=True))
     assert 5000 == len(grace.repository.run(run.id).history("loss"))
     assert ada.objects() == grace.objects()
+    assert "gets all" not in grace.says("show", run.id)
 
 
 # ---------------------------------------------------------------------- trees of runs

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+import os
 from pathlib import Path
 from typing import Any
 
@@ -302,6 +303,16 @@ def test_asking_for_artifacts_wrongly_is_explained(run: ledgit.ActiveRun) -> Non
         artifacts.load_text(f"runs:/{run.id}/../../x")
     with pytest.raises(UsageError, match="names no run"):
         artifacts.load_text("runs:/")
+
+
+def test_the_run_says_which_artifacts_it_lacks_and_why(run: ledgit.ActiveRun, recwarn: pytest.WarningsRecorder) -> None:
+    """A pipe; whoever looks at the run later saw no warning. It is said once all the same."""
+    os.mkfifo("pipe")
+    ledgit.log_artifact("pipe")
+    ledgit.end_run()
+
+    assert "Problem: artifact pipe was not logged" in " ".join(run.log()[-1].changes)
+    assert 1 == len([one for one in recwarn if "pipe" in str(one.message)])
 
 
 def test_a_disk_that_refuses_an_artifact_does_not_end_the_training(

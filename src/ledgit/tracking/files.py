@@ -49,7 +49,7 @@ def log_artifact(
         try:
             run.add_artifact(path, full, least)
         except session.TROUBLE as error:
-            session.report(error, f"artifact {full} was not logged")
+            session.report_in(run, error, f"artifact {full} was not logged")
 
 
 def log_artifacts(
@@ -135,7 +135,7 @@ def log_bytes(data: bytes, artifact_file: str, run_id: str | None = None) -> Non
         try:
             run.add_artifact_bytes(path, data)
         except session.TROUBLE as error:
-            session.report(error, f"artifact {path} was not logged")
+            session.report_in(run, error, f"artifact {path} was not logged")
 
 
 def plain(value: Any) -> Any:
@@ -158,7 +158,7 @@ def _log_folder(source: str, path: str, run_id: str | None, threshold: int | Non
         try:
             left_out = run.add_folder(source, path, threshold)
         except session.TROUBLE as error:
-            session.report(error, f"artifacts of {source} were not logged")
+            session.report_in(run, error, f"artifacts of {source} were not logged")
             return
     for text in left_out:
         session.report(text, source, kind=text)  # at the run's end it is not said again

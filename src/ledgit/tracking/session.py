@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from typing import Any, ClassVar
 
     from ledgit.repository import Repository
+    from ledgit.store.runlog import RunLog
     from ledgit.tracking.active import ActiveRun
 
 __all__ = [
@@ -38,6 +39,7 @@ __all__ = [
     "local",
     "repo",
     "report",
+    "report_in",
     "repository",
     "set_tracking_uri",
 ]
@@ -207,6 +209,12 @@ def report(error: BaseException | str, what: str = "logging", *, kind: str | Non
 
         _told.add(kind or text)
         warnings.warn(LedgitWarning(text), stacklevel=_outside())
+
+
+def report_in(run: RunLog, error: BaseException, what: str) -> None:
+    """Say what is missing from *run* and why, and note it in the run: its commit tells others."""
+    report(error, what)
+    run.note_problem(f"{what}: {error}")  # the same words, so that it is not said again at the run's end
 
 
 def _outside() -> int:

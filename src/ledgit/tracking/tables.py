@@ -45,7 +45,7 @@ def log_table(data: Any, artifact_file: str, run_id: str | None = None) -> None:
         try:
             run.add_artifact_bytes(path, text.encode("utf-8", "backslashreplace"))
         except session.TROUBLE as error:
-            session.report(error, f"table {path} was not logged")
+            session.report_in(run, error, f"table {path} was not logged")
             return
         listed = json.loads(run.tags.get(LOGGED_ARTIFACTS, "[]"))
         if (item := {"path": path, "type": "table"}) not in listed:

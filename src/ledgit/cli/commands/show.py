@@ -138,6 +138,7 @@ class _Page:
         self.run, self.record, self.link = found, record, link
         self.directions, self.style, self.args = directions, style, args
         self.limit = terminal.table_width()
+        self.longest = 0  # points of a metric
 
     def lines(self) -> list[str]:
         """Return every line."""
@@ -270,7 +271,22 @@ class _Page:
             [text.clean(key), text.number(self.run.metrics[key], 6), *self._history(key)]
             for key in sorted(self.run.metrics)
         ]
-        return self._table(columns, rows)
+        return self._table(columns, rows) + self._reduced()
+
+    def _reduced(self) -> list[str]:
+        """Return what to say if the histories are so long that not all of their points are here."""
+        from ledgit.records.record import REDUCED_POINTS
+
+        if not self.record.full or self.longest > REDUCED_POINTS:  # what was read once is kept beside the cache
+            return []
+        from ledgit.artifacts import Cache
+
+        cache = Cache(context.repository().folder.cache)
+        if all(cache.has(oid) for oid, _ in self.record.full):
+            return []
+        return [
+            f"at most {REDUCED_POINTS:,} points of each are here; 'ledgit artifacts fetch {self.run.id[:8]}' gets all"
+        ]
 
     def _history(self, key: str) -> tuple[str, str]:
         """Return a metric's history as a line, and what to say about it."""
@@ -281,6 +297,7 @@ class _Page:
             return "", f"{text.number(low)} to {text.number(high)}" if key in self.run.ranges else ""
         except LedgitError as error:
             return "", text.clean(f"history not here: {error}")
+        self.longest = max(self.longest, len(values))
         if len(values) < 2:
             return "", ""
         return sparkline(values, SPARK), f"{len(values)} points{_best(values, direction(key, self.directions))}"
