@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import pytest
 from tests.gc.kit import Clone, gc, left, lines_of, tombstones
 from tests.ledger_runs.kit import settle
 
@@ -62,8 +63,10 @@ def test_a_run_on_a_purged_run_s_code_brings_nothing_back(ada: Clone, ben: Clone
     assert {secret} == tombstones(host)
 
 
-def test_a_purge_that_comes_between_two_attempts_is_noticed(ada: Clone, ben: Clone, host: Path) -> None:
+@pytest.mark.parametrize("asked", [True, False], ids=["fetched", "as last seen"])
+def test_a_purge_that_comes_between_two_attempts_is_noticed(ada: Clone, ben: Clone, host: Path, asked: bool) -> None:
     """Ben's push has looked at his runs already when it loses the race against the purge."""
+    from ledgit.store.sync.lately import known_lately
     from ledgit.store.sync.opening import open_line
     from ledgit.store.sync.push import PushOptions
     from ledgit.store.sync.pushing import Push
@@ -74,14 +77,16 @@ def test_a_purge_that_comes_between_two_attempts_is_noticed(ada: Clone, ben: Clo
     on_it = standing(ben, secret)
     own = ada.own_objects(secret)
     line = open_line(ben.repo, ben.folder, ben.remote)
-    work = Push(line, PushOptions(policy="all", accept_purges=True), None)
+    known = known_lately(line)
+    assert known
+    work = Push(line, PushOptions(policy="all", accept_purges=True), None, None if asked else known)
     attempt, tried = work.attempt, []
 
-    def after_the_purge(plan):  # type: ignore[no-untyped-def]
+    def after_the_purge(plan, **how):  # type: ignore[no-untyped-def]
         if not tried:
             ada.gc_purge(secret)
         tried.append(plan.going)
-        return attempt(plan)
+        return attempt(plan, **how)
 
     work.attempt = after_the_purge  # type: ignore[method-assign]
     pushed = work.run()

@@ -58,7 +58,7 @@ class Union:
             yield from self._reader.lines(oid)
 
 
-class _Lines:
+class Lines:
     """Lines that stand for a file which isn't stored."""
 
     __slots__ = ("lines",)
@@ -77,7 +77,7 @@ def union_trees(objects: Objects, fresh: ObjectSet, base: str | None, other: str
         other: The same. Trees from elsewhere must have passed
             :func:`ledgit.store.ledger.check_tree`.
     """
-    work = _Work(objects, fresh)
+    work = Work(objects, fresh)
     if base is None and other is None:
         return work.result(fresh.tree(base_files(fresh).values()))
     first, second = work.reader.folder(base), work.reader.folder(other)
@@ -102,17 +102,17 @@ def add_lines(objects: Objects, fresh: ObjectSet, base: str | None, lines: Itera
     Raises:
         RecordError: A line without a start.
     """
-    work = _Work(objects, fresh)
+    work = Work(objects, fresh)
     days: dict[str, list[Line]] = {}
     for line in lines:
         day = line.day
         if day is None:
             raise RecordError("the ledger", f"can't take a line without a start, {line.raw[:60]!r}")
         days.setdefault(day, []).append(line)
-    months: dict[str, dict[str, Node | _Lines]] = {}
+    months: dict[str, dict[str, Node | Lines]] = {}
     for path, found in days.items():
         month, _, day = path.partition("/")
-        months.setdefault(month, {})[day] = _Lines(found)
+        months.setdefault(month, {})[day] = Lines(found)
     entries = work.reader.folder(base) if base is not None else base_files(fresh)
     before = entries.get(SEGMENTS)
     after = work.segments(before, months, None)
@@ -123,7 +123,7 @@ def add_lines(objects: Objects, fresh: ObjectSet, base: str | None, lines: Itera
     return work.result(fresh.tree(entries.values()))
 
 
-class _Work:
+class Work:
     """One union: what it reads, makes and finds."""
 
     def __init__(self, objects: Objects, fresh: ObjectSet) -> None:
@@ -141,7 +141,7 @@ class _Work:
         return {name: entry.oid for name, entry in self.reader.folder(oid).items()}
 
     def segments(
-        self, a: TreeEntry | None, months: Mapping[str, str | dict[str, Node | _Lines]], b: TreeEntry | None
+        self, a: TreeEntry | None, months: Mapping[str, str | dict[str, Node | Lines]], b: TreeEntry | None
     ) -> TreeEntry | None:
         """Unite the folder *a* with *months*: trees, which *b* stands for, or days with lines."""
         if a is not None and b is not None and a.oid == b.oid:
@@ -159,11 +159,11 @@ class _Work:
         oid = self.fresh.tree(TreeEntry(name, TREE, tree) for name, tree in after.items())
         return TreeEntry(SEGMENTS, TREE, oid)
 
-    def _month(self, a: str | None, days: Mapping[str, Node | _Lines], b: str | None) -> str:
+    def _month(self, a: str | None, days: Mapping[str, Node | Lines], b: str | None) -> str:
         before = self.reader.slots(a)
         after: dict[str, Node] = dict(before)
         for name, day in days.items():
-            after[name] = self._unite(before.get(name), day, 0)
+            after[name] = self.unite(before.get(name), day, 0)
         return self._folder(before, a, after, days, b)
 
     def _folder(
@@ -171,31 +171,31 @@ class _Work:
         before: dict[str, Node],
         a: str | None,
         after: dict[str, Node],
-        other: Mapping[str, Node | _Lines],
+        other: Mapping[str, Node | Lines],
         b: str | None,
     ) -> str:
         """Return the id of the folder *after*; the one there is if it equals *before* or *other*."""
-        if a is not None and _same(before, after):
+        if a is not None and same(before, after):
             return a
-        if b is not None and _same(other, after):
+        if b is not None and same(other, after):
             return b
-        return self.fresh.tree(_entry(slot, node) for slot, node in after.items())
+        return self.fresh.tree(entry_of(slot, node) for slot, node in after.items())
 
-    def _unite(self, a: Node | _Lines | None, b: Node | _Lines | None, depth: int) -> Node:
+    def unite(self, a: Node | Lines | None, b: Node | Lines | None, depth: int) -> Node:
         """Unite two versions of one place, *depth* digits below a day; *a* is the base's."""
         if a is None:
             assert b is not None
             return self._take_whole(b, depth)
         if b is None:
-            return self._write(a.lines, depth) if isinstance(a, _Lines) else a
-        if not isinstance(a, _Lines) and not isinstance(b, _Lines) and type(a) is type(b) and a.oid == b.oid:
+            return self.write(a.lines, depth) if isinstance(a, Lines) else a
+        if not isinstance(a, Lines) and not isinstance(b, Lines) and type(a) is type(b) and a.oid == b.oid:
             return a
         if isinstance(a, Dir) or isinstance(b, Dir):
             first, second = self._children(a, depth), self._children(b, depth)
             after: dict[str, Node] = {}
             for digit in {**first, **second}:
-                after[digit] = self._unite(first.get(digit), second.get(digit), depth + 1)
-            stored = {digit: node for digit, node in first.items() if not isinstance(node, _Lines)}
+                after[digit] = self.unite(first.get(digit), second.get(digit), depth + 1)
+            stored = {digit: node for digit, node in first.items() if not isinstance(node, Lines)}
             tree = self._folder(
                 stored, a.oid if isinstance(a, Dir) else None, after, second, b.oid if isinstance(b, Dir) else None
             )
@@ -208,49 +208,57 @@ class _Work:
             return a
         if isinstance(b, Leaf) and lines == theirs:
             return b
-        return self._write(lines, depth)
+        return self.write(lines, depth)
 
-    def _take_whole(self, node: Node | _Lines, depth: int) -> Node:
+    def _take_whole(self, node: Node | Lines, depth: int) -> Node:
         """Take over what the base has nothing of."""
-        if isinstance(node, _Lines):
+        if isinstance(node, Lines):
             lines, added, _ = unite_leaf([], node.lines)
             self.added += added
-            return self._write(lines, depth)
+            return self.write(lines, depth)
         self.whole += [oid for _, oid in self.reader.leaves(node, "")]
         return node
 
-    def _lines(self, node: Leaf | _Lines) -> list[Line]:
-        return node.lines if isinstance(node, _Lines) else self.reader.lines(node.oid)
+    def _lines(self, node: Leaf | Lines) -> list[Line]:
+        return node.lines if isinstance(node, Lines) else self.reader.lines(node.oid)
 
-    def _children(self, node: Node | _Lines, depth: int) -> Mapping[str, Node | _Lines]:
+    def _children(self, node: Node | Lines, depth: int) -> Mapping[str, Node | Lines]:
         if isinstance(node, Dir):
             return self.reader.slots(node.oid)
-        return {digit: _Lines(lines) for digit, lines in _by_digit(self._lines(node), depth).items()}
+        return {digit: Lines(lines) for digit, lines in by_digit(self._lines(node), depth).items()}
 
-    def _write(self, lines: list[Line], depth: int) -> Node:
-        if depth >= _DIGITS or len({line.key for line in lines}) <= LEAF_RUNS:
+    def write(self, lines: list[Line], depth: int) -> Node:
+        if depth >= _DIGITS or fit(lines):
             return Leaf(self.fresh.blob(encode_leaf(lines)))
-        parts = {digit: self._write(part, depth + 1) for digit, part in _by_digit(lines, depth).items()}
-        return Dir(self.fresh.tree(_entry(digit, node) for digit, node in parts.items()))
+        parts = {digit: self.write(part, depth + 1) for digit, part in by_digit(lines, depth).items()}
+        return Dir(self.fresh.tree(entry_of(digit, node) for digit, node in parts.items()))
 
 
-def _by_digit(lines: Iterable[Line], depth: int) -> dict[str, list[Line]]:
+def fit(lines: Iterable[Line]) -> bool:
+    """Whether one file may have all these lines."""
+    return len({line.key for line in lines}) <= LEAF_RUNS
+
+
+def by_digit(lines: Iterable[Line], depth: int) -> dict[str, list[Line]]:
+    """Return *lines* by the digit that a day split *depth* times goes by next."""
     found: dict[str, list[Line]] = {}
     for line in lines:
         found.setdefault(line.key[depth], []).append(line)
     return found
 
 
-def _entry(slot: str, node: Node) -> TreeEntry:
+def entry_of(slot: str, node: Node) -> TreeEntry:
+    """Return how a folder lists what stands at *slot*."""
     return TreeEntry(slot, TREE, node.oid) if isinstance(node, Dir) else TreeEntry(slot + SUFFIX, FILE, node.oid)
 
 
-def _same(a: Mapping[str, Node | _Lines], b: dict[str, Node]) -> bool:
+def same(a: Mapping[str, Node | Lines], b: dict[str, Node]) -> bool:
+    """Whether two folders hold the same, stored under the same ids."""
     if a.keys() != b.keys():
         return False
     for slot, node in b.items():
         other = a[slot]
-        if isinstance(other, _Lines) or type(other) is not type(node) or other.oid != node.oid:
+        if isinstance(other, Lines) or type(other) is not type(node) or other.oid != node.oid:
             return False
     return True
 

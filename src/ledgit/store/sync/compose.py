@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from ledgit.store.ledger.choosing import add_chosen
 from ledgit.store.ledger.tree import add_lines, lines_of, on_other_days, union_trees
 from ledgit.store.sync.table import files_only
 
@@ -29,12 +30,14 @@ class Mine:
         loose: The lines of loose runs, whether the remote has them or not.
         known: Table of all that the remote, its inboxes and the line to be restored have.
         local: Table of the clone's own ledger.
+        whole: Table of all that is known and what is this clone's.
+        fresh: What `known` and `whole` may be in.
         unreadable: Runs that are left out, as their commit does not read or the remote has them elsewhere: id → why.
         absent: Ids of runs that are no candidates: the remote has them on another day, or their commits are not in
             this clone: it had the tip alone, and the remote lost them since. Somebody else may bring them back.
     """
 
-    __slots__ = ("_union", "absent", "heads", "known", "local", "loose", "odd", "unreadable")
+    __slots__ = ("_union", "absent", "fresh", "heads", "known", "local", "loose", "odd", "unreadable", "whole")
 
     def __init__(
         self,
@@ -43,8 +46,11 @@ class Mine:
         local: str | None,
         loose: list[Line],
         unreadable: dict[str, str],
+        whole: str | None,
+        fresh: ObjectSet,
     ) -> None:
         self._union, self.known, self.local, self.loose, self.unreadable = union, known, local, loose, unreadable
+        self.whole, self.fresh = whole, fresh
         self.absent: set[str] = set()
         self.heads: dict[str, tuple[str, ...]] = {}
         self.odd: set[str] = set()
@@ -97,7 +103,7 @@ def find_mine(
     if loose[0]:
         everything = add_lines(objects, fresh, everything, loose[0]).tree
     union = None if everything == known else union_trees(objects, fresh, known, everything)
-    mine = Mine(union, known, local, loose[0], dict(loose[1]))
+    mine = Mine(union, known, local, loose[0], dict(loose[1]), everything, fresh)
     if known is not None and mine.heads:
         _leave_twins(objects, fresh, known, mine)
     return mine
@@ -169,9 +175,12 @@ def _with_lines(
     only: Collection[str] | None,
 ) -> str:
     tree = union_trees(objects, fresh, base, files_only(objects, fresh, mine.local)).tree
-    going = (line for line in mine.each() if line.purged or _goes(line.id, left_out, only))
-    # A line that says no day can't be placed by itself: it goes with a push that leaves nothing out.
-    return add_lines(objects, fresh, tree, [line for line in going if line.day is not None]).tree
+
+    def goes(line: Line) -> bool:
+        # A line that says no day can't be placed by itself: it goes with a push that leaves nothing out.
+        return (line.purged or _goes(line.id, left_out, only)) and line.day is not None
+
+    return add_chosen(objects, fresh, tree, mine.whole, mine.known, goes, mine.fresh)
 
 
 def united(objects: Objects, fresh: ObjectSet, a: str | None, b: str | None) -> str | None:

@@ -314,7 +314,7 @@ class Line:
         from ledgit.store.sync.table import without_runs
 
         heads: dict[str, list[str]] = {}
-        for item in union_trees(self.objects, fresh, shared, tree).added:
+        for item in union_trees(self.objects, fresh, shared, tree).each_added():
             if item.id in runs:
                 heads.setdefault(item.id, []).append("" if item.purged else item.head)
         given = [run_id for run_id, head in runs.items() if heads.get(run_id) == [head]]

@@ -84,25 +84,33 @@ def new_lines(objects: Objects, old: str | None, new: str | None, fresh: ObjectS
 def _days(
     objects: Objects, old: str | None, new: str | None, fresh: ObjectSet | None
 ) -> Iterator[tuple[dict[str, list[Line]], dict[str, list[Line]]]]:
-    """Yield (lines before, lines after) by run of each day that differs: no more than a day is in memory."""
+    """Yield (lines before, lines after) by run of each file that differs.
+
+    Of a file that became many its lines wait until those files come, which they do next: so no more than
+    two files are in memory.
+    """
     from ledgit.store.ledger.reader import Reader
     from ledgit.store.ledger.tree import differing
 
     reader = Reader(objects, fresh)
     here = ""
-    before: dict[str, list[Line]] = {}
-    after: dict[str, list[Line]] = {}
+    left: dict[str, list[Line]] = {}
     for path, was, now in differing(objects, old, new, fresh):
         day = path[: len("segments/2026-11/23")]
         if day != here:
-            if here:
-                yield before, after
-            here, before, after = day, {}, {}
-        for oid, into in ((was, before), (now, after)):
-            for line in reader.lines(oid) if oid is not None else ():
-                into.setdefault(line.key, []).append(line)
-    if here:
-        yield before, after
+            if left:
+                yield left, {}
+            here, left = day, {}
+        if was is not None:
+            for line in reader.lines(was):
+                left.setdefault(line.key, []).append(line)
+        if now is not None:
+            after: dict[str, list[Line]] = {}
+            for line in reader.lines(now):
+                after.setdefault(line.key, []).append(line)
+            yield {key: left.pop(key) for key in after if key in left}, after
+    if left:
+        yield left, {}
 
 
 def files_only(objects: Objects, fresh: ObjectSet, tree: str | None) -> str | None:
@@ -119,8 +127,9 @@ def files_only(objects: Objects, fresh: ObjectSet, tree: str | None) -> str | No
 
 def without_runs(objects: Objects, fresh: ObjectSet, tree: str, shared: str | None, runs: Collection[str]) -> str:
     """Return *tree* without the lines of *runs* that *shared*, a part of it, lacks."""
-    from ledgit.store.ledger.tree import add_lines, union_trees
+    from ledgit.store.ledger.choosing import add_chosen
+    from ledgit.store.ledger.tree import union_trees
 
-    mine = [line for line in union_trees(objects, fresh, shared, tree).added if line.id not in runs]
     base = union_trees(objects, fresh, shared, files_only(objects, fresh, tree)).tree
-    return add_lines(objects, fresh, base, mine).tree
+    ids = frozenset(runs)
+    return add_chosen(objects, fresh, base, tree, shared, lambda line: line.id not in ids)
