@@ -157,6 +157,24 @@ def test_a_damaged_object_is_not_sent(ada: Person, storage: Path, tmp_path: Path
     assert set() == there(storage)
 
 
+def test_who_edits_a_run_without_having_its_folder_is_not_told_that_it_is_lost(
+    ada: Person, storage: Path, tmp_path: Path
+) -> None:
+    """The pointer has the size of all files, which is not that of their list."""
+    ada.log(make_folder(tmp_path / "plots"), make_file(tmp_path / "model.bin"), name="calm-owl")
+    ada.run("push", "--all")
+    grace = clone(tmp_path / "host.git", tmp_path / "grace")
+    grace.run("artifacts", "remote", str(storage))
+    grace.run("pull")
+    grace.run("artifacts", "get", "calm-owl", "model.bin", "-o", str(tmp_path / "out"))  # so that she has a cache
+    grace.run("tag", "calm-owl", "seen=yes")
+
+    said = grace.says("push")
+
+    assert "1 edited run" in said
+    assert "neither here nor" not in said
+
+
 def test_an_object_that_vanished_from_the_remote_is_sent_again_with_a_new_run(
     ada: Person, storage: Path, tmp_path: Path
 ) -> None:

@@ -36,7 +36,7 @@ class Need:
     Attributes:
         runs: Ids of the runs that name it.
         path: Where the first of them has it, for people.
-        size: Bytes; None of a folder's file: its list doesn't say.
+        size: Bytes; None of a folder's list and of its files: nothing says.
     """
 
     __slots__ = ("path", "runs", "size")
@@ -91,7 +91,7 @@ def objects_of(
     for run_id, oid, path, size in _named(repo, pairs, note):
         need = found.get(oid)
         if need is None:
-            found[oid] = Need([run_id], path, size)
+            found[oid] = Need([run_id], path, None if is_list(oid) else size)  # a pointer has its files' size
         elif need.runs[-1] != run_id:
             need.runs.append(run_id)
     if members:
