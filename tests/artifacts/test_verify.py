@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 from tests.artifacts.people import Person, clone, make_file, make_folder, start_project
 from tests.artifacts.sweeping_kit import names_of, there
+from tests.conftest import run_git
 
 
 @pytest.fixture
@@ -209,6 +210,24 @@ def test_a_damaged_object_of_git(ada: Person, tmp_path: Path) -> None:
     loose.unlink()
     said = ada.says("verify", run, code=1)
     assert f"missing in Git: {path} of calm-owl" in said
+
+
+@pytest.mark.parametrize("option", ["--depth=1", "--filter=blob:none"])
+def test_a_clone_that_has_the_list_of_runs_alone(
+    ada: Person, host: Path, storage: Path, tmp_path: Path, option: str
+) -> None:
+    """What was asked for is fetched; what such a clone never has is no damage."""
+    run = ada.log(make_file(tmp_path / "model.bin"), texts={"a.txt": "small"})
+    ada.run("push", "--all")
+    run_git(host, "config", "uploadpack.allowFilter", "true")
+    run_git(tmp_path, "clone", "-q", option, "-b", "main", f"file://{host}", "ci")
+    ci = Person(tmp_path / "ci")
+    ci.run("artifacts", "remote", str(storage))
+    ci.run("pull")
+
+    found = ci.json("verify", run, "--remote")
+
+    assert ([], 1, 1) == (found["problems"], found["files"], found["remote_objects"])
 
 
 def test_runs_have_to_be_named(ada: Person) -> None:

@@ -44,6 +44,7 @@ def run(args: argparse.Namespace) -> int:
     """Verify, and say what is wrong."""
     from ledgit.query import Query
     from ledgit.store.artifacts.verifying import VerifyOptions
+    from ledgit.store.sync.tip import tip_exists
 
     if bool(args.refs) == args.all:
         raise UsageError("name the runs to verify, or say --all")
@@ -56,6 +57,8 @@ def run(args: argparse.Namespace) -> int:
         if active is not None:
             raise UsageError(f"run {active.name} is still being written; verify it when it has ended")
     with Progress() as progress:
+        if tip_exists(repository.repo):  # the clone has the list of runs alone
+            repository.fetch_runs(runs, progress)
         done = repository.verify(runs, VerifyOptions(remote=args.remote, repair=args.repair), progress)
     if args.format == "json":
         terminal.write(render.json_text(_as_json(done)))
