@@ -78,6 +78,8 @@ class Cleaning(Opened):
             NotHere: This clone has the list of runs alone; nothing has changed.
             RunStateError: A run is being written; nothing has changed.
         """
+        from ledgit.errors import Conflict, NotHere
+        from ledgit.store.artifacts.owed import forget_purged
         from ledgit.store.artifacts.purging import note_objects, purge_objects
         from ledgit.store.gc import refusal, sweep
         from ledgit.store.settle import wait_settled
@@ -85,18 +87,23 @@ class Cleaning(Opened):
 
         wait_settled(self.repo, self.folder)
         remotes = None if remote is None else [find_remote(self.repo, remote)]
+        noted: set[str] = set()
         if plan is not None:
             refusal(plan)
-            note_objects(self.repo, self.folder, [item.run.id for item in plan.going])
-        done = sweep(
-            self.repo,
-            self.folder,
-            plan,
-            remotes=[] if local else remotes,
-            confirm=confirm,
-            prompt=prompt,
-            progress=progress,
-        )
+            noted = note_objects(self.repo, self.folder, [item.run.id for item in plan.going])
+        try:
+            done = sweep(
+                self.repo,
+                self.folder,
+                plan,
+                remotes=[] if local else remotes,
+                confirm=confirm,
+                prompt=prompt,
+                progress=progress,
+            )
+        except (Conflict, NotHere):  # nothing has changed
+            forget_purged(self.folder, noted)
+            raise
         self.index.close()  # its file was removed: deleted rows stay readable in one
         done.artifacts = purge_objects(
             self.repo,

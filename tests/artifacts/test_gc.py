@@ -3,6 +3,10 @@
 from __future__ import annotations
 
 import os
+import signal
+import subprocess
+import sys
+import textwrap
 import time
 from pathlib import Path
 
@@ -273,3 +277,51 @@ def test_what_a_run_that_is_being_written_shares_with_a_purged_one_stays(ada: Pe
 
     assert names_of(ada, run.id) == ada.objects()
     ada.run("verify", run.id)
+
+
+@pytest.mark.parametrize("point", ["noted", "purged", "marked", "deleted"])
+def test_a_purge_that_is_killed_is_completed(ada: Person, storage: Path, tmp_path: Path, point: str) -> None:
+    """Whatever it died at: artifacts of a run that is still there stay, those of a purged one go."""
+    secret = ada.log(make_file(tmp_path / "secret.bin"))
+    kept = ada.log(make_file(tmp_path / "kept.bin"))
+    ada.run("push", "--all")
+    script = textwrap.dedent("""
+        import os, signal, sys
+        from ledgit.cli import main
+        from ledgit.store import gc
+        from ledgit.store.artifacts import purging, sweeping
+        die = lambda *args, **options: os.kill(os.getpid(), signal.SIGKILL)
+        point, run = sys.argv[1:]
+        if point == "noted":
+            import ledgit.store.gc
+            ledgit.store.gc.sweep = die
+        elif point == "purged":
+            purging.purge_objects = die
+        else:
+            wanted = {"marked": "marked", "deleted": "deleted some"}[point]
+            sweeping.checkpoint = lambda name: die() if name == wanted else None
+        main(["gc", "--purge", run, "--yes"])
+    """)
+    command = [sys.executable, "-c", script, point, secret]
+    killed = subprocess.run(command, cwd=ada.path, capture_output=True, check=False, timeout=100)
+    assert -signal.SIGKILL == killed.returncode, killed.stderr
+
+    ada.run("gc", "--purge")
+    if point == "noted":  # nothing had been purged, so nothing may have gone
+        assert names_of(ada, secret) <= ada.objects() & there(storage)
+        ada.run("gc", "--purge", secret, "--yes")
+
+    assert names_of(ada, kept) == ada.objects() == there(storage)
+    assert "may still be there" not in ada.says("gc")
+
+
+def test_a_purge_that_is_refused_owes_nothing(ada: Person, storage: Path, tmp_path: Path) -> None:
+    """A clone with the list of runs alone can't purge, and keeps no note of it."""
+    run = ada.log(make_file(tmp_path / "model.bin"))
+    ada.run("push", "--all")
+    ada.git("config", "ledgit.fetch", "tip")
+
+    assert "full clone" in ada.says("gc", "--purge", run, "--yes", code=3)
+
+    assert [] == ada.json("gc")["artifacts_owed"]
+    assert names_of(ada, run) == ada.objects() == there(storage)

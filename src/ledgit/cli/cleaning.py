@@ -158,6 +158,7 @@ def say_survey(repository: Repository, found: Survey, form: str) -> None:
             "owed": {where: sorted(ids) for where, ids in found.owed.items()},
             "rewritten": found.rewritten,
             "caches": found.caches,
+            "artifacts_owed": sorted(repository.artifacts_owed_to_purges()),
         }
         terminal.write(render.json_text(shown))
         return

@@ -71,13 +71,15 @@ def objects_of_purged(repo: Repo, folder: Folder, runs: Collection[str]) -> dict
     return found
 
 
-def note_objects(repo: Repo, folder: Folder, runs: Collection[str]) -> None:
-    """Note what *runs* (ids), which are about to be purged, have as objects.
+def note_objects(repo: Repo, folder: Folder, runs: Collection[str]) -> set[str]:
+    """Note what *runs* (ids), which are about to be purged, have as objects; return what was not noted before.
 
     Raises:
         StorageError: It can't be written.
     """
-    note_purged(folder, _objects(repo, folder, runs).keys())
+    found = _objects(repo, folder, runs).keys() - purged_objects(folder)
+    note_purged(folder, found)
+    return found
 
 
 def _objects(repo: Repo, folder: Folder, runs: Collection[str]) -> dict[str, int | None]:
