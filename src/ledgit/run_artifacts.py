@@ -322,6 +322,8 @@ class RunArtifacts(RunReading):
             os.makedirs(os.path.dirname(target), exist_ok=True)
         except OSError as error:
             raise StorageError(target, error.strerror or str(error)) from error
+        except RecursionError:
+            raise StorageError(f"{target[:200]}…", "there are too many folders inside each other") from None
         if file.oid is not None:
             try:
                 self._cache.copy_out(file.oid, target)

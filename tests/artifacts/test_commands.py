@@ -282,6 +282,13 @@ def test_get_and_apply_put_nothing_where_git_or_dvc_would_act_upon_it(ada: Perso
     assert "evil\n" == ada.says("artifacts", "cat", "calm-owl", ".git/commondir")
 
 
+def test_folders_inside_each_other_without_end_are_one_sentence(ada: Person, tmp_path: Path) -> None:
+    """As somebody else's run may name them."""
+    ada.log(texts={"d/" * 1500 + "x": "1"}, name="calm-owl")
+
+    assert "too many folders" in ada.says("artifacts", "get", "calm-owl", "-o", str(tmp_path / "out"), code=7)
+
+
 def test_get_writes_names_of_any_length(ada: Person, tmp_path: Path) -> None:
     """As long as a file's name can be, and longer."""
     long, longer = "n" * 255, "m" * 300

@@ -63,7 +63,7 @@ def decode_list(data: bytes, where: str = "a folder's list") -> list[Member]:
 
     try:
         listed = json.loads(data)
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise RecordError(where, f"is no JSON: {error}") from None
     if not isinstance(listed, list):
         raise RecordError(where, "is no list of files")

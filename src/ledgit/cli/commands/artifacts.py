@@ -105,7 +105,7 @@ def _folded(files: list[ArtifactFile], inside: str, where: Callable[[ArtifactFil
         ):
             rows[file.path] = text.clean(file.path), file.size, file.digest, where(file)
             continue
-        label = f"{text.clean(record.path)}/ ({record.nfiles:,} files)"
+        label = f"{text.clean(record.path)}/ ({record.nfiles:,} {'file' if record.nfiles == 1 else 'files'})"
         one = where(file)
         before = rows.get(record.path)
         rows[record.path] = label, record.size, record.digest, one if before is None or before[3] == one else "partly"
