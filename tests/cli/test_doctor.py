@@ -68,7 +68,7 @@ def test_init_makes_fetching_skip_runs_where_there_are_very_many(
     assert found(cli) == []
     for key, value in (("fetch.negotiationAlgorithm", "consecutive"), ("gc.cruftPacks", "false")):
         git(repo, "config", key, value)
-        assert cli("init", "--json").json == {"done": [], "recovered": []}
+        assert cli("init", "--json").json == {"done": [], "recovered": [], "artifact_remote": None}
         assert git(repo, "config", key) == value
 
 
