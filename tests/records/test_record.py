@@ -349,7 +349,8 @@ def test_an_artifact_whose_path_leaves_its_folder_is_refused(path: str, field: s
 
 @pytest.mark.parametrize(
     "text", ["artifacts: [{path: a, stored: s3}]", "artifacts: [{path: a, bytes: xyz}]",
-    "artifacts: [{path: a, size: big}]", "artifacts: 3"]
+    "artifacts: [{path: a, size: big}]", "artifacts: 3", "artifacts: [{path: a, size: -1}]",
+    f"artifacts: [{{path: a, size: 1{'0' * 400}}}]", "artifacts: [{path: a, nfiles: -1}]"]
 )  # fmt: skip
 def test_an_artifact_with_an_impossible_field_is_refused(text: str) -> None:
     with pytest.raises(RecordError):

@@ -25,6 +25,9 @@ GIT = "git"
 DVC = "dvc"
 
 
+_SIZES = 1 << 63  # more than any file has bytes
+
+
 @dataclass(frozen=True, slots=True)
 class ArtifactRecord:
     """One artifact.
@@ -93,14 +96,17 @@ def decode_artifacts(data: bytes, where: str = "artifacts.yaml") -> list[Artifac
         stored = item.text("stored", GIT)
         if stored not in (GIT, DVC):
             raise RecordError(where, f"{path!r} is stored in {stored[:20]!r}, expected git or dvc")
+        size, nfiles = item.integer("size", 0), item.optional_integer("nfiles")
+        if not (0 <= size < _SIZES and 0 <= (nfiles or 0) < _SIZES):
+            raise RecordError(where, f"{path!r} has an impossible size or number of files")
         result.append(
             ArtifactRecord(
                 path=path,
-                size=item.integer("size", 0),
+                size=size,
                 digest=item.text("digest", ""),
                 stored=stored,
                 file=file,
-                nfiles=item.optional_integer("nfiles"),
+                nfiles=nfiles,
             )
         )
     return result
