@@ -47,7 +47,7 @@ def _tidied(done: Tidied, args: argparse.Namespace) -> list[str]:
     if done.pushed:
         lines.append(f"the artifact remote has {_sum(done.pushed)} of pushed runs")
     if done.young:
-        lines.append(f"{_objects(done.young)} that no run needs were used within {args.grace}, and stay")
+        lines.append(f"used within {args.grace}, and staying: {_objects(done.young)} that no run needs")
     if done.unneeded or done.pushed:
         lines.append(f"nothing was changed; --sweep removes {size(sum({**done.unneeded, **done.pushed}.values()))}")
     else:
