@@ -15,8 +15,8 @@ from tests.conftest import GitFunction
 
 from ledgit.errors import RecordError
 from ledgit.git import Objects, Repo
-from ledgit.records import Points, RunState
-from ledgit.store import ActiveRun, Edit, Folder, RunStart, edit_run, read_head
+from ledgit.records import Points, RunState, union
+from ledgit.store import ActiveRun, Edit, Folder, RunStart, edit_run, read_head, reading
 from ledgit.store.artifacts.histories import decode_table, encode_table
 from ledgit.store.chain import read_base
 from ledgit.store.reading import read_history
@@ -175,6 +175,45 @@ def test_two_machines_resume_and_an_edit_joins_them(small: Repo, git: GitFunctio
     wanted = [*range(SOME), *range(10_000, 10_500), *range(20_000, 20_500)]
     assert wanted == steps_of(small, run.id, (joined,))
     assert 2 == len(read_base(Objects(small), run.id, [joined]).record.full)
+
+
+def test_the_reduction_is_not_united_with_the_points_that_it_is_made_of(
+    small: Repo, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Uniting sorts all points again, which took a second of a million."""
+    run = ActiveRun.create(small, RunStart(snapshot=False))
+    for step in range(SOME):
+        run.log_metric("loss", step % 7 * 0.1, step // 2, 5)  # two values a step and time
+    head = finish(run)
+    sizes: list[int] = []
+
+    def spy(first: Points, second: Points) -> Points:
+        sizes.append(len(first))
+        return union(first, second)
+
+    monkeypatch.setattr(reading, "union", spy)
+    steps = steps_of(small, run.id, (head,))
+
+    assert [step // 2 for step in range(SOME)] == steps
+    assert [] == sizes
+
+
+def test_points_that_only_the_tree_has_are_read_as_well(small: Repo, git: GitFunction) -> None:
+    """One head has an object, the other so few points that it has none; an edit joins the two."""
+    run = ActiveRun.create(small, RunStart(snapshot=False))
+    log(run, range(10))
+    base = finish(run)
+    heads = []
+    for steps in (range(10, SOME), range(10_000, 10_020)):
+        git(Path(small.git_dir), "update-ref", f"refs/ledgit/runs/{run.id}", base)
+        session = ActiveRun.resume(small, run.id)
+        log(session, steps)
+        heads.append(finish(session))
+    joined = edit_run(small, Folder.of(small), run.id, Edit(name="both"), heads=heads)
+
+    wanted = [*range(SOME), *range(10_000, 10_020)]
+    assert wanted == steps_of(small, run.id, (joined,))
+    assert wanted == steps_of(small, run.id, tuple(heads))
 
 
 def test_what_is_missing_is_asked_for(small: Repo) -> None:

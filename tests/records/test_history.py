@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from ledgit.errors import RecordError
 from ledgit.records import Points, decode_history, encode_history, union
-from ledgit.records.history import decode_once, encode_once
+from ledgit.records.history import covers, decode_once, encode_once
 
 int64 = st.integers(-(2**63), 2**63 - 1)
 values = st.floats() | st.sampled_from([0.0, -0.0, math.nan, 1.0])
@@ -101,6 +101,26 @@ def test_union_is_commutative_associative_and_idempotent(a: Points, b: Points, c
     assert canonical(union(union(a, b), c)) == canonical(union(a, union(b, c)))
     once = union(a, a)
     assert canonical(once) == canonical(union(once, a)) == canonical(a.sorted_unique())
+
+
+@given(points, points)
+def test_points_cover_others_exactly_if_a_union_adds_nothing(a: Points, b: Points) -> None:
+    """To the bit: -0.0 is not 0.0, a NaN is one; of the same step and time several values count."""
+    whole = a.sorted_unique()
+
+    assert covers(whole, b.sorted_unique()) == (union(whole, b) == whole)
+    assert covers(union(a, b), b.sorted_unique())
+
+
+def test_a_point_that_differs_in_its_value_alone_is_not_covered() -> None:
+    """Several of one step and time; one beyond the last."""
+    whole = Points.of([(1, 1, float("nan")), (1, 1, -0.0), (1, 1, 0.0), (2, 1, 5.0)])
+
+    assert all(covers(whole, Points.of([row])) for row in whole)
+    assert not covers(whole, Points.of([(1, 1, 1.0)]))
+    assert not covers(whole, Points.of([(1, 2, 0.0)]))
+    assert not covers(whole, Points.of([(2, 1, 6.0)]))
+    assert not covers(whole, Points.of([(3, 0, 5.0)]))
 
 
 @given(points)

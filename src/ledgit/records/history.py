@@ -16,7 +16,7 @@ from math import copysign, isnan
 
 from ledgit.errors import RecordError
 
-__all__ = ["Points", "decode_history", "decode_once", "encode_history", "encode_once", "union"]
+__all__ = ["Points", "covers", "decode_history", "decode_once", "encode_history", "encode_once", "union"]
 
 _HEADER = "step\ttimestamp\t"
 _ONCE = "metric\tstep\ttimestamp"
@@ -153,6 +153,32 @@ def union(first: Points, second: Points) -> Points:
     both = Points(first.steps[:], first.times[:], first.values[:])
     both.extend(second)
     return both.sorted_unique()
+
+
+def covers(points: Points, others: Points) -> bool:
+    """Whether *points*, which are sorted and unique, have all of *others*: then their union is *points*.
+
+    Looks each of *others* up, where a union sorts all.
+    """
+    from bisect import bisect_left
+
+    steps, total = points.steps, len(points)
+    if len(others) > total:
+        return False
+
+    def key_at(index: int) -> Key:
+        return _key(steps[index], points.times[index], points.values[index])
+
+    for point in others:
+        wanted = _key(*point)
+        index = bisect_left(steps, point[0])  # mostly a step has one point
+        if index == total:
+            return False
+        if key_at(index) != wanted:
+            index = bisect_left(range(total), wanted, index, key=key_at)
+            if index == total or key_at(index) != wanted:
+                return False
+    return True
 
 
 def encode_history(name: str, points: Points) -> bytes:

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, BinaryIO
 
 from ledgit.errors import ArtifactNotFound, RecordError, RunNotFound
 from ledgit.records.artifacts import DVC, ArtifactRecord, decode_artifacts, decode_pointers
-from ledgit.records.history import Points, decode_history, union
+from ledgit.records.history import Points, covers, decode_history, union
 from ledgit.records.names import history_file, history_files
 from ledgit.records.record import FULL_HISTORY, once_points
 from ledgit.store.build import build_record, has_artifacts
@@ -100,8 +100,17 @@ def _committed_history(
         elif blob not in found:  # mostly an edit left it as it was
             found[blob] = read_points(folder, blob, _loader(objects, blob, metric))
     histories += found.values()
+    full: list[Points] = []
     for oid in _full_objects(objects, state.heads):
-        histories += _full_history(folder, oid, metric, fetch)
+        full += _full_history(folder, oid, metric, fetch)
+    whole = _united(full)
+    if whole is None:
+        return _united(histories)
+    # Mostly the tree has a reduction of what the object has. Where an edit joined heads it may have points of its own.
+    return _united([whole, *(points for points in histories if not covers(whole, points))])
+
+
+def _united(histories: list[Points]) -> Points | None:
     points = histories[0] if histories else None
     for other in histories[1:]:
         assert points is not None
@@ -138,7 +147,7 @@ def _full_history(folder: Folder, oid: str, metric: str, fetch: Fetch | None) ->
         points = full_points(Cache(folder.cache), oid, metric, fetch)
         if points is None:
             raise ArtifactNotFound(f"md5:{oid}")
-        return points
+        return points.sorted_unique()  # it may come from anywhere
 
     key = f"{oid}-{sha1(metric.encode(), usedforsecurity=False).hexdigest()[:16]}"
     try:
