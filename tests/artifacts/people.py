@@ -8,11 +8,13 @@ import json
 import os
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any, NamedTuple
 
 from tests.conftest import run_git
 
+from ledgit.artifacts import Cache
 from ledgit.cli import main
 from ledgit.git import Repo
 from ledgit.repository import Repository
@@ -156,3 +158,38 @@ def start_project(path: Path, files: dict[str, str] | None = None) -> Path:
 def clone(host: Path, path: Path) -> Person:
     run_git(host.parent, "clone", "-q", "-b", "main", str(host), str(path))
     return Person(path)
+
+
+def relist(person: Person, run: str, change: Callable[[bytes], bytes], name: str = "artifacts.yaml") -> str:
+    """Give a loose run another artifacts.yaml, or *name*, as no Ledgit would write it; return its blob."""
+    path = f".ledgit/run/{name}"
+    ref = f"refs/ledgit/runs/{run}"
+    head = person.git("rev-parse", ref)
+    folder = person.path / ".git"
+    shown = subprocess.run(["git", "show", f"{head}:{path}"], cwd=person.path, capture_output=True, check=False)
+    scratch = folder / "relisted.yaml"
+    scratch.write_bytes(change(shown.stdout))
+    blob = person.git("hash-object", "-w", "--no-filters", str(scratch))
+    env = {**os.environ, "GIT_INDEX_FILE": str(folder / "relisting")}
+
+    def git(*words: str, given: bytes = b"") -> str:
+        done = subprocess.run(["git", *words], cwd=person.path, env=env, input=given, capture_output=True, check=True)
+        return done.stdout.decode().strip()
+
+    git("read-tree", head)
+    git("update-index", "--add", "--cacheinfo", f"100644,{blob},{path}")
+    raw = subprocess.run(["git", "cat-file", "commit", head], cwd=person.path, capture_output=True, check=True).stdout
+    lines = raw.partition(b"\n")[2]
+    commit = git(
+        "hash-object", "-t", "commit", "-w", "--stdin", given=b"tree " + git("write-tree").encode() + b"\n" + lines
+    )
+    person.git("update-ref", ref, commit)
+    return blob
+
+
+def swap_list(person: Person, run: str, listed: bytes) -> str:
+    """Have a loose run's only folder name another list, which is in the cache; return its id."""
+    (old,) = (oid for oid in person.objects() if oid.endswith(".dir"))
+    new = Cache(str(person.cache)).put_bytes(listed, folder=True)
+    relist(person, run, lambda data: data.replace(old.encode(), new.encode()))
+    return new

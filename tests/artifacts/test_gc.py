@@ -11,7 +11,7 @@ import time
 from pathlib import Path
 
 import pytest
-from tests.artifacts.people import Person, clone, make_file, make_folder, start_project
+from tests.artifacts.people import Person, clone, make_file, make_folder, relist, start_project, swap_list
 from tests.artifacts.sweeping_kit import DAY, names_of, there
 
 from ledgit.git import Repo
@@ -178,6 +178,24 @@ def test_nothing_goes_where_the_list_of_a_folder_is_damaged(ada: Person, tmp_pat
 
     assert "nobody knows which artifacts are still needed" in said
     assert 120 == len(ada.objects())
+
+
+def test_nothing_goes_where_a_list_does_not_decode(ada: Person, storage: Path, tmp_path: Path) -> None:
+    """It is here, and fetching it again would not help: what is said is true, and names the run."""
+    run = ada.log(make_folder(tmp_path / "plots"), name="calm-owl")
+    listed = swap_list(ada, run, b"[" * 100_000)
+    age(ada)
+
+    said = ada.says("artifacts", "gc", "--sweep", code=4)
+
+    assert f"nothing was deleted: the list of a folder (md5:{listed}) of run {run[:8]} does not decode" in said
+    assert "ledgit verify" in said
+    assert "not in this clone" not in said
+    assert 122 == len(ada.objects())
+    relist(ada, run, lambda _: b"artifacts: dvc\n")
+    said = ada.says("artifacts", "gc", "--sweep", code=4)
+    assert f".ledgit/run/artifacts.yaml of run {run[:8]} can't be read" in said
+    assert 122 == len(ada.objects())
 
 
 def test_an_old_commit_of_an_edited_run_keeps_its_objects(ada: Person, tmp_path: Path) -> None:

@@ -55,17 +55,27 @@ class Unread:
         commits: Run commits that are here but for their list of artifacts, or whose list doesn't decode → why.
         absent: Run commits that are not here.
         lists: Lists of folders that are not in the cache, so that nobody knows what is in the folder.
+        broken: Lists of folders whose content is what their id says, and doesn't decode → why. No copy helps.
+        users: Who has what *commits* names, and where, as far as it is known.
     """
 
-    __slots__ = ("absent", "commits", "lists")
+    __slots__ = ("absent", "broken", "commits", "lists", "users")
 
     def __init__(self) -> None:
         self.commits: dict[str, str] = {}
         self.absent: list[str] = []
         self.lists: set[str] = set()
+        self.broken: dict[str, str] = {}
+        self.users: dict[str, Need] = {}
 
     def __bool__(self) -> bool:
-        return bool(self.commits or self.absent or self.lists)
+        return bool(self.commits or self.absent or self.lists or self.broken)
+
+    def note_user(self, where: str, run_id: str, path: str) -> None:
+        """Note that a run has what can't be read."""
+        need = self.users.setdefault(where, Need([], path, None))
+        if run_id not in need.runs[-1:]:
+            need.runs.append(run_id)
 
 
 def is_list(oid: str) -> bool:
@@ -120,10 +130,17 @@ def _members(cache: Cache, listed: str, note: Unread) -> Iterator[tuple[str, str
     from ledgit.artifacts import decode_list
 
     try:
-        for member in decode_list(cache.read(listed), listed):
-            yield member.path, member.md5
+        data = cache.read(listed)
     except LedgitError:  # not here, or damaged
         note.lists.add(listed)
+        return
+    try:
+        members = decode_list(data, listed)
+    except RecordError as error:
+        note.broken[listed] = error.reason
+        return
+    for member in members:
+        yield member.path, member.md5
 
 
 def every_object(repo: Repo, folder: Folder, unread: Unread) -> Iterator[tuple[str, str]]:
@@ -270,6 +287,7 @@ def _oid(digest: object) -> str | None:
 def _named(repo: Repo, commits: Iterable[tuple[str, str]], note: Unread) -> Iterator[tuple[str, str, str, int | None]]:
     """Yield (run, object, path, size) of all that run commits name; a list that edits left as it was is read once."""
     from ledgit.git import BatchReader
+    from ledgit.records.names import RUN_FOLDER
 
     known: dict[str, list[tuple[str, str, int | None]]] = {}
     pending = iter(commits)
@@ -282,7 +300,9 @@ def _named(repo: Repo, commits: Iterable[tuple[str, str]], note: Unread) -> Iter
             answers = reader.read_many(kinds, most=_MOST_BYTES)
             for (blob, kind), answer in zip(kinds.items(), answers, strict=True):
                 known[blob] = _decode(blob, kind, answer, note)
-            for run_id, _, blob, _ in blobs:
+            for run_id, _, blob, kind in blobs:
+                if blob in note.commits:
+                    note.note_user(blob, run_id, f"{RUN_FOLDER}/{kind}")
                 for oid, path, size in known[blob]:
                     yield run_id, oid, path, size
 
@@ -305,6 +325,7 @@ def _blobs(reader: BatchReader, commits: list[tuple[str, str]], note: Unread) ->
             entries = parse_tree(data, head)
         except RecordError as error:
             note.commits[head] = str(error)
+            note.note_user(head, run_id, RUN_FOLDER)
             continue
         found += [
             (run_id, head, entry.oid, entry.name) for entry in entries if entry.name in (_LISTED, HISTORY_POINTER)

@@ -187,9 +187,18 @@ def needed_objects(
             raise NotHere(f"the run commit {unread.absent[0][:12]} that the ledger lists", reason=reason)
         if unread.commits:
             where, why = next(iter(unread.commits.items()))
+            user = unread.users.get(where)
+            what = f"{user.path} of run {user.runs[0][:8]}" if user is not None else os.path.basename(where)[:12]
             raise Conflict(
-                f"nothing was deleted: {os.path.basename(where)[:12]} can't be read ({why}), so nobody knows which"
-                " artifacts it needs; 'ledgit doctor' may say more"
+                f"nothing was deleted: {what} can't be read ({why}), so nobody knows which"
+                " artifacts it needs; 'ledgit doctor' and 'ledgit verify --all' may say more"
+            )
+        if unread.broken:
+            oid, why = next(iter(unread.broken.items()))
+            whose = f" of run {users[oid][:8]}" if oid in users else ""
+            raise Conflict(
+                f"nothing was deleted: the list of a folder (md5:{oid}){whose} does not decode (it {why}), so nobody"
+                " knows which artifacts are still needed; 'ledgit verify --all' says which runs have it and what to do"
             )
         if not unread.lists:
             return found
