@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from tests.artifacts.people import Person, clone, make_file, make_folder, start_project
+from tests.artifacts.people import Person, clone, make_file, make_folder, relist, start_project, swap_list
 from tests.artifacts.sweeping_kit import names_of, there
 from tests.conftest import run_git
 
@@ -177,6 +177,73 @@ def test_a_damaged_list_of_a_folder(ada: Person, storage: Path, tmp_path: Path) 
 
     assert ("plots/", str(storage)) == (problem["path"], problem["repaired"])
     assert 121 == ada.json("verify", run)["objects"]
+
+
+@pytest.mark.parametrize(
+    "listed",
+    [
+        b"[" * 100_000,
+        b"artifacts: &a [*a]\n",
+        b"artifacts: 7\n",
+        b"artifacts:\n- path: dvc\n  size: []\n",
+        b"- dvc\n",
+        b"\xff\n",
+        b"",
+    ],
+)
+def test_a_list_of_artifacts_that_does_not_decode_is_no_whole_run(ada: Person, tmp_path: Path, listed: bytes) -> None:
+    """Git has it as it was written, so no copy helps; which files it should name is not known."""
+    run = ada.log(make_file(tmp_path / "model.bin"), texts={"a.txt": "small"}, name="calm-owl")
+    again = ada.log(make_file(tmp_path / "other.bin"))
+    blob = relist(ada, run, lambda _: listed)
+    assert blob == relist(ada, again, lambda _: listed)
+
+    problem = only(ada.json("verify", "--all", code=1))
+    assert ("git", "unreadable", ".ledgit/run/artifacts.yaml", blob, []) == tuple(
+        problem[key] for key in ("where", "state", "path", "id", "copies")
+    )
+    assert {run, again} == set(problem["runs"])
+    said = ada.says("verify", run, "--repair", code=1)
+    assert "unreadable in Git: .ledgit/run/artifacts.yaml of calm-owl" in said
+    assert "every copy is like this one" in said
+    assert "1 is damaged, missing or unreadable" in said
+
+
+def test_a_pointer_to_histories_that_does_not_decode_is_named(ada: Person, tmp_path: Path) -> None:
+    """With its run and its own path."""
+    run = ada.log(make_file(tmp_path / "model.bin"), name="calm-owl")
+    relist(ada, run, lambda _: b"outs: 7\n", "history-full.tsv.gz.dvc")
+
+    problem = only(ada.json("verify", run, code=1))
+
+    assert (".ledgit/run/history-full.tsv.gz.dvc", "unreadable", [run]) == (
+        problem["path"],
+        problem["state"],
+        problem["runs"],
+    )
+
+
+@pytest.mark.parametrize("listed", [b"[" * 100_000, b"{}", b'[{"relpath": "../x", "md5": "' + b"0" * 32 + b'"}]'])
+def test_a_folder_whose_list_does_not_decode_is_not_whole(
+    ada: Person, storage: Path, tmp_path: Path, listed: bytes
+) -> None:
+    """Its bytes are what its id says, here and on the remote: no copy is a better one, and none is taken."""
+    run = ada.log(make_folder(tmp_path / "plots"), name="calm-owl")
+    oid = swap_list(ada, run, listed)
+    put = stored(storage, oid)
+    put.parent.mkdir(parents=True, exist_ok=True)
+    put.write_bytes(listed)
+
+    for words in ((), ("--remote",), ("--remote", "--repair")):
+        problem = only(ada.json("verify", run, *words, code=1))
+        assert ("cache", "unreadable", "plots/", oid, [run], []) == tuple(
+            problem[key] for key in ("where", "state", "path", "id", "runs", "copies")
+        )
+    said = ada.says("verify", run, code=1)
+    assert "unreadable in this clone's cache: plots/ of calm-owl" in said
+    assert "every copy is like this one" in said
+    cached(ada, oid).unlink()
+    assert "unreadable" == only(ada.json("verify", run, "--remote", code=1))["state"]
 
 
 def test_a_damaged_object_of_git(ada: Person, tmp_path: Path) -> None:

@@ -18,9 +18,10 @@ HELP = """\
 Hash every byte of runs again: their commits and files in Git, the small artifacts in their trees against their
 digests, large ones in this clone's cache and, with --remote, what the artifact remote has: all of it is read. What is
 damaged or missing is named with the runs that need it, and with the places where a good copy was found: this clone's
-cache, the artifact remote, DVC's own cache, the work tree.
+cache, the artifact remote, DVC's own cache, the work tree. A list of files that is as it was written, and does not
+decode, is unreadable: no copy is better.
 
-Exits with 1 if something is damaged, and was not repaired.
+Exits with 1 if something is damaged, missing or unreadable, and was not repaired.
 """
 EPILOG = """
 ledgit verify calm-owl
@@ -77,6 +78,11 @@ def _problems(repository: Repository, done: Verified) -> list[str]:
             lines.append(f"  repaired by the copy {_place(problem.repaired)}")
         elif problem.copies:
             lines.append(f"  good copies: {', '.join(map(_place, problem.copies))}; --repair takes one")
+        elif problem.state == "unreadable":
+            lines.append(
+                "  every copy is like this one: if no newer Ledgit reads it, log the run again;"
+                " 'ledgit gc RUN --purge' removes it"
+            )
         elif problem.where == "git":
             lines.append(
                 "  another clone that has the run may have it whole: 'git fetch' does not replace what is here"
@@ -109,7 +115,9 @@ def _summary(done: Verified, args: argparse.Namespace) -> list[str]:
     if done.elsewhere:
         lines.append(f"{done.elsewhere:,} large artifacts are not in this clone; --remote reads them on {done.remote}")
     bad = len(done.damaged)
-    lines.append(f"{bad:,} {'is' if bad == 1 else 'are'} damaged or missing" if bad else "nothing is damaged")
+    lines.append(
+        f"{bad:,} {'is' if bad == 1 else 'are'} damaged, missing or unreadable" if bad else "nothing is damaged"
+    )
     return lines
 
 

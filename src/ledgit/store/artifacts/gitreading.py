@@ -29,6 +29,7 @@ class Wrong(NamedTuple):
         oid: Git's id of it.
         damaged: Else it can't be read, or is missing.
         why: More about it.
+        decodes: Else it is as it was written, and is not what it should be: no other copy is better.
     """
 
     run: str
@@ -36,6 +37,7 @@ class Wrong(NamedTuple):
     oid: str
     damaged: bool
     why: str = ""
+    decodes: bool = True
 
 
 class _Want(NamedTuple):
@@ -155,11 +157,16 @@ def artifacts_in_trees(repo: Repo, runs: Mapping[str, Sequence[str]], count: Cal
                 continue  # reading the commits told which
             for (run_id, head), found in zip(chunk, lists, strict=True):
                 if found is not None:
-                    yield from _compare(repo, run_id, head, found[2], known, count)
+                    yield from _compare(repo, run_id, head, found, known, count)
 
 
 def _compare(
-    repo: Repo, run_id: str, head: str, listed: bytes, known: dict[str, str], count: Callable[[int], None]
+    repo: Repo,
+    run_id: str,
+    head: str,
+    listed: tuple[str, str, bytes],
+    known: dict[str, str],
+    count: Callable[[int], None],
 ) -> Iterator[Wrong]:
     from hashlib import md5
 
@@ -169,9 +176,11 @@ def _compare(
 
     objects = Objects.of(repo)
     try:
-        records = [record for record in decode_artifacts(listed) if record.stored == GIT]
-    except LedgitError:
-        return  # whoever looks for large artifacts says so
+        records = [record for record in decode_artifacts(listed[2]) if record.stored == GIT]
+    except RecordError as error:
+        path = f"{RUN_FOLDER}/artifacts.yaml"
+        yield Wrong(run_id, path, listed[0], damaged=False, why=f"it {error.reason}", decodes=False)
+        return
     for record in records:
         path = f"{RUN_FOLDER}/artifacts/{record.tree_path}"
         try:

@@ -30,7 +30,8 @@ def repair(
         progress: Is told (what, done, total).
     """
     # The cache first: what is mended there may be what the remote needs.
-    ordered = sorted((problem for problem in problems if not problem.repaired), key=lambda one: one.where != "cache")
+    todo = (problem for problem in problems if not problem.repaired and problem.state != "unreadable")
+    ordered = sorted(todo, key=lambda one: one.where != "cache")
     for problem in ordered:
         try:
             if problem.where == "cache":

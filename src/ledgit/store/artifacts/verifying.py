@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 __all__ = ["CACHE", "GIT", "REMOTE", "Problem", "Verified", "VerifyOptions", "verify_runs"]
 
 CACHE, REMOTE, GIT = "cache", "remote", "git"
-DAMAGED, MISSING = "damaged", "missing"
+DAMAGED, MISSING, UNREADABLE = "damaged", "missing", "unreadable"
 WHAT = "verifying"
 _PIECE = 1 << 20
 _STREAMS = 4  # objects that are read from the remote at once: each has pieces of 8 MiB in memory
@@ -53,7 +53,8 @@ class Problem:
 
     Attributes:
         where: `CACHE`, `REMOTE` or `GIT`.
-        state: ``damaged`` or ``missing``.
+        state: ``damaged``, ``missing`` or ``unreadable``: it is what its id says, so every copy is like it, and
+            does not decode.
         path: What it is, for people: an artifact's path, or a path in the run's tree.
         runs: Ids of the runs that need it.
         oid: Id of the artifact's object, or of Git's.
@@ -163,14 +164,13 @@ class _Verifying:
         self.lists(remote, options)
         unread = Unread()
         needs = objects_of(self.repo, self.folder, self.runs, unread=unread)
-        for where, why in unread.commits.items():
-            done.problems.append(Problem(GIT, DAMAGED, "artifacts.yaml", [], where, why))
+        self.unread(unread, needs)
         self.total = done.bytes + sum(self.sizes(needs)) * (2 if options.remote else 1)
         here = self.in_cache(needs)
         there = self.on_remote(remote, needs) if remote is not None and options.remote else {}
         self.judge(needs, here, there, asked=options.remote)
         for problem in done.problems:
-            if problem.where != GIT:
+            if problem.where != GIT and problem.state != UNREADABLE:
                 self.find_copies(problem, needs.get(problem.oid), remote)
         if options.repair:
             from ledgit.store.artifacts.repairing import repair
@@ -202,8 +202,30 @@ class _Verifying:
 
     def add_git(self, wrong: Wrong) -> None:
         """Note something in Git."""
-        state = DAMAGED if wrong.damaged else MISSING
+        state = UNREADABLE if not wrong.decodes else DAMAGED if wrong.damaged else MISSING
+        if state == UNREADABLE:  # several runs may have it, and a run with several heads
+            for problem in self.done.problems:
+                if problem.state == UNREADABLE and problem.oid == wrong.oid:
+                    problem.runs = list(dict.fromkeys([*problem.runs, wrong.run]))
+                    return
         self.done.problems.append(Problem(GIT, state, wrong.path, [wrong.run], wrong.oid, wrong.why))
+
+    def unread(self, unread: Unread, needs: Mapping[str, Need]) -> None:
+        """Note what nobody can say of what it needs, unless it was noted before."""
+        from ledgit.git import Objects
+
+        objects = Objects.of(self.repo)
+        told = {problem.oid for problem in self.done.problems if problem.where == GIT}
+        for oid, why in unread.commits.items():
+            user = unread.users.get(oid)
+            if oid not in told and user is not None:
+                state = UNREADABLE if objects.kind(oid) is not None else MISSING
+                self.done.problems.append(Problem(GIT, state, user.path, list(user.runs), oid, why))
+        for oid, why in unread.broken.items():
+            need = needs[oid]
+            self.done.problems.append(
+                Problem(CACHE, UNREADABLE, f"{need.path}/", list(need.runs), oid, f"the folder's list {why}")
+            )
 
     def sizes(self, needs: Mapping[str, Need]) -> Iterator[int]:
         """Yield the sizes of the objects, as far as they are known."""
