@@ -256,6 +256,46 @@ def test_the_same_file_again_is_neither_copied_nor_read(repo: Path) -> None:
     assert md5(b"x" * LARGE) == artifacts(third)["large"].digest
 
 
+def test_what_finalizing_hashed_is_not_read_again_either(repo: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A script may end before the thread that hashes has begun."""
+    from ledgit.store.artifacts import hasher
+
+    monkeypatch.setattr(hasher, "_thread", threading.current_thread())  # as if it were just about to begin
+    monkeypatch.setattr(time, "time_ns", lambda real=time.time_ns: real() + 3_000_000_000)  # no stamp is too young
+    for name in ("large", "young"):
+        Path(name).write_bytes(os.urandom(LARGE))
+    hashes = Hashes(Folder.of(Repo.discover(str(repo))).path)
+    with ledgit.start_run() as run:
+        ledgit.log_artifact("large", "once")
+        ledgit.log_artifact("large", "twice")
+        ledgit.log_artifact("young")
+        Path("young").write_bytes(b"x" * LARGE)  # the copy is of what it held before
+
+    found = artifacts(run)
+    assert md5(Path("large").read_bytes()) == found["once/large"].digest == found["twice/large"].digest
+    assert found["once/large"].digest == f"md5:{hashes.known(os.stat('large'))}"
+    assert hashes.known(os.stat("young")) is None
+    with ledgit.start_run() as again:
+        ledgit.log_artifact("large")
+        assert [] == [name for name in os.listdir(again.store.directory) if name.startswith("file-")]
+    assert md5(Path("large").read_bytes()) == artifacts(again)["large"].digest
+
+
+def test_what_is_left_of_ended_runs_is_forgotten(repo: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A copy that a later one took the place of is never hashed; a long process doesn't collect what is known of it."""
+    from ledgit.store.artifacts import hasher
+
+    monkeypatch.setattr(hasher, "_thread", threading.current_thread())
+    Path("large").write_bytes(os.urandom(LARGE))
+    for number in range(4):
+        with ledgit.start_run():
+            for _ in range(3):
+                Path("large").write_bytes(os.urandom(LARGE))
+                ledgit.log_artifact("large")
+
+        assert len(hasher._left) <= 2, number
+
+
 def test_an_object_that_is_gone_is_copied_again(repo: Path) -> None:
     """What was hashed before is no use without it."""
     Path("large").write_bytes(os.urandom(LARGE))

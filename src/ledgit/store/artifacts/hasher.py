@@ -21,13 +21,18 @@ if TYPE_CHECKING:
     from ledgit.store.folder import Folder
     from ledgit.store.staging import Staged
 
-__all__ = ["hashes_of", "known_object", "submit", "withdraw"]
+__all__ = ["hashes_of", "known_object", "note_left", "submit", "withdraw"]
 
 _guard = threading.Condition()
 _waiting: deque[tuple[FileLog, str, Staged]] = deque()
 _busy: FileLog | None = None
 _thread: threading.Thread | None = None
 _known: dict[str, Hashes] = {}
+_left: dict[str, tuple[FileLog, Staged]] = {}
+"""Where copies are that finalizing hashes, and what they were taken from.
+
+Not in the journal: after a power cut a copy may hold something else than its file did, and nobody would know.
+"""
 
 
 def hashes_of(folder: Folder) -> Hashes:
@@ -77,10 +82,25 @@ def submit(run: FileLog, file: str, staged: Staged) -> None:
 def withdraw(run: FileLog) -> None:
     """Hash nothing more of *run*, and wait for what is being hashed: the run ends."""
     with _guard:
+        for path in [path for path in _left if not os.path.exists(path)]:
+            del _left[path]  # of a run that has ended, and had no use for it
         for item in [item for item in _waiting if item[0] is run]:
             _waiting.remove(item)
+            _, file, staged = item
+            if staged.stat is not None:
+                _left[os.path.join(run.directory, file)] = run, staged
         while _busy is run:
             _guard.wait()
+
+
+def note_left(path: str, md5: str) -> None:
+    """Remember the file that the copy at *path* was taken from, if this process took it: finalizing has hashed it."""
+    with _guard:
+        left = _left.pop(path, None)
+    if left is not None:
+        run, staged = left
+        assert staged.stat is not None
+        hashes_of(run.folder).note(staged.stat, md5, staged.read)
 
 
 def _loop() -> None:
@@ -120,6 +140,7 @@ def _after_fork() -> None:
     global _guard, _thread, _busy  # noqa: PLW0603
     _guard = threading.Condition()
     _waiting.clear()
+    _left.clear()
     _thread = _busy = None
     for hashes in _known.values():
         hashes.forget()

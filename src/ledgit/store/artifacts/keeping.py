@@ -200,6 +200,7 @@ class _Keeping:
 
     def _put(self, content: Content) -> None:
         from ledgit.artifacts import digest_file
+        from ledgit.store.artifacts.hasher import note_left
 
         path = self._where(content)
         if content.offset is not None:
@@ -211,6 +212,7 @@ class _Keeping:
         else:
             oid, size = digest_file(path), os.stat(path).st_size
             self.cache.put(path, oid)
+            note_left(path, oid)
         self._note(content, oid, size)
 
     def _note(self, content: Content, oid: str, size: int) -> None:
