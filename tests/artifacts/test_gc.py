@@ -198,6 +198,18 @@ def test_nothing_goes_where_a_list_does_not_decode(ada: Person, storage: Path, t
     assert 122 == len(ada.objects())
 
 
+def test_a_list_of_artifacts_spelled_otherwise_keeps_its_objects(ada: Person, tmp_path: Path) -> None:
+    """YAML has other ways to write the same word; whoever reads the run takes it for the same."""
+    run = ada.log(make_file(tmp_path / "model.bin"))
+    kept = ada.objects()
+    relist(ada, run, lambda data: data.replace(b'"dvc"', b'"\\x64vc"'))
+    age(ada)
+
+    ada.run("artifacts", "gc", "--sweep")
+
+    assert kept == ada.objects() == names_of(ada, run)
+
+
 def test_an_old_commit_of_an_edited_run_keeps_its_objects(ada: Person, tmp_path: Path) -> None:
     """Also when the newest one names others: the history of a run stays whole."""
     model = make_file(tmp_path / "model.bin")

@@ -345,7 +345,7 @@ def _decode(
         if kind == HISTORY_POINTER:
             return _pointed(answer[2], kind)
         found: list[tuple[str, str, int | None]] = []
-        if b"dvc" in answer[2]:
+        if b"dvc" in answer[2] or b"\\" in answer[2]:  # which may spell it
             listed = decode_artifacts(answer[2], f"{kind} ({blob[:12]})")
             found += [(_checked(item.digest, item.path), item.path, item.size) for item in listed if item.stored == DVC]
     except LedgitError as error:
