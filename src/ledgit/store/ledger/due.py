@@ -62,8 +62,12 @@ def shrink_later(repo: Repo, folder: Folder) -> bool:
 
 
 def compact_quietly(repo: Repo, folder: Folder) -> None:
-    """Compact unless another process does, and note how many runs had to stay loose."""
-    from ledgit.store.ledger.compaction import compact
+    """Compact unless another process does, and note how many runs had to stay loose.
+
+    Those that could go in a moment don't count: their commits are being synced, or a ``git gc`` is
+    at work. On a slow disk that may be hundreds, and the next compaction would wait for as many more.
+    """
+    from ledgit.store.ledger.compaction import BUSY, STAYS, compact
     from ledgit.store.ledger.lock import LedgerLock
     from ledgit.store.sync.held import read_held
 
@@ -71,9 +75,13 @@ def compact_quietly(repo: Repo, folder: Folder) -> None:
         if _count(repo) - _left(folder) < DUE:
             return  # another process was quicker
         done = compact(repo, folder, hold=set(read_held(folder)))
+        stay = sum(
+            why != STAYS and (why != BUSY or os.path.isdir(folder.active_dir(run_id)))
+            for run_id, why in done.left.items()
+        )
         path = os.path.join(folder.path, _LEFT)
         with open(path + ".tmp", "w", encoding="ascii") as file:
-            file.write(f"{len(done.left)}\n")
+            file.write(f"{stay}\n")
         os.replace(path + ".tmp", path)
 
 
