@@ -11,14 +11,16 @@ from ledgit.errors import LedgitError, RecordError
 
 TYPE_CHECKING = False  # a push of nothing new does without
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping
+    from collections.abc import Callable, Iterable, Iterator, Mapping
 
-    from ledgit.artifacts import Cache
+    from ledgit.artifacts import Cache, ObjectRemote
     from ledgit.git import BatchReader, Objects, Repo
     from ledgit.records.table import Line
     from ledgit.store.folder import Folder
 
-__all__ = ["HISTORY_POINTER", "Need", "Unread", "every_object", "is_list", "objects_of"]
+    Progress = Callable[[str, int, int | None], None]
+
+__all__ = ["HISTORY_POINTER", "Need", "Unread", "every_object", "is_list", "needed_objects", "objects_of"]
 
 #: Where the pointer to the histories stands that had no room in the tree, below the run's folder.
 HISTORY_POINTER = "history-full.tsv.gz.dvc"
@@ -166,6 +168,66 @@ def every_object(repo: Repo, folder: Folder, unread: Unread) -> Iterator[tuple[s
             seen.add(oid)
             for _, member in _members(cache, oid, unread):
                 yield member, run_id
+
+
+def needed_objects(
+    repo: Repo, folder: Folder, there: ObjectRemote | None, progress: Progress | None = None
+) -> set[str]:
+    """Return every object that a run needs which this clone knows of, whatever state it is in.
+
+    Lists of folders that are not here are fetched from *there*.
+
+    Raises:
+        ArtifactsMissing: A list can't be had.
+        Conflict: Something can't be read.
+        NotHere: A run's commit is not in this clone.
+    """
+    import os
+
+    from ledgit.errors import ArtifactsMissing, Conflict, NotHere
+
+    tried: set[str] = set()
+    while True:
+        unread = Unread()
+        found: set[str] = set()
+        users: dict[str, str] = {}
+        for oid, run_id in every_object(repo, folder, unread):
+            found.add(oid)
+            if is_list(oid):
+                users.setdefault(oid, run_id)
+        if unread.absent:
+            reason = "who deletes artifacts must know what every run needs; do it in a clone that has it"
+            raise NotHere(f"the run commit {unread.absent[0][:12]} that the ledger lists", reason=reason)
+        if unread.commits:
+            where, why = next(iter(unread.commits.items()))
+            user = unread.users.get(where)
+            what = f"{user.path} of run {user.runs[0][:8]}" if user is not None else os.path.basename(where)[:12]
+            raise Conflict(
+                f"nothing was deleted: {what} can't be read ({why}), so nobody knows which"
+                " artifacts it needs; 'ledgit doctor' and 'ledgit verify --all' may say more"
+            )
+        if unread.broken:
+            oid, why = next(iter(unread.broken.items()))
+            whose = f" of run {users[oid][:8]}" if oid in users else ""
+            raise Conflict(
+                f"nothing was deleted: the list of a folder (md5:{oid}){whose} does not decode (it {why}), so nobody"
+                " knows which artifacts are still needed; 'ledgit verify --all' says which runs have it and what to do"
+            )
+        if not unread.lists:
+            return found
+        wanted = unread.lists - tried
+        if there is None or not wanted:
+            lost = sorted(unread.lists)
+            raise ArtifactsMissing(
+                [f"the list of a folder (md5:{oid})" for oid in lost],
+                sorted({users[oid] for oid in lost if oid in users}),
+                "without it nobody knows which artifacts are still needed, so nothing was deleted",
+                "'ledgit verify --remote --all' says who may have it",
+            )
+        from ledgit.artifacts import Cache
+
+        there.download(Cache(folder.cache), sorted(wanted), progress)
+        tried |= wanted
 
 
 def _every_commit(repo: Repo, folder: Folder, unread: Unread) -> Iterator[tuple[str, str]]:

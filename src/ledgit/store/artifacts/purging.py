@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from ledgit.errors import LedgitError, NoRemote
+from ledgit.store.artifacts.dropping import named_objects
 from ledgit.store.artifacts.owed import forget_purged, note_purged, purged_objects
 
 if TYPE_CHECKING:
@@ -54,7 +55,7 @@ def objects_of_purged(repo: Repo, folder: Folder, runs: Collection[str]) -> dict
     from ledgit.errors import ArtifactNotFound
     from ledgit.store.artifacts.needed import Unread, every_object
 
-    own = _objects(repo, folder, runs)
+    own = named_objects(repo, folder, runs)
     if not own:
         return {}
     wanted = set(runs)
@@ -77,27 +78,9 @@ def note_objects(repo: Repo, folder: Folder, runs: Collection[str]) -> set[str]:
     Raises:
         StorageError: It can't be written.
     """
-    found = _objects(repo, folder, runs).keys() - purged_objects(folder)
+    found = named_objects(repo, folder, runs).keys() - purged_objects(folder)
     note_purged(folder, found)
     return found
-
-
-def _objects(repo: Repo, folder: Folder, runs: Collection[str]) -> dict[str, int | None]:
-    from ledgit.git import Objects
-    from ledgit.store.artifacts.needed import objects_of
-    from ledgit.store.chain import run_commits
-    from ledgit.store.gc.facts import heads_of
-
-    if not runs:
-        return {}
-    objects = Objects.of(repo)
-    heads = heads_of(repo, objects)
-    commits = {
-        run_id: [commit.oid for commit in run_commits(objects, heads[run_id], run_id)]
-        for run_id in runs
-        if run_id in heads
-    }
-    return {oid: need.size for oid, need in objects_of(repo, folder, commits).items()}
 
 
 def purge_objects(

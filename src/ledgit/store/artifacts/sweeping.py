@@ -19,7 +19,7 @@ from collections.abc import Callable, Collection
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from ledgit.errors import ArtifactsMissing, Conflict, LedgitError, NotHere, PushRefused, Unreachable
+from ledgit.errors import Conflict, LedgitError, NotHere, PushRefused, Unreachable
 from ledgit.store.artifacts.known import Known
 from ledgit.store.artifacts.marks import (
     CANDIDATE,
@@ -32,7 +32,7 @@ from ledgit.store.artifacts.marks import (
     read_marks,
     write_marks,
 )
-from ledgit.store.artifacts.needed import Unread, every_object
+from ledgit.store.artifacts.needed import needed_objects
 from ledgit.store.journal import now_ms
 from ledgit.store.packs import note_pack
 from ledgit.store.sync.exchange import SyncLock, check_writable, forget_gone, open_line, take_in
@@ -45,7 +45,7 @@ if TYPE_CHECKING:
     from ledgit.store.sync.line import Line, Progress
     from ledgit.store.sync.remote import Remote
 
-__all__ = ["SweepOptions", "SweptThere", "needed_objects", "sweep_remote"]
+__all__ = ["SweepOptions", "SweptThere", "sweep_remote"]
 
 _MOST_LOSSES = 12
 _PORTION = 500  # objects that are deleted between two looks at the clock
@@ -159,62 +159,6 @@ def _check_whole(line: Line) -> None:
     if not line.has_runs or tip_exists(line.repo) or wanted(line.repo, line.remote):
         reason = "who deletes artifacts must know what every run needs; do it in a full clone"
         raise NotHere("most of what the ledger carries", reason=reason)
-
-
-def needed_objects(
-    repo: Repo, folder: Folder, there: ObjectRemote | None, progress: Progress | None = None
-) -> set[str]:
-    """Return every object that a run needs which this clone knows of, whatever state it is in.
-
-    Lists of folders that are not here are fetched from *there*.
-
-    Raises:
-        ArtifactsMissing: A list can't be had.
-        Conflict: Something can't be read.
-        NotHere: A run's commit is not in this clone.
-    """
-    tried: set[str] = set()
-    while True:
-        unread = Unread()
-        found: set[str] = set()
-        users: dict[str, str] = {}
-        for oid, run_id in every_object(repo, folder, unread):
-            found.add(oid)
-            if oid.endswith(".dir"):
-                users.setdefault(oid, run_id)
-        if unread.absent:
-            reason = "who deletes artifacts must know what every run needs; do it in a clone that has it"
-            raise NotHere(f"the run commit {unread.absent[0][:12]} that the ledger lists", reason=reason)
-        if unread.commits:
-            where, why = next(iter(unread.commits.items()))
-            user = unread.users.get(where)
-            what = f"{user.path} of run {user.runs[0][:8]}" if user is not None else os.path.basename(where)[:12]
-            raise Conflict(
-                f"nothing was deleted: {what} can't be read ({why}), so nobody knows which"
-                " artifacts it needs; 'ledgit doctor' and 'ledgit verify --all' may say more"
-            )
-        if unread.broken:
-            oid, why = next(iter(unread.broken.items()))
-            whose = f" of run {users[oid][:8]}" if oid in users else ""
-            raise Conflict(
-                f"nothing was deleted: the list of a folder (md5:{oid}){whose} does not decode (it {why}), so nobody"
-                " knows which artifacts are still needed; 'ledgit verify --all' says which runs have it and what to do"
-            )
-        if not unread.lists:
-            return found
-        wanted = unread.lists - tried
-        if there is None or not wanted:
-            lost = sorted(unread.lists)
-            raise ArtifactsMissing(
-                [f"the list of a folder (md5:{oid})" for oid in lost],
-                sorted({users[oid] for oid in lost if oid in users}),
-                "without it nobody knows which artifacts are still needed, so nothing was deleted",
-                "'ledgit verify --remote --all' says who may have it",
-            )
-        from ledgit.artifacts import Cache
-
-        there.download(Cache(folder.cache), sorted(wanted), progress)
-        tried |= wanted
 
 
 class _Sweep:

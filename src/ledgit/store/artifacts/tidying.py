@@ -13,8 +13,9 @@ from collections.abc import Callable, Collection, Iterable
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from ledgit.errors import NoRemote, StorageError
+from ledgit.errors import NoRemote
 from ledgit.store.artifacts.marks import GRACE
+from ledgit.store.artifacts.removing import journals, latest_time, names_in, put_back, remove_object
 from ledgit.store.journal import now_ms
 
 if TYPE_CHECKING:
@@ -27,7 +28,6 @@ if TYPE_CHECKING:
 __all__ = ["Tidied", "TidyOptions", "tidy_cache"]
 
 _PORTION = 1000  # objects that the remote is asked for together
-_LATELY = 3_600_000_000_000  # ns: what is younger may belong to a run whose journal doesn't name it yet
 
 #: Called with the name of each point between two steps; the fault tests kill there.
 checkpoint: Callable[[str], None] = lambda _name: None  # noqa: E731
@@ -113,7 +113,7 @@ class _Tidying:
         """Find out, and act."""
         options, done = self.options, self.done
         if options.act:
-            _put_back(self.cache)
+            put_back(self.cache)
         sizes: dict[str, int] = {}
         for oid, size, mtime in self.cache.objects():  # before anybody is asked: what comes later is young
             sizes[oid], self.times[oid] = size, mtime
@@ -147,7 +147,7 @@ class _Tidying:
     def needed(self) -> set[str]:
         """Return what runs need; lists of folders that are not here are fetched."""
         from ledgit.errors import ArtifactsMissing
-        from ledgit.store.artifacts.sweeping import needed_objects
+        from ledgit.store.artifacts.needed import needed_objects
         from ledgit.store.artifacts.uploading import place_of
 
         try:
@@ -209,7 +209,7 @@ class _Tidying:
         shared = {line.id for _, line in every_line(objects, theirs)} if theirs is not None else set()
         if mine is not None:
             shared -= {line.id for line in union_trees(objects, ObjectSet(), theirs, mine).added}
-        shared -= loose_runs(self.repo).keys() | owed_again(self.folder).keys() | set(_journals(self.folder))
+        shared -= loose_runs(self.repo).keys() | owed_again(self.folder).keys() | set(journals(self.folder))
         found = {oid for oid, run_id in every_object(self.repo, self.folder, Unread()) if run_id not in shared}
         return found | read_marks(objects, theirs).keys()
 
@@ -221,7 +221,7 @@ class _Tidying:
 
         done = self.done
         checkpoint("found")
-        latest = self.latest()
+        latest = latest_time(self.cache, self.folder)
         for oid in sorted(done.unneeded, key=lambda oid: (oid.endswith(".dir"), oid)):
             self.remove(oid, latest)
         free = list(done.pushed)
@@ -235,90 +235,23 @@ class _Tidying:
         self.cache.clean()
         self.forget_damaged()
 
-    def latest(self) -> int | None:
-        """Return the time (ns) after which nothing goes that was put here, while runs are being written."""
-        return self.stamp() - _LATELY if list(_journals(self.folder)) else None
-
-    def stamp(self) -> int:
-        """Return the file system's time in ns, which need not be this machine's."""
-        path = os.path.join(self.cache.path, f"{os.urandom(6).hex()}.tmp")
-        try:
-            with open(path, "xb"):
-                stamp = os.stat(path).st_mtime_ns
-            os.unlink(path)
-        except OSError as error:
-            raise StorageError(path, error.strerror or str(error)) from error
-        return stamp
-
     def remove(self, oid: str, latest: int | None) -> None:
         """Remove an object, unless somebody uses it just now."""
         if self.progress is not None:
             self.progress("removing artifacts", len(self.done.removed), len(self.done.unneeded) + len(self.done.pushed))
-        place = self.cache.location(oid)
-        aside = os.path.join(_aside(self.cache), f"{oid}-{os.urandom(4).hex()}")
-        try:
-            before = os.stat(place)
-            if before.st_mtime != self.times[oid] or (latest is not None and before.st_mtime_ns > latest):
-                self.done.used += 1
-                return
-            os.makedirs(os.path.dirname(aside), exist_ok=True)
-            os.rename(place, aside)
-            checkpoint("aside")
-            if os.stat(aside).st_mtime_ns != before.st_mtime_ns:
-                _restore(aside, place)
-                self.done.used += 1
-                return
-            os.unlink(aside)
-        except FileNotFoundError:
-            return  # somebody else was quicker
-        except OSError as error:
-            raise StorageError(place, error.strerror or str(error)) from error
-        self.done.removed.append(oid)
+        removed = remove_object(self.cache, oid, self.times[oid], latest, checkpoint)
+        if removed:
+            self.done.removed.append(oid)
+        elif removed is not None:
+            self.done.used += 1
 
     def forget_damaged(self) -> None:
         """Remove copies that were set aside as damaged: old ones, or those of purged runs."""
         folder = os.path.join(self.cache.path, "damaged")
-        for name in _names(folder):
+        for name in names_in(folder):
             path = os.path.join(folder, name)
             oid = name.rpartition("-")[0]
             with contextlib.suppress(OSError):
                 old = now_ms() - os.stat(path).st_ctime * 1000 >= self.options.grace
                 if oid in self.options.only if self.options.only is not None else old:
                     os.unlink(path)
-
-
-def _aside(cache: Cache) -> str:
-    return os.path.join(cache.path, "going")
-
-
-def _put_back(cache: Cache) -> None:
-    """Put back what a killed process had moved aside: it goes again, if nobody needs it."""
-    folder = _aside(cache)
-    for name in _names(folder):
-        oid = name.rpartition("-")[0]
-        with contextlib.suppress(OSError):
-            _restore(os.path.join(folder, name), cache.location(oid))
-
-
-def _restore(aside: str, place: str) -> None:
-    try:
-        os.link(aside, place)
-    except FileExistsError:
-        pass  # it was put there once more
-    except OSError:
-        if not os.path.lexists(place):
-            os.rename(aside, place)  # a file system without links
-            return
-    os.unlink(aside)
-
-
-def _journals(folder: Folder) -> Iterable[str]:
-    for parent in (folder.active, folder.settling):
-        yield from _names(parent)
-
-
-def _names(path: str) -> list[str]:
-    try:
-        return sorted(os.listdir(path))
-    except (FileNotFoundError, NotADirectoryError):
-        return []

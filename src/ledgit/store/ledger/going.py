@@ -1,8 +1,9 @@
 """Notes of runs that are about to go for good, for whoever comes after a process that was killed meanwhile.
 
 A purge moves refs first and cleans caches afterwards. Between the two the index's file still has
-what was purged, and no ref tells. So each process notes before it begins which runs go, one file
-each below ``going/`` in Ledgit's folder, and removes its note when all is done.
+what was purged, and no ref tells. So each process notes before it begins which runs go, and which
+objects of the artifact cache may go with them, one file each below ``going/`` in Ledgit's folder, and
+removes its note when all is done.
 """
 
 from __future__ import annotations
@@ -17,13 +18,19 @@ if TYPE_CHECKING:
 
     from ledgit.store.folder import Folder
 
-__all__ = ["drop_notes", "note_going", "notes_left"]
+__all__ = ["drop_notes", "note_going", "noted_objects", "notes_left"]
 
+_OBJECT = "md5:"  # stands before the id of an object
 _MOST = 64 << 20  # bytes of a note that are read
 
 
-def note_going(folder: Folder, runs: Iterable[str]) -> str:
+def note_going(folder: Folder, runs: Iterable[str], objects: Iterable[str] = ()) -> str:
     """Note that *runs* go; durable when this returns. Hold the `SyncLock` or the `LedgerLock` until it is dropped.
+
+    Args:
+        folder: Ledgit's folder.
+        runs: Their ids.
+        objects: What the artifact cache has of them.
 
     Returns:
         The note's file, for :func:`drop_notes`.
@@ -36,6 +43,7 @@ def note_going(folder: Folder, runs: Iterable[str]) -> str:
     try:
         with open(path + ".tmp", "w", encoding="utf-8") as file:
             file.writelines(f"{run_id}\n" for run_id in runs)
+            file.writelines(f"{_OBJECT}{oid}\n" for oid in objects)
             file.flush()
             os.fsync(file.fileno())
         os.replace(path + ".tmp", path)
@@ -58,14 +66,24 @@ def drop_notes(paths: Iterable[str]) -> None:
             continue
 
 
-def notes_left(folder: Folder) -> list[tuple[str, list[str]]]:
-    """Return the notes there are: (file, ids of runs). Costs a look at a folder that is not there."""
+def notes_left(folder: Folder) -> list[tuple[str, list[str], list[str]]]:
+    """Return the notes there are: (file, ids of runs, ids of objects). Costs a look at a folder that is not there."""
     try:
         names = os.listdir(folder.going)
     except OSError:
         return []
     paths = [os.path.join(folder.going, name) for name in names]
-    return [(path, _read(path)) for path in paths]
+    found = []
+    for path in paths:
+        words = _read(path)
+        objects = [word.removeprefix(_OBJECT) for word in words if word.startswith(_OBJECT)]
+        found.append((path, [word for word in words if not word.startswith(_OBJECT)], objects))
+    return found
+
+
+def noted_objects(paths: Iterable[str]) -> set[str]:
+    """Return the ids of the objects that the notes *paths* name."""
+    return {word.removeprefix(_OBJECT) for path in paths for word in _read(path) if word.startswith(_OBJECT)}
 
 
 def _read(path: str) -> list[str]:

@@ -196,7 +196,14 @@ def finish_going(repo: Repo, folder: Folder) -> None:
     try:
         with LedgerLock(folder, wait=0.0):
             left = notes_left(folder)
-            forget(repo, folder, [run_id for _, runs in left for run_id in runs])
-            drop_notes(path for path, _ in left)
+            forget(repo, folder, [run_id for _, runs, _ in left for run_id in runs])
+            drop_notes(path for path, _, objects in left if not objects)
     except Conflict:
         return
+    # Without that lock, which runs that end wait for: all other runs are read, to see what they need.
+    objects = {oid for _, _, objects in left for oid in objects}
+    if objects:
+        from ledgit.store.artifacts.dropping import drop_objects
+
+        drop_objects(repo, folder, objects)
+    drop_notes(path for path, _, _ in left)

@@ -120,9 +120,10 @@ def take_in(
         if not accept_purges:
             _ask(line, going, confirm)
         if going:
+            from ledgit.store.artifacts.dropping import objects_here
             from ledgit.store.ledger import note_going
 
-            line.going.append(note_going(line.folder, going))
+            line.going.append(note_going(line.folder, going, objects_here(line.repo, line.folder, going)))
     except BaseException:
         line.refuse()
         raise
@@ -189,7 +190,13 @@ def forget_gone(line: Line, changes: Changes, loose: Collection[str]) -> None:
         forget(line.repo, line.folder, gone)
     if line.going:
         from ledgit.store.ledger import drop_notes
+        from ledgit.store.ledger.going import noted_objects
 
+        objects = noted_objects(line.going)
+        if objects:
+            from ledgit.store.artifacts.dropping import drop_objects
+
+            drop_objects(line.repo, line.folder, objects)
         drop_notes(line.going)
         line.going.clear()
 
