@@ -35,7 +35,7 @@ def repack_is_running(repo: Repo) -> bool:
     try:
         processes = [name for name in os.listdir("/proc") if name.isdigit()]
     except OSError:
-        return _is_listed(places)
+        return _is_listed()
     return any(_is_repack(f"/proc/{name}", places) for name in processes)
 
 
@@ -51,12 +51,12 @@ def _is_repack(process: str, places: list[str]) -> bool:
             return True
         with open(f"{process}/environ", "rb", buffering=0) as file:
             words += file.read(1 << 16)
-        return os.fsencode(repo_name(places[0])) in words or os.path.isfile(os.path.join(there, ".git"))
+        return os.fsencode(_repo_name(places[0])) in words or os.path.isfile(os.path.join(there, ".git"))
     except OSError:
         return False  # it has ended, or is somebody else's
 
 
-def repo_name(common_dir: str) -> str:
+def _repo_name(common_dir: str) -> str:
     """Return what a process that works on the repository from elsewhere has among its words."""
     path = os.path.realpath(common_dir)
     return os.path.dirname(path) if os.path.basename(path) == ".git" else path
@@ -68,11 +68,10 @@ def _repacks(words: list[bytes]) -> bool:
     return b"repack" in words or b"prune" in words or (b"pack-objects" in words and b"--reflog" in words)
 
 
-def _is_listed(places: list[str]) -> bool:
+def _is_listed() -> bool:
     """As above where there is no /proc; in whose folder a process works can't be told there."""
     import subprocess
 
-    del places
     try:
         listed = subprocess.run(["ps", "-axo", "command="], capture_output=True, check=False, timeout=10).stdout
     except (OSError, subprocess.SubprocessError):
