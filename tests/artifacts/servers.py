@@ -228,3 +228,32 @@ def small_disk(folder: Path, size: str = "8m") -> Iterator[Path]:
 def make_read_only(folder: Path) -> None:
     """Let nothing be written any more to the file system mounted at *folder*."""
     subprocess.run(["mount", "-o", "remount,ro", str(folder)], check=True)
+
+
+def why_no_sharing(kind: str) -> str:
+    """Return what is missing for a file system of this kind, whose files can share blocks; "" if nothing is."""
+    if kind not in Path("/proc/filesystems").read_text().split():
+        return f"this machine's kernel has no {kind}"
+    if shutil.which(f"mkfs.{kind}", path="/usr/sbin:/sbin:" + os.environ.get("PATH", "")) is None:
+        return (
+            f"no mkfs.{kind} here; CI installs {kind}progs" if kind == "xfs" else "no mkfs.btrfs here; CI installs it"
+        )
+    return "" if os.getuid() == 0 else "only root can mount a file system"
+
+
+@contextlib.contextmanager
+def sharing_disk(folder: Path, kind: str) -> Iterator[Path]:
+    """Mount a file system of 320 MB whose files can share blocks (btrfs or xfs) at *folder*; needs root."""
+    folder.mkdir()
+    image = folder.with_suffix(f".{kind}")
+    with image.open("xb") as file:
+        file.truncate(320 << 20)
+    path = "/usr/sbin:/sbin:" + os.environ.get("PATH", "")
+    environment = {**os.environ, "PATH": path}
+    subprocess.run([f"mkfs.{kind}", "-q", str(image)], check=True, env=environment, capture_output=True)
+    subprocess.run(["mount", "-o", "loop", str(image), str(folder)], check=True, env=environment)
+    try:
+        yield folder
+    finally:
+        subprocess.run(["umount", "-l", str(folder)], check=True, env=environment)
+        image.unlink()

@@ -300,7 +300,7 @@ class Cache:
             with open(where, "rb", buffering=0) as reader:
                 try:
                     with open(scratch, "xb", buffering=0) as writer:
-                        found, size = copy_and_digest(reader.fileno(), writer.fileno())
+                        found, size = copy_and_digest(reader.fileno(), writer.fileno(), settled=True)
                     self._compare(oid, found)
                     os.replace(scratch, target)
                 except OSError as error:

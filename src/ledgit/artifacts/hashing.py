@@ -26,6 +26,7 @@ __all__ = ["Hashes", "clone", "copy_and_digest", "copy_data", "digest_file", "in
 PIECE = 1 << 20
 """Bytes that are hashed at once: beyond this nothing gets faster, and memory is somebody's."""
 _FICLONE = 0x40049409
+_NO_CLONES = (errno.EOPNOTSUPP, errno.ENOTTY, errno.EXDEV, errno.ENOSYS)
 _YOUNG = 2_000_000_000  # ns; file systems exist that count time by two seconds
 _MOST_KNOWN = 100_000
 
@@ -51,8 +52,13 @@ def digest_file(path: str) -> str:
     return digest.hexdigest()
 
 
-def copy_and_digest(source: int, target: int) -> tuple[str, int]:
-    """Copy what the file *source* holds to *target*, both open descriptors, hashing it on the way.
+def copy_and_digest(source: int, target: int, *, settled: bool = False) -> tuple[str, int]:
+    """Copy what the file *source* holds to the empty file *target*, both open descriptors, hashing it on the way.
+
+    Args:
+        source: Stands at its beginning.
+        target: Stands at its beginning.
+        settled: Nobody writes to *source*, an object for instance: its blocks are shared where the file system can.
 
     Returns:
         The MD5 and the number of bytes.
@@ -60,31 +66,39 @@ def copy_and_digest(source: int, target: int) -> tuple[str, int]:
     Raises:
         OSError: One can't be read, or the other not be written.
     """
+    cloned = settled and clone(source, target)
     digest = new_digest()
     buffer = memoryview(bytearray(PIECE))
     size = 0
     while count := os.readv(source, [buffer]):
         digest.update(buffer[:count])
+        size += count
+        if cloned:
+            continue
         done = 0
         while done < count:
             done += os.write(target, buffer[done:count])
-        size += count
     return digest.hexdigest(), size
 
 
 def clone(source: int, target: int) -> bool:
-    """Make *target* share the blocks of *source* (a reflink); say whether the file system can.
+    """Make the empty file *target* share the blocks of *source* (a reflink); say whether the file system did.
+
+    *target* is as empty as it was if it did not: a copy, which says what is wrong, can be tried then. So it is when the
+    disk is called full, too: file systems say that of one part of theirs that has no room for sharing.
 
     Raises:
-        OSError: The disk is full.
+        OSError: What was begun can't be undone.
     """
     try:
         import fcntl
 
         fcntl.ioctl(target, _FICLONE, source)
-    except (ImportError, OSError) as error:
-        if isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT):
-            raise
+    except ImportError:
+        return False
+    except OSError as error:
+        if error.errno not in _NO_CLONES:  # it may have stopped half way
+            os.ftruncate(target, 0)
         return False
     return True
 

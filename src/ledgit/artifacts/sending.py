@@ -248,7 +248,7 @@ class _Sender:
         with open(self.cache.location(oid), "rb", buffering=0) as reader:
             try:
                 with open(target, "wb", buffering=0) as writer:
-                    found, size = copy_and_digest(reader.fileno(), writer.fileno())
+                    found, size = copy_and_digest(reader.fileno(), writer.fileno(), settled=True)
             except OSError:
                 os.unlink(target)  # it may take the room that others need
                 raise
