@@ -6,6 +6,7 @@
     ├── UsageError                     exit 2   the call's words are off
     │   ├── InvalidName                         a key, path or experiment name
     │   ├── InvalidValue                        a value that can't be what it must be
+    │   ├── InvalidModelInput                   what a model is to predict on is not what it takes
     │   ├── FilterError                         a filter or order_by that doesn't parse
     │   └── ConfigError                         a setting with an impossible value
     ├── NotFound                       exit 3
@@ -13,6 +14,8 @@
     │   ├── ExperimentNotFound
     │   ├── ArtifactNotFound
     │   │   └── ArtifactsMissing                its content is neither here nor on the remote
+    │   ├── ModelNotFound
+    │   ├── FlavorNotFound                      no flavor of this name, or none that knows the model
     │   └── NotHere                             on the remote, but not in this clone
     ├── Ambiguous                      exit 3   several runs match
     ├── Conflict                       exit 4   what is there forbids it
@@ -33,6 +36,7 @@
     │   └── UnsafePath                          a path that would leave its folder
     ├── StorageError                   exit 7   the disk refused
     ├── MissingDependency              exit 8   an extra is not installed
+    ├── UntrustedModel                 exit 10  loading it would run code that nobody vouches for
     └── RemoteError                    exit 9   another repository can't be reached, or refuses
         ├── NoRemote                            nothing says which repository
         ├── Unreachable                         no network, or cut off in the middle
@@ -62,12 +66,15 @@ __all__ = [
     "ExperimentExists",
     "ExperimentNotFound",
     "FilterError",
+    "FlavorNotFound",
     "GitFailed",
+    "InvalidModelInput",
     "InvalidName",
     "InvalidValue",
     "LedgitError",
     "LedgitWarning",
     "MissingDependency",
+    "ModelNotFound",
     "NewerFormat",
     "NoRemote",
     "NotARepository",
@@ -88,6 +95,7 @@ __all__ = [
     "Unreachable",
     "UnsafePath",
     "UnsupportedRepository",
+    "UntrustedModel",
     "UsageError",
     "WorkTreeChanged",
 ]
@@ -138,6 +146,20 @@ class InvalidValue(UsageError):
 
     def __str__(self) -> str:
         return f"{self.what} is {self.value}, expected {self.expected}"
+
+
+class InvalidModelInput(UsageError):
+    """Data that a model can't predict on: its signature wants something else.
+
+    *name* is the column, tensor or param it is about, '' where it is the whole.
+    """
+
+    def __init__(self, name: str, reason: str) -> None:
+        Exception.__init__(self, name, reason)
+        self.name, self.reason = name, reason
+
+    def __str__(self) -> str:
+        return self.reason
 
 
 class FilterError(UsageError):
@@ -214,6 +236,25 @@ class ArtifactsMissing(ArtifactNotFound):
         hint = f"; {self.hint}" if self.hint else ""
         verb = "is" if len(self.paths) == 1 else "are"
         return f"{what}{whose} {verb} not in this clone: {self.reason}{hint}"
+
+
+class ModelNotFound(NotFound):
+    """There is no model at this URI; *reason* says why where there is more to say."""
+
+    kind = "model"
+
+    def __init__(self, ref: str, reason: str = "", near: Sequence[str] = ()) -> None:
+        Exception.__init__(self, ref, reason, tuple(near))
+        self.ref, self.reason, self.near = ref, reason, tuple(near)
+
+    def __str__(self) -> str:
+        return f"{super().__str__()}: {self.reason}" if self.reason else super().__str__()
+
+
+class FlavorNotFound(NotFound):
+    """No flavor has this name, or none knows this kind of model."""
+
+    kind = "flavor"
 
 
 class CodeNotFound(NotFound):
@@ -434,6 +475,26 @@ class MissingDependency(LedgitError):
 
     def __str__(self) -> str:
         return f"{self.feature} needs {self.package}; install it with 'pip install {self.package}'"
+
+
+class UntrustedModel(LedgitError):
+    """Loading the model would run code of whoever made it, and nobody has agreed to that.
+
+    *model* is its URI, *what* would run (a file, a list of types), *whose* says who made it.
+    """
+
+    exit_code = 10
+
+    def __init__(self, model: str, what: str, whose: str) -> None:
+        super().__init__(model, what, whose)
+        self.model, self.what, self.whose = model, what, whose
+
+    def __str__(self) -> str:
+        return (
+            f"loading {self.model} would run code from {self.what}, and {self.whose}; if you trust its author, load it"
+            " with trust=True (--trust on the command line), or for good with 'git config --add ledgit.trustedModels"
+            " <model name or author's address>'"
+        )
 
 
 class RemoteError(LedgitError):
