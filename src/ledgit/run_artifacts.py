@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from ledgit.run import Run
     from ledgit.store.artifacts.fetching import Fetched
     from ledgit.store.artifacts.listing import ArtifactFile
-    from ledgit.store.artifacts.needed import Need
+    from ledgit.store.artifacts.naming import Need
 
     Progress = Callable[[str, int, int | None], None]
 
@@ -58,7 +58,7 @@ class RunArtifacts(RunReading):
             ArtifactNotFound: There is nothing at this path.
         """
         from ledgit.store.artifacts.listing import closed_folders, files_of, object_of
-        from ledgit.store.artifacts.needed import Need
+        from ledgit.store.artifacts.naming import Need
 
         records, cache = run.record().artifacts, self._cache
         if fetch:
@@ -165,7 +165,7 @@ class RunArtifacts(RunReading):
 
     def history(self, run: Run, metric: str, *, fetch: bool = False) -> Points | None:
         """Return the points of *metric*, or None if the run has none; see :meth:`ledgit.run.Run.history`."""
-        from ledgit.store.artifacts.needed import Need
+        from ledgit.store.artifacts.naming import Need
 
         def bring(oids: Sequence[str]) -> None:
             self._fetch_objects([run], {oid: Need([run.id], f"the history of {metric}", None) for oid in oids})
@@ -180,7 +180,7 @@ class RunArtifacts(RunReading):
             RemoteError, MissingDependency: It can't be used.
         """
         from ledgit.store.artifacts.fetching import Fetched
-        from ledgit.store.artifacts.needed import Need, objects_of
+        from ledgit.store.artifacts.naming import Need, objects_of
 
         self.fetch_wanted(runs)
         needs: dict[str, Need] = {}
@@ -195,7 +195,7 @@ class RunArtifacts(RunReading):
 
     def _bring(self, runs: Sequence[Run], files: Iterable[ArtifactFile], progress: Progress | None = None) -> None:
         """Fetch the objects of *files* that are not here."""
-        from ledgit.store.artifacts.needed import Need
+        from ledgit.store.artifacts.naming import Need
 
         absent = {file.oid: Need([runs[0].id], file.path, file.size) for file in files if file.oid and not file.here}
         if absent:
@@ -203,7 +203,7 @@ class RunArtifacts(RunReading):
 
     def _again(self, runs: Sequence[Run], files: Iterable[ArtifactFile], damaged: ArtifactDamaged) -> None:
         """Fetch what turned out to be damaged here."""
-        from ledgit.store.artifacts.needed import Need
+        from ledgit.store.artifacts.naming import Need
 
         try:
             self._fetch_objects(runs, {file.oid: Need([runs[0].id], file.path, None) for file in files if file.oid})

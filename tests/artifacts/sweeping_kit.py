@@ -68,7 +68,7 @@ def there(storage: Path) -> set[str]:
 
 def names_of(person: Person, run: str) -> set[str]:
     """Ids of the objects that a run needs."""
-    from ledgit.store.artifacts.needed import objects_of
+    from ledgit.store.artifacts.naming import objects_of
 
     repo = Repo.discover(str(person.path))
     state = person.repository.run(run).state

@@ -355,3 +355,23 @@ def test_a_purge_that_is_refused_owes_nothing(ada: Person, storage: Path, tmp_pa
 
     assert [] == ada.json("gc")["artifacts_owed"]
     assert names_of(ada, run) == ada.objects() == there(storage)
+
+
+def test_a_clone_of_the_tip_alone_tidies_its_cache(ada: Person, storage: Path, tmp_path: Path) -> None:
+    """What neither its own runs nor those that were fetched need can be had from the remote again."""
+    ada.log(make_file(tmp_path / "model.bin"), make_folder(tmp_path / "plots"))
+    fetched = ada.log(make_file(tmp_path / "fetched.bin"))
+    ada.run("push", "--all")
+    eve = clone(tmp_path / "host.git", tmp_path / "eve")
+    eve.git("config", "ledgit.fetch", "tip")
+    eve.run("artifacts", "remote", str(storage))
+    eve.run("pull")
+    own = eve.log(make_file(tmp_path / "own.bin"))
+    eve.run("artifacts", "fetch", fetched)
+    lost = stray(eve, tmp_path / "stray.bin")
+    assert lost in eve.objects()
+    age(eve)
+
+    eve.run("artifacts", "gc", "--sweep")
+
+    assert names_of(eve, own) | names_of(eve, fetched) == eve.objects()

@@ -18,7 +18,8 @@ from ledgit.git import Objects, ObjectSet, RefUpdate, Repo, edit_tree, update_re
 from ledgit.records.artifacts import DVC, ArtifactRecord, encode_artifacts
 from ledgit.records.dvcfiles import unmark
 from ledgit.store import ActiveRun, Edit, RunStart, edit_run
-from ledgit.store.artifacts.needed import Unread, every_object, objects_of
+from ledgit.store.artifacts.naming import Unread, objects_of
+from ledgit.store.artifacts.needed import every_object
 from ledgit.tracking import session
 
 

@@ -144,3 +144,59 @@ def test_a_purge_that_is_not_agreed_to_takes_nothing(ada: Person, bob: Person, t
     bob.run("pull", "--accept-purges")
 
     assert set() == bob.objects()
+
+
+@pytest.fixture
+def eve(tmp_path: Path, bob: Person) -> Person:
+    """She has the list of runs alone."""
+    person = clone(tmp_path / "host.git", tmp_path / "eve")
+    person.git("config", "ledgit.fetch", "tip")
+    person.run("artifacts", "remote", str(tmp_path / "storage"))
+    return person
+
+
+@pytest.mark.parametrize("command", ["pull", "push"])
+def test_a_clone_of_the_tip_alone_drops_what_it_has_fetched(
+    ada: Person, eve: Person, tmp_path: Path, command: str
+) -> None:
+    """Though most runs are not here, and lists of other folders are not; what is here and needed stays."""
+    shared = make_file(tmp_path / "shared.bin")
+    secret = ada.log(make_file(tmp_path / "secret.bin"), shared, make_folder(tmp_path / "plots"))
+    kept = ada.log(shared)
+    ada.log(make_file(tmp_path / "other.bin"), make_folder(tmp_path / "more"))
+    ada.run("push", "--all")
+    eve.run("pull")
+    own = eve.log(make_file(tmp_path / "own.bin"))
+    for run in (secret, kept):
+        eve.run("artifacts", "fetch", run)
+    assert 124 == len(eve.objects())
+    ada.run("gc", "--purge", secret, "--yes")
+
+    eve.run(command, *(["--all"] if command == "push" else []))
+
+    assert names_of(eve, kept) | names_of(eve, own) == eve.objects()
+    assert [] == eve.json("gc")["artifacts_owed"]
+    eve.run("verify", kept)
+
+
+def test_a_clone_of_the_tip_alone_comes_back_to_what_was_in_use(ada: Person, eve: Person, tmp_path: Path) -> None:
+    """Nobody can purge there, so the next pull of a purge takes with it what the one before had to leave."""
+    model = make_file(tmp_path / "model.bin")
+    first, second = ada.log(model), ada.log(make_file(tmp_path / "other.bin"))
+    ada.run("push", "--all")
+    eve.run("pull")
+    for run in (first, second):
+        eve.run("artifacts", "fetch", run)
+    before = eve.objects()
+    run = ActiveRun.create(Repo.discover(str(eve.path)), RunStart())
+    ada.run("gc", "--purge", first, "--yes")
+    eve.run("pull")
+    assert before == eve.objects()
+    assert 1 == len(eve.json("gc")["artifacts_owed"])
+    assert run.finish() is not None
+
+    ada.run("gc", "--purge", second, "--yes")
+    eve.run("pull")
+
+    assert set() == eve.objects()
+    assert [] == eve.json("gc")["artifacts_owed"]

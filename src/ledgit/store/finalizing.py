@@ -194,10 +194,10 @@ def _make_commit(
         cache.sync(new)
         built.record = record
     if record.artifacts or has_artifacts(state):
-        from ledgit.artifacts import Cache
         from ledgit.store.artifacts.keeping import keep_artifacts
 
-        contents = keep_artifacts(Cache(folder.cache), directory, built, state, base, objects)
+        contents = keep_artifacts(folder, built, state, base, objects)
+        checkpoint("artifacts")
         built.problems += lost_files(state, staged_files(state, directory), directory)
     root = _root_tree(objects, built, base)
     entry = run_line(objects, root, make_entry(record, base.past if base else ()))

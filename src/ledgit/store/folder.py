@@ -12,6 +12,7 @@
         index.sqlite3        the index (disposable)
         scratch/             copies of the index file while a snapshot is taken
         settling/            journals of finished runs whose commits are being synced to disk
+        superseded/          objects in the cache that runs logged over before they ended
         trash/               finished journals on their way out
 """
 
@@ -43,6 +44,7 @@ class Folder:
         self.columns = os.path.join(self.path, "columns")
         self.going = os.path.join(self.path, "going")
         self.scratch = os.path.join(self.path, "scratch")
+        self.superseded = os.path.join(self.path, "superseded")
         self._clone: str | None = None
 
     @classmethod

@@ -11,7 +11,7 @@ from collections.abc import Callable, Collection
 from typing import TYPE_CHECKING
 
 from ledgit.errors import LedgitError
-from ledgit.store.artifacts.owed import note_purged
+from ledgit.store.artifacts.owed import forget_purged, note_purged, purged_objects
 from ledgit.store.artifacts.removing import latest_time, names_in, put_back, remove_object
 
 if TYPE_CHECKING:
@@ -25,14 +25,18 @@ checkpoint: Callable[[str], None] = lambda _name: None  # noqa: E731
 
 
 def named_objects(repo: Repo, folder: Folder, runs: Collection[str]) -> dict[str, int | None]:
-    """Return what all commits of *runs* (ids) name, as far as they are here → bytes, where a pointer says."""
+    """Return what all commits of *runs* (ids) name, as far as they are here → bytes, where a pointer says.
+
+    With what their sessions took into the cache and logged over.
+    """
     from ledgit.git import Objects
-    from ledgit.store.artifacts.needed import objects_of
+    from ledgit.store.artifacts.naming import objects_of
     from ledgit.store.chain import run_commits
     from ledgit.store.gc.facts import heads_of
 
     if not runs:
         return {}
+    over = _superseded(folder, runs)
     objects = Objects.of(repo)
     heads = heads_of(repo, objects)
     commits = {
@@ -40,7 +44,21 @@ def named_objects(repo: Repo, folder: Folder, runs: Collection[str]) -> dict[str
         for run_id in runs
         if run_id in heads
     }
-    return {oid: need.size for oid, need in objects_of(repo, folder, commits).items()}
+    return dict.fromkeys(over) | {oid: need.size for oid, need in objects_of(repo, folder, commits).items()}
+
+
+def _superseded(folder: Folder, runs: Collection[str]) -> set[str]:
+    """Return what sessions of *runs* logged over, and what is in the folders among it."""
+    from ledgit.artifacts import Cache, decode_list
+    from ledgit.store.artifacts.superseded import superseded_objects
+
+    found = superseded_objects(folder, runs)
+    cache = Cache(folder.cache) if found else None
+    for oid in [oid for oid in found if oid.endswith(".dir")]:
+        assert cache is not None
+        with contextlib.suppress(LedgitError):  # swept, or damaged: nobody can say what was in it
+            found |= {member.md5 for member in decode_list(cache.read(oid), oid)}
+    return found
 
 
 def objects_here(repo: Repo, folder: Folder, runs: Collection[str]) -> set[str]:
@@ -52,10 +70,11 @@ def objects_here(repo: Repo, folder: Folder, runs: Collection[str]) -> set[str]:
 
     if not os.path.isdir(folder.cache):
         return set()
+    found: Collection[str]
     try:
         found = named_objects(repo, folder, runs)
     except LedgitError:
-        return set()
+        found = _superseded(folder, runs)
     cache = Cache(folder.cache)
     damaged = {oid for oid, _ in _damaged(folder)}
     return {oid for oid in found if oid in damaged or cache.has(oid)}
@@ -65,26 +84,35 @@ def drop_objects(repo: Repo, folder: Folder, oids: Collection[str]) -> None:
     """Remove *oids* of purged runs from the cache, but for those that some run needs. Hold the `SyncLock`.
 
     Never asks a remote: whoever purged the runs does that. What nobody can judge now, or somebody is
-    just using, is owed from then on, as after a purge of this clone.
+    just using, is owed from then on, as after a purge of this clone. A clone of the ledger's tip alone, where
+    nobody can purge, comes back to it with the next objects.
 
     Raises:
         StorageError: What is owed can't be written.
     """
+    from ledgit.store.artifacts.needed import is_tip_alone
+
     if not oids or not os.path.isdir(folder.cache):
         return
     left = set(oids)
+    alone = is_tip_alone(repo)
+    if alone:
+        left |= purged_objects(folder)
+    owed = set(left)
     try:
         _drop(repo, folder, left)
     except LedgitError:
         pass
     note_purged(folder, left)
+    if alone:
+        forget_purged(folder, owed - left)
 
 
 def _drop(repo: Repo, folder: Folder, left: set[str]) -> None:
     """Remove from the cache, and from *left*, what can go; from *left* alone what some run needs."""
     from ledgit.artifacts import Cache
     from ledgit.errors import ArtifactNotFound
-    from ledgit.store.artifacts.needed import needed_objects
+    from ledgit.store.artifacts.needed import needed_here
 
     cache = Cache(folder.cache)
     put_back(cache)
@@ -94,7 +122,7 @@ def _drop(repo: Repo, folder: Folder, left: set[str]) -> None:
             times[oid] = os.stat(cache.location(oid)).st_mtime
         except (OSError, ArtifactNotFound):
             continue
-    needed = needed_objects(repo, folder, None)
+    needed = needed_here(repo, folder)
     latest = latest_time(cache, folder)
     left -= needed
     for oid, path in _damaged(folder):

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from ledgit.errors import ArtifactDamaged, ArtifactNotFound, ArtifactsMissing
 from ledgit.store.artifacts.known import Known
-from ledgit.store.artifacts.needed import Need, is_list
+from ledgit.store.artifacts.naming import Need, is_list
 from ledgit.store.artifacts.uploading import place_of
 
 if TYPE_CHECKING:

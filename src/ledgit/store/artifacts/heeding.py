@@ -48,7 +48,7 @@ class Heed:
     ) -> str:
         """Return the table *tree* in which no object that *runs* (id → heads) need is a candidate."""
         from ledgit.store.artifacts.marks import CANDIDATE, marks_folder, read_marks, write_marks
-        from ledgit.store.artifacts.needed import objects_of
+        from ledgit.store.artifacts.naming import objects_of
 
         if not runs or marks_folder(objects, tree, fresh) is None:
             return tree

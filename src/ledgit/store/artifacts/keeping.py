@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from ledgit.git import Objects
     from ledgit.store.build import Built
     from ledgit.store.chain import Base
+    from ledgit.store.folder import Folder
     from ledgit.store.journal import JournalState
 
 __all__ = ["keep_artifacts", "kept_contents", "logged_contents"]
@@ -59,11 +60,18 @@ def kept_contents(artifacts: Iterable[ArtifactRecord]) -> list[Content]:
 
 
 def keep_artifacts(
-    cache: Cache, directory: str, built: Built, state: JournalState, base: Base | None, objects: Objects
+    folder: Folder, built: Built, state: JournalState, base: Base | None, objects: Objects
 ) -> dict[str, bytes | str]:
     """Fill ``record.artifacts`` of *built*; make everything new in the cache durable.
 
-    What could not be kept is among ``built.problems``.
+    What could not be kept is among ``built.problems``; what is in the cache for nothing is noted (`superseded`).
+
+    Args:
+        folder: Ledgit's folder, with the run's journal and the cache.
+        built: What the journal says.
+        state: The journal.
+        base: What the session goes on from.
+        objects: Reads *base*.
 
     Returns:
         Path below the run's folder → content, or its id where *base* has it.
@@ -71,15 +79,22 @@ def keep_artifacts(
     Raises:
         StorageError: The disk refused. Everything is still where it was; this can be repeated.
     """
-    kept = built.record.artifacts
-    placed = overlay(logged_contents(state), kept_contents(kept))
-    keeping = _Keeping(cache, directory, built, base, objects)
-    return keeping.keep(placed, {artifact.path: artifact for artifact in kept})
+    from ledgit.artifacts import Cache
+    from ledgit.store.artifacts.superseded import note_superseded
+
+    kept, run_id = built.record.artifacts, built.record.info.id
+    logged = logged_contents(state)
+    placed = overlay(logged, kept_contents(kept))
+    keeping = _Keeping(Cache(folder.cache), folder.active_dir(run_id), built, base, objects)
+    files = keeping.keep(placed, {artifact.path: artifact for artifact in kept})
+    note_superseded(folder, run_id, keeping.superseded(logged))
+    return files
 
 
 class _Keeping:
     def __init__(self, cache: Cache, directory: str, built: Built, base: Base | None, objects: Objects) -> None:
         self.cache, self.directory, self.built, self.base, self.objects = cache, directory, built, base, objects
+        self.named: set[str] = set()  # objects that the commit names, or a list that it names
         self.hashed: dict[tuple[str, int | None], tuple[str, int]] = {}  # copy -> (object, size)
         self.fresh: set[str] = set()  # objects to sync
         self.bundles: dict[str, int] = {}  # name -> size
@@ -108,7 +123,30 @@ class _Keeping:
                 oid, size = self.hashed[content.copy]
                 made[one.path] = Content(one.path, size, oid), None
         self.cache.sync(self.fresh, everything=self.folders)
+        self.named |= {content.oid for content, data in made.values() if data is None}
         return self._list(made, kept)
+
+    def superseded(self, logged: Iterable[Content]) -> set[str]:
+        """Return the objects of this session, which *logged* all of that, that its commit does not name.
+
+        Of a folder the list alone, which says what else.
+        """
+        from ledgit.artifacts import digest_file
+
+        taken = {oid for oid, _ in self.hashed.values()}
+        for content in logged:
+            if content.oid:
+                taken.add(content.oid)
+            elif content.offset is None and content.copy not in self.hashed and self._is_linked(content):
+                # The cache has it: whoever hashed it was killed before it could say so.
+                taken.add(digest_file(self._where(content)))
+        return taken - self.named
+
+    def _is_linked(self, content: Content) -> bool:
+        try:
+            return os.stat(self._where(content)).st_nlink > 1
+        except FileNotFoundError:
+            return False
 
     def _list(
         self, made: Mapping[str, tuple[Content, bytes | None]], kept: Mapping[str, ArtifactRecord]
@@ -295,6 +333,7 @@ class _Keeping:
                 continue
             files.append((path, oid))
             self.fresh.add(oid)
+            self.named.add(oid)
             total += self.cache.size(oid) if self.cache.has(oid) else max(content.size, 0)
         self.folders = True
         oid = self.cache.put_bytes(encode_list(files), folder=True)

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from ledgit.errors import ArtifactNotFound
 from ledgit.records.artifacts import DVC
 from ledgit.store.artifacts.fetching import members_of
-from ledgit.store.artifacts.needed import is_list
+from ledgit.store.artifacts.naming import is_list
 
 if TYPE_CHECKING:
     from collections.abc import Iterable

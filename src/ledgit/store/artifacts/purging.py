@@ -53,7 +53,8 @@ def objects_of_purged(repo: Repo, folder: Folder, runs: Collection[str]) -> dict
     """
     from ledgit.artifacts import Cache
     from ledgit.errors import ArtifactNotFound
-    from ledgit.store.artifacts.needed import Unread, every_object
+    from ledgit.store.artifacts.naming import Unread
+    from ledgit.store.artifacts.needed import every_object
 
     own = named_objects(repo, folder, runs)
     if not own:

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING
 from ledgit.errors import NoRemote
 from ledgit.store.artifacts.marks import GRACE
 from ledgit.store.artifacts.removing import journals, latest_time, names_in, put_back, remove_object
+from ledgit.store.artifacts.superseded import drop_superseded
 from ledgit.store.journal import now_ms
 
 if TYPE_CHECKING:
@@ -83,7 +84,7 @@ def tidy_cache(
     Can be interrupted and repeated at any point.
 
     Raises:
-        NotHere: This clone has the list of runs alone, or lacks commits.
+        NotHere: This clone lacks commits, and is to have all.
         ArtifactsMissing, Conflict: Something can't be read, so nobody knows what is needed; nothing was removed.
         RemoteError, MissingDependency: The artifact remote can't be used.
         StorageError: The cache can't be written.
@@ -147,11 +148,11 @@ class _Tidying:
     def needed(self) -> set[str]:
         """Return what runs need; lists of folders that are not here are fetched."""
         from ledgit.errors import ArtifactsMissing
-        from ledgit.store.artifacts.needed import needed_objects
+        from ledgit.store.artifacts.needed import needed_here
         from ledgit.store.artifacts.uploading import place_of
 
         try:
-            return needed_objects(self.repo, self.folder, None)
+            return needed_here(self.repo, self.folder)
         except ArtifactsMissing:
             self.place = place_of(self.repo)
             if self.place is None:
@@ -159,7 +160,7 @@ class _Tidying:
         from ledgit.artifacts import open_remote
 
         with open_remote(self.place) as remote:
-            return needed_objects(self.repo, self.folder, remote, self.progress)
+            return needed_here(self.repo, self.folder, remote, self.progress)
 
     # ------------------------------------------------------------------ what the remote has as well
 
@@ -192,7 +193,8 @@ class _Tidying:
         """Return the objects that have to stay here: of runs that the remote's ledger has not, or that are marked."""
         from ledgit.git import Objects, ObjectSet, read_ref
         from ledgit.store.artifacts.marks import read_marks
-        from ledgit.store.artifacts.needed import Unread, every_object
+        from ledgit.store.artifacts.naming import Unread
+        from ledgit.store.artifacts.needed import every_object
         from ledgit.store.artifacts.owed import owed_again
         from ledgit.store.ledger import every_line, local_ledger, union_trees
         from ledgit.store.ledger.loose import loose_runs
@@ -234,6 +236,8 @@ class _Tidying:
                     known.fetch(self.place.key, portion)
         self.cache.clean()
         self.forget_damaged()
+        damaged = {name.rpartition("-")[0] for name in names_in(os.path.join(self.cache.path, "damaged"))}
+        drop_superseded(self.folder, lambda oid: oid in damaged or self.cache.has(oid))
 
     def remove(self, oid: str, latest: int | None) -> None:
         """Remove an object, unless somebody uses it just now."""

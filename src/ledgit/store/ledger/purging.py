@@ -172,6 +172,7 @@ def forget(repo: Repo, folder: Folder, runs: Collection[str]) -> None:
         return
     import shutil
 
+    from ledgit.store.artifacts.superseded import forget_superseded
     from ledgit.store.index_database import discard
     from ledgit.store.ledger.graph import renew_graph
     from ledgit.store.sync.held import release
@@ -185,6 +186,7 @@ def forget(repo: Repo, folder: Folder, runs: Collection[str]) -> None:
     # With core.logAllRefUpdates=always an older Ledgit, or the user's git, wrote logs; gc heeds them.
     shutil.rmtree(os.path.join(repo.common_dir, "logs", "refs", "ledgit"), ignore_errors=True)
     forget_runs(repo, folder, runs)
+    forget_superseded(folder, runs)
     renew_graph(repo)
 
 
