@@ -261,6 +261,41 @@ def test_a_sweep_between_the_look_and_the_landing_of_a_push(
     retrievable(host, tmp_path, storage)
 
 
+def test_a_push_of_other_runs_settles_what_is_due_too(
+    ada: Person,
+    ben: Person,
+    host: Path,
+    storage: Path,
+    model: Path,
+    tmp_path: Path,
+    clock: Clock,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Ada's sweep was killed, so her mark stands for hours; she deletes nothing any more after one."""
+    sweep(ada)
+    clock.later(31 * DAY)
+    run = ben.log(model)
+    (needed,) = names_of(ben, run)
+    with monkeypatch.context() as killed:
+        killed.setattr("ledgit.store.artifacts.sweeping._Sweep.delete", lambda _self, _due: [])
+        sweep(ada)
+    ben.run("push", "--all")
+    assert {run} == owed(ben)
+    (storage / "files" / "md5" / needed[:2] / needed[2:]).unlink()  # at the last moment
+
+    clock.later(2 * HOUR)
+    other = ben.log(make_file(tmp_path / "other.bin"), model)
+    ben.run("push", "--all")
+
+    assert [SWEPT] == [mark.state for mark in marks(host).values()]
+    assert {other} == owed(ben), "it has met the mark now"
+    assert needed in there(storage)
+    clock.later(2 * HOUR)
+    ben.run("push")
+    assert set() == owed(ben)
+    retrievable(host, tmp_path, storage)
+
+
 @pytest.mark.parametrize("point", POINTS)
 def test_a_sweep_that_is_killed_at_any_moment(
     ada: Person, ben: Person, host: Path, storage: Path, model: Path, tmp_path: Path, clock: Clock, point: str

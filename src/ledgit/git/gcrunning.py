@@ -51,9 +51,22 @@ def _is_repack(process: str, places: list[str]) -> bool:
             return True
         with open(f"{process}/environ", "rb", buffering=0) as file:
             words += file.read(1 << 16)
-        return os.fsencode(_repo_name(places[0])) in words or os.path.isfile(os.path.join(there, ".git"))
+        return os.fsencode(_repo_name(places[0])) in words or _is_linked(there, os.path.realpath(places[0]))
     except OSError:
         return False  # it has ended, or is somebody else's
+
+
+def _is_linked(folder: str, common_dir: str) -> bool:
+    """Whether *folder* is a linked work tree of the repository: those of others are none of our business."""
+    try:
+        with open(os.path.join(folder, ".git"), "rb", buffering=0) as file:
+            words = file.read(4096)
+    except OSError:
+        return False  # a folder, or nothing
+    if not words.startswith(b"gitdir:"):
+        return False
+    leads = os.path.realpath(os.path.join(folder, os.fsdecode(words[7:].strip())))
+    return leads == common_dir or leads.startswith(common_dir + os.sep)
 
 
 def _repo_name(common_dir: str) -> str:

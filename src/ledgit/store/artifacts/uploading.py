@@ -18,7 +18,7 @@ import os
 from ledgit.errors import ArtifactNotFound, LedgitError
 from ledgit.store.artifacts.known import Known, digest_of, note_settled, settings_stamp, settled
 from ledgit.store.artifacts.marks import WINDOW
-from ledgit.store.artifacts.naming import objects_of
+from ledgit.store.artifacts.needed import objects_of
 from ledgit.store.artifacts.owed import clear_again, due_again, look_again
 from ledgit.store.journal import now_ms
 
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 
     from ledgit.artifacts import Cache, ObjectRemote, Place
     from ledgit.git import Objects, Repo
-    from ledgit.store.artifacts.naming import Need
+    from ledgit.store.artifacts.needed import Need
     from ledgit.store.folder import Folder
 
     Progress = Callable[[str, int, int | None], None]
@@ -289,7 +289,7 @@ class Sending:
                 for new in self._unseen(known, ledger, tree, objects):
                     starts |= {run_id: start for run_id, (start, _) in new.items()}
                     todo |= {run_id: heads for run_id, (_, heads) in new.items()}
-            whole = self._settle(known, todo, starts)
+            whole = self._settle(known, todo, starts, due)
             if whole:
                 clear_again(self.folder, self.url, due, now)
             return whole
@@ -333,10 +333,15 @@ class Sending:
         known.wait(self.url, {run_id: start for run_id, (start, _) in kept.items()})
         return kept
 
-    def _settle(self, known: Known, todo: Mapping[str, Sequence[str]], starts: Mapping[str, int]) -> bool:
+    def _settle(
+        self, known: Known, todo: Mapping[str, Sequence[str]], starts: Mapping[str, int], due: Collection[str] = ()
+    ) -> bool:
         """Send what the runs *todo* need; note those that have all of it there. Return whether nothing can be done."""
         self._heads |= {run_id: tuple(heads) for run_id, heads in todo.items()}
         needs = objects_of(self.repo, self.folder, todo)
+        # A mark stands until both clocks say that it is over. Whoever was deleting when *due* runs were noted has
+        # ended by this one, and nobody has begun since, as they are in the ledger: what is there now stays there.
+        self._again |= {oid for oid, need in needs.items() if any(run in due for run in need.runs)}
         digests = _digests(needs)
         confirmed = known.confirmed(self.url, digests) if self._place is not None else set()
         confirmed -= {run_id for oid in needs.keys() & set(self.swept) for run_id in needs[oid].runs}
