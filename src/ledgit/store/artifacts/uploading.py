@@ -18,7 +18,7 @@ import os
 from ledgit.errors import ArtifactNotFound, LedgitError
 from ledgit.store.artifacts.known import Known, digest_of, note_settled, settings_stamp, settled
 from ledgit.store.artifacts.marks import WINDOW
-from ledgit.store.artifacts.needed import objects_of
+from ledgit.store.artifacts.naming import objects_of
 from ledgit.store.artifacts.owed import clear_again, due_again, look_again
 from ledgit.store.journal import now_ms
 
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 
     from ledgit.artifacts import Cache, ObjectRemote, Place
     from ledgit.git import Objects, Repo
-    from ledgit.store.artifacts.needed import Need
+    from ledgit.store.artifacts.naming import Need
     from ledgit.store.folder import Folder
 
     Progress = Callable[[str, int, int | None], None]
