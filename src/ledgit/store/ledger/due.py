@@ -66,14 +66,24 @@ def compact_quietly(repo: Repo, folder: Folder) -> None:
 
     Those that could go in a moment don't count: their commits are being synced, or a ``git gc`` is
     at work. On a slow disk that may be hundreds, and the next compaction would wait for as many more.
+
+    Where enough runs ended meanwhile they go too, as whoever came for them found the ledger taken.
     """
+    while _compact(repo, folder) >= DUE:
+        pass  # each time so many runs are gone, so it ends
+
+
+def _compact(repo: Repo, folder: Folder) -> int:
+    """Compact once; return how many runs are no longer loose."""
     from ledgit.store.ledger.compaction import BUSY, STAYS, compact
     from ledgit.store.ledger.lock import LedgerLock
     from ledgit.store.sync.held import read_held
 
+    if _count(repo) - _left(folder) < DUE:
+        return 0
     with LedgerLock(folder, wait=0.0):
         if _count(repo) - _left(folder) < DUE:
-            return  # another process was quicker
+            return 0  # another process was quicker
         done = compact(repo, folder, hold=set(read_held(folder)))
         stay = sum(
             why != STAYS and (why != BUSY or os.path.isdir(folder.active_dir(run_id)))
@@ -83,6 +93,7 @@ def compact_quietly(repo: Repo, folder: Folder) -> None:
         with open(path + ".tmp", "w", encoding="ascii") as file:
             file.write(f"{stay}\n")
         os.replace(path + ".tmp", path)
+    return len(done.runs)
 
 
 def _count(repo: Repo) -> int:
