@@ -15,12 +15,14 @@
     │   ├── ArtifactNotFound
     │   │   └── ArtifactsMissing                its content is neither here nor on the remote
     │   ├── ModelNotFound
+    │   ├── VersionNotFound                     a registered model has no such version, or none at a stage
     │   ├── FlavorNotFound                      no flavor of this name, or none that knows the model
     │   └── NotHere                             on the remote, but not in this clone
     ├── Ambiguous                      exit 3   several runs match
     ├── Conflict                       exit 4   what is there forbids it
     │   ├── ParamConflict                       a param can't change its value
     │   ├── ExperimentExists
+    │   ├── VersionExists                       a version of a registered model is taken
     │   ├── RunStateError                       the run is not in the state it must be in
     │   ├── RunPurged                           it was purged: its id can't come back
     │   ├── RefMoved                            somebody else moved the ref first
@@ -97,6 +99,8 @@ __all__ = [
     "UnsupportedRepository",
     "UntrustedModel",
     "UsageError",
+    "VersionExists",
+    "VersionNotFound",
     "WorkTreeChanged",
 ]
 
@@ -281,6 +285,26 @@ class NotHere(NotFound):
         return f"{self.what} is not in this clone; 'ledgit pull --run {self.run}' gets it"
 
 
+class VersionNotFound(NotFound):
+    """A model has no such version, or none at this stage.
+
+    *model* is its name, *selector* what was asked for, *known* what there is.
+    """
+
+    def __init__(self, model: str, selector: str, known: Sequence[str] = ()) -> None:
+        Exception.__init__(self, model, selector, tuple(known))
+        self.model, self.selector, self.known = model, selector, tuple(known)
+        self.ref, self.near = f"{model} {selector}", self.known
+
+    def __str__(self) -> str:
+        if self.selector.startswith("@"):
+            what = f"no version of {self.model!r} is at stage {self.selector[1:]!r}"
+        else:
+            what = f"{self.model!r} has no version {self.selector!r}"
+        more = f" and {len(self.known) - 5} more" if len(self.known) > 5 else ""
+        return f"{what}; it has {', '.join(self.known[:5])}{more}" if self.known else f"{what}; it has none"
+
+
 class Ambiguous(LedgitError):
     """Several runs match; *candidates* are one line each."""
 
@@ -325,6 +349,22 @@ class ParamConflict(Conflict):
 
 class ExperimentExists(Conflict):
     """An experiment of this name is there already."""
+
+
+class VersionExists(Conflict):
+    """A version is taken: by a tag here, or by somebody else on the remote.
+
+    *free* is the next version that isn't; *where* says who has it, *command* what moves ours out of the way.
+    """
+
+    def __init__(self, model: str, version: str, free: str, where: str = "", command: str = "") -> None:
+        Exception.__init__(self, model, version, free, where, command)
+        self.model, self.version, self.free, self.where, self.command = model, version, free, where, command
+
+    def __str__(self) -> str:
+        who = f" on {self.where}, by somebody else" if self.where else ""
+        how = f"'{self.command}' moves yours there" if self.command else "register it as that, or with a bump"
+        return f"{self.model} {self.version} is registered already{who}; the next free version is {self.free}: {how}"
 
 
 class RunStateError(Conflict):
