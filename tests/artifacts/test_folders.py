@@ -99,14 +99,81 @@ def test_links_that_leave_the_folder_are_left_out_and_said(folder: Path) -> None
 
     found = reasons(folder)
 
-    assert {"out", "beside", "nothing"} == found.keys()
-    assert "leaves the folder" in found["out"]
-    assert "followLinks" in found["out"]
-    assert "leaves the folder" in found["beside"]
+    assert {"nothing"} == found.keys()
     assert "link to nothing" in found["nothing"]
+    assert ["beside", "out"] == scan_folder(str(folder)).leaving
     assert ["kept"] == [path for _, path in scan_folder(str(folder)).files]
     assert {"nothing"} == reasons(folder, follow=True).keys()
     assert ["kept", "out"] == [path for _, path in scan_folder(str(folder), follow=True).files]
+    assert [] == scan_folder(str(folder), follow=True).leaving
+
+
+def hugging_face(hub: Path, *, shared: bool) -> Path:
+    """A model in a cache, as huggingface_hub makes it; return its snapshot."""
+    from huggingface_hub import file_download
+    from huggingface_hub.utils import _shared_blobs
+
+    storage = hub / file_download.repo_folder_name(repo_id="org/name", repo_type="model")
+    snapshot = storage / "snapshots" / ("a" * 40)
+    (storage / "blobs").mkdir(parents=True)
+    for path, digest, size in (("config.json", "1" * 40, 10), ("onnx/model.onnx", "2" * 64, 5000)):
+        blob = storage / "blobs" / digest
+        blob.write_bytes(digest[:1].encode() * size)
+        if shared and len(digest) == 64:
+            assert _shared_blobs.publish_blob_to_shared_store(
+                blob_path=str(blob), xet_hash="3" * 64, cache_dir=str(hub), expected_size=size
+            )
+            assert blob.is_symlink()
+        pointer = file_download._get_pointer_path(str(storage), "a" * 40, path)
+        os.makedirs(os.path.dirname(pointer), exist_ok=True)
+        file_download._create_symlink(str(blob), pointer)
+        assert os.path.islink(pointer)
+    return snapshot
+
+
+@pytest.mark.parametrize("shared", [False, True])
+def test_a_snapshot_of_a_hugging_face_model_has_its_files(folder: Path, shared: bool) -> None:
+    """Each is a link to a blob beside the snapshots; models may share blobs. A folder inside counts, too."""
+    snapshot = hugging_face(folder, shared=shared)
+    model = b"2" * 5000
+
+    cache, taken = take(snapshot)
+    assert {"config.json": b"1" * 10, "onnx/model.onnx": model} == contents(cache, taken)
+    cache, taken = take(snapshot / "onnx")
+    assert {"model.onnx": model} == contents(cache, taken)
+    cache, taken = take(snapshot.parent.parent)
+    assert model == contents(cache, taken)[f"snapshots/{snapshot.name}/onnx/model.onnx"]
+    for place in (snapshot, snapshot / "onnx", snapshot.parent.parent, folder):
+        assert [] == scan_folder(str(place)).leaving
+
+
+def test_a_link_in_a_snapshot_leads_nowhere_else(folder: Path) -> None:
+    """Neither to other models, nor by way of a folder that poses as one of blobs; what looks like a cache is none."""
+    snapshot = hugging_face(folder, shared=True)
+    (folder / "secret").write_text("key")
+    (folder / "models--other" / "blobs").mkdir(parents=True)
+    (folder / "models--other" / "blobs" / ("4" * 40)).write_text("other's")
+    links = {
+        "secret": "../../../secret",
+        "other": f"../../../models--other/blobs/{'4' * 40}",
+        "ref": "../../refs",
+        "blobs": "../../blobs",
+        "manifest": f"../../../blobs/33/{'3' * 64}.refs",
+        "shared": f"../../../blobs/33/{'3' * 64}",
+        "above": "../../../..",
+        "detour": "../../blobs/detour",
+    }
+    (snapshot.parent.parent / "refs").mkdir()
+    (snapshot.parent.parent / "blobs" / "detour").symlink_to("../../secret")
+    for name, target in links.items():
+        (snapshot / name).symlink_to(target)
+    assert sorted(links) == scan_folder(str(snapshot)).leaving
+
+    posing = folder / "models--posing" / "snapshots" / "1"
+    posing.mkdir(parents=True)
+    (posing.parent.parent / "blobs").symlink_to("../models--other/blobs")
+    (posing / "file").symlink_to(f"../../blobs/{'4' * 40}")
+    assert ["file"] == scan_folder(str(posing)).leaving
 
 
 def test_a_folder_given_as_a_link_is_followed(folder: Path) -> None:

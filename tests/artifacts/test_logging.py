@@ -213,8 +213,24 @@ def test_what_can_not_be_logged_is_said_and_the_rest_is_logged(repo: Path) -> No
     assert {"out/fine"} == artifacts(run).keys()
     assert 3 == len(said)
     problems = "\n".join(ledgit.get_run(run.info.run_id).log()[-1].changes)
-    for name in ("..\\x", "link", "pipe"):
+    for name in ("..\\x", "pipe"):
         assert f"artifact out/{name} was left out" in problems
+    assert "1 link in out leads out of it and was left out (link)" in problems
+    assert "hostname" not in problems
+
+
+def test_links_that_are_not_followed_are_one_warning(repo: Path) -> None:
+    """With how many there are, some of them, and the setting that follows them."""
+    folder = Path("out")
+    folder.mkdir()
+    for number in range(1200):
+        (folder / f"{number:04}").symlink_to("/etc/hostname")
+    with pytest.warns(LedgitWarning) as said, ledgit.start_run():
+        ledgit.log_artifacts("out")
+
+    (told,) = (str(warning.message) for warning in said)
+    assert "1,200 links in out lead out of it and were left out (0000, 0001, 0002, …)" in told
+    assert "git config ledgit.followLinks true" in told
 
 
 def test_names_that_are_no_text_and_case_twins_come_back(repo: Path) -> None:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from ledgit.artifacts.cache import check_oid
 from ledgit.artifacts.hashing import in_threads
+from ledgit.artifacts.links import Bounds
 from ledgit.errors import RecordError, UnsafePath
 from ledgit.records.names import path_problem
 
@@ -95,10 +96,12 @@ class Scan(NamedTuple):
     Attributes:
         files: (where it is, its path inside the folder) of each regular file, by path.
         left_out: (path inside, why: the end of a sentence) of what can't be an artifact.
+        leaving: Paths inside of links that lead out of the folder; they were not followed.
     """
 
     files: list[tuple[str, str]]
     left_out: list[tuple[str, str]]
+    leaving: list[str]
 
 
 class Taken(NamedTuple):
@@ -124,20 +127,21 @@ def scan_folder(folder: str, *, follow: bool = False) -> Scan:
     """Return the files below *folder*.
 
     Links to what is inside the folder are followed; one that comes back to a folder it is in is
-    not. Links that lead out are left out unless *follow*: what else is on the machine was not meant.
-    Pipes, sockets and devices are left out, nothing is opened.
+    not. Links that lead out are not, unless *follow*: what else is on the machine was not meant. But
+    those of a snapshot in a Hugging Face cache are, to the blobs of that very model or data set: they
+    are how its files are kept. Pipes, sockets and devices are left out, nothing is opened.
 
     Raises:
         OSError: *folder* itself can't be read.
     """
-    found = Scan([], [])
+    found = Scan([], [], [])
     top = os.path.realpath(folder)
-    _scan(folder, "", (top,), top, found, follow=follow)
+    _scan(folder, "", (top,), Bounds(top, follow=follow), found)
     found.files.sort(key=lambda file: file[1])
     return found
 
 
-def _scan(here: str, inside: str, above: tuple[str, ...], top: str, found: Scan, *, follow: bool) -> None:
+def _scan(here: str, inside: str, above: tuple[str, ...], bounds: Bounds, found: Scan) -> None:
     with os.scandir(here) as entries:
         listed = sorted(entries, key=lambda entry: entry.name)
     for entry in listed:
@@ -148,8 +152,9 @@ def _scan(here: str, inside: str, above: tuple[str, ...], top: str, found: Scan,
             real = os.path.realpath(entry.path)
             if not os.path.exists(real):
                 problem = "is a link to nothing"
-            elif not follow and not real.startswith(top.rstrip("/") + "/") and real != top:
-                problem = f"is a link that leaves the folder, to {real}; log that, or set ledgit.followLinks"
+            elif not bounds.have(entry.path, real):
+                found.leaving.append(path)
+                continue
         if problem is not None:
             found.left_out.append((path, problem))
         elif entry.is_dir():
@@ -157,7 +162,7 @@ def _scan(here: str, inside: str, above: tuple[str, ...], top: str, found: Scan,
             if real in above:
                 continue  # a loop: what it leads to is logged already
             try:
-                _scan(entry.path, path + "/", (*above, real), top, found, follow=follow)
+                _scan(entry.path, path + "/", (*above, real), bounds, found)
             except OSError as error:
                 found.left_out.append((path, f"can't be read: {error.strerror or error}"))
         elif entry.is_file():

@@ -60,9 +60,9 @@ def log_artifacts(
 ) -> None:
     """Log everything inside a folder, with the folders below it.
 
-    Links to what is in the folder are followed. Those that lead out of it, pipes, sockets, and what
-    can't be read are left out with a warning, and the rest is logged; with ``git config
-    ledgit.followLinks true`` links that lead out are followed too.
+    Links to what is in the folder are followed, and those of a snapshot in a Hugging Face cache to its
+    blobs. Others that lead out of it, pipes, sockets, and what can't be read are left out with a warning,
+    and the rest is logged; with ``git config ledgit.followLinks true`` all links are followed.
 
     Args:
         local_dir: The folder.

@@ -22,6 +22,7 @@ MOST_FILES = 100
 """Files of a folder that is taken file by file."""
 _MOST_THRESHOLDS = 4
 _MOST_TOLD = 20
+_FEW = 3  # links that are named
 
 
 def take(run: FileLog, source: str, path: str, threshold: int | None, progress: Progress | None) -> list[str]:
@@ -33,7 +34,8 @@ def take(run: FileLog, source: str, path: str, threshold: int | None, progress: 
         scan = scan_folder(source, follow=run.repo.config().get_bool("ledgit.followLinks", False))
     except OSError as error:
         raise StorageError(f"artifact {source}", error.strerror or str(error)) from error
-    told = [_told(path, name, reason) for name, reason in scan.left_out]
+    told = [_links(source, scan.leaving)] if scan.leaving else []
+    told += [_told(path, name, reason) for name, reason in scan.left_out]
     groups: dict[str, list[tuple[str, str]]] = {}
     if path:
         groups[path] = scan.files
@@ -103,7 +105,22 @@ def _is_full(error: StorageError) -> bool:
     return isinstance(cause, OSError) and cause.errno in (errno.ENOSPC, errno.EDQUOT, errno.EROFS)
 
 
+def _links(source: str, leaving: list[str]) -> str:
+    """Say which links were not followed; where they lead is nobody's affair who reads the run."""
+    names = ", ".join(_shown(name) for name in leaving[:_FEW]) + (", …" if len(leaving) > _FEW else "")
+    count, folder = len(leaving), os.path.basename(os.path.abspath(source))
+    several = f"{count:,} links in {_shown(folder)} lead out of it and were"
+    return (
+        f"{several if count > 1 else f'1 link in {_shown(folder)} leads out of it and was'} left out ({names});"
+        " log what they lead to, or 'git config ledgit.followLinks true'"
+    )
+
+
 def _told(folder: str, name: str, reason: str) -> str:
     shown = f"{folder}/{name}" if folder else name
     reason = reason.removeprefix("it ")
-    return f"artifact {shown.encode('utf-8', 'backslashreplace').decode()} was left out: it {reason}"
+    return f"artifact {_shown(shown)} was left out: it {reason}"
+
+
+def _shown(path: str) -> str:
+    return path.encode("utf-8", "backslashreplace").decode()
