@@ -23,6 +23,7 @@
     │   ├── ParamConflict                       a param can't change its value
     │   ├── ExperimentExists
     │   ├── VersionExists                       a version of a registered model is taken
+    │   ├── PolicyRefused                       the registry's policy forbids it
     │   ├── RunStateError                       the run is not in the state it must be in
     │   ├── RunPurged                           it was purged: its id can't come back
     │   ├── RefMoved                            somebody else moved the ref first
@@ -83,6 +84,7 @@ __all__ = [
     "NotFound",
     "NotHere",
     "ParamConflict",
+    "PolicyRefused",
     "PushRefused",
     "ReadOnlyRepository",
     "RecordError",
@@ -365,6 +367,17 @@ class VersionExists(Conflict):
         who = f" on {self.where}, by somebody else" if self.where else ""
         how = f"'{self.command}' moves yours there" if self.command else "register it as that, or with a bump"
         return f"{self.model} {self.version} is registered already{who}; the next free version is {self.free}: {how}"
+
+
+class PolicyRefused(Conflict):
+    """The registry's policy does not allow it; *reasons* are one sentence for each rule that does not hold."""
+
+    def __init__(self, reasons: Sequence[str]) -> None:
+        Exception.__init__(self, tuple(reasons))
+        self.reasons = tuple(reasons)
+
+    def __str__(self) -> str:
+        return "; ".join(self.reasons)
 
 
 class RunStateError(Conflict):
