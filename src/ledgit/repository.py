@@ -26,12 +26,14 @@ from ledgit.sharing import Sharing
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Callable, Iterable
 
     from ledgit.query import Query
     from ledgit.records.state import RunState
     from ledgit.store import ActiveRun, Bulk, RunStart
     from ledgit.store.export import Exported, Imported
+
+    Progress = Callable[[str, int, int | None], None]
 
 __all__ = ["LogEntry", "Repository", "Run", "RunSet", "open_repository"]
 
@@ -109,12 +111,19 @@ class Repository(RunArtifacts, RunEditing, Experiments, Sharing, ArtifactUpkeep,
 
     # ------------------------------------------------------------------ runs as files
 
-    def export_runs(self, runs: Iterable[Run], target: str) -> Exported:
+    def export_runs(
+        self, runs: Iterable[Run], target: str, *, fetch: bool = False, progress: Progress | None = None
+    ) -> Exported:
         """Write runs as plain files.
 
         Args:
             runs: The runs; each must have ended.
             target: A folder (made if need be), or a file whose name ends in ``.tar``, ``.tar.gz`` or ``.tgz``.
+            fetch: Large artifacts and long histories that are not in this clone come from the artifact remote.
+            progress: Is told (what, done, total or None) of that.
+
+        Returns:
+            What was written, and what is missing in it: of that the export has pointers alone.
 
         Raises:
             RunStateError: A run is active.
@@ -129,7 +138,8 @@ class Repository(RunArtifacts, RunEditing, Experiments, Sharing, ArtifactUpkeep,
         for run in runs:
             if self._missing(run.heads):
                 raise NotHere(f"the commit of run {run.name}", run.id[:8])
-        return export_runs(self.repo, self.folder, {run.id: run.heads for run in runs}, target)
+        heads = {run.id: run.heads for run in runs}
+        return export_runs(self.repo, self.folder, heads, target, fetch=fetch, progress=progress)
 
     def import_runs(self, source: str, *, new_ids: bool = False) -> Imported:
         """Read runs from files that :meth:`export_runs` wrote; those that are here already stay as they are.

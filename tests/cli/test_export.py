@@ -143,7 +143,9 @@ def test_a_missing_content_travels_as_its_pointer(
     exported: Path, repo: Path, other: Path, cli: Cli, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     shutil.rmtree(repo / ".git" / "ledgit" / "cache")
-    ran = cli("export", "owl", str(tmp_path / "thin"))
+    ran = cli("export", "owl", str(tmp_path / "thin"), code=1)
+    assert "no artifact remote is set up here" in ran.err
+    assert cli("export", "owl", "--here", str(tmp_path / "same"), code=0).err in ran.err
     monkeypatch.chdir(other)
     cli("import", str(tmp_path / "thin"))
 

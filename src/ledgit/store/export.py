@@ -44,6 +44,8 @@ if TYPE_CHECKING:
     from ledgit.store.chain import Base
     from ledgit.store.folder import Folder
 
+    Progress = Callable[[str, int, int | None], None]
+
 __all__ = ["Exported", "Imported", "export_runs", "import_runs"]
 
 FORMAT = 1
@@ -53,10 +55,17 @@ _LARGEST_RECORD = 256 << 20
 
 @dataclass(slots=True)
 class Exported:
-    """What was written: run ids, and artifacts whose content is not in this clone."""
+    """What was written.
+
+    Attributes:
+        ids: Ids of the runs.
+        missing: Artifacts, and long histories, whose content could not be had: a pointer stands for it.
+        why: What kept it away, if it was to be fetched.
+    """
 
     ids: list[str] = field(default_factory=list)
     missing: list[str] = field(default_factory=list)
+    why: str = ""
 
 
 @dataclass(slots=True)
@@ -74,7 +83,15 @@ class Imported:
     renewed: dict[str, str] = field(default_factory=dict)
 
 
-def export_runs(repo: Repo, folder: Folder, heads: Mapping[str, Sequence[str]], target: str) -> Exported:
+def export_runs(
+    repo: Repo,
+    folder: Folder,
+    heads: Mapping[str, Sequence[str]],
+    target: str,
+    *,
+    fetch: bool = False,
+    progress: Progress | None = None,
+) -> Exported:
     """Write runs as files; of one with several heads what they hold together.
 
     Args:
@@ -82,6 +99,9 @@ def export_runs(repo: Repo, folder: Folder, heads: Mapping[str, Sequence[str]], 
         folder: Ledgit's folder, for artifacts in the cache.
         heads: Run id → all its heads.
         target: A folder (made if need be), or a file whose name ends in ``.tar``, ``.tar.gz`` or ``.tgz``.
+        fetch: Artifacts and long histories that are not in the cache come from the artifact remote, as far as it
+            has them.
+        progress: Is told (what, done, total) of that.
 
     Raises:
         RunStateError: A run is active and has no commit yet.
@@ -89,28 +109,47 @@ def export_runs(repo: Repo, folder: Folder, heads: Mapping[str, Sequence[str]], 
         UsageError: The tar file is there already.
         StorageError: The target can't be written.
     """
+    import shutil
+
     from ledgit.git import Objects
+    from ledgit.store.artifacts.fetching import bring_objects
+    from ledgit.store.artifacts.naming import objects_of
 
     for run_id, known in heads.items():
         if not known:
             raise RunStateError(f"run {run_id[:8]} is active; it can be exported when it has ended")
     objects = Objects(repo)
     done = Exported()
+
+    def bring(runs: Mapping[str, Sequence[str]]) -> None:
+        if fetch:
+            needs = objects_of(repo, folder, runs, members=False)
+            done.why = bring_objects(repo, folder, needs, progress) if needs else ""
+
     try:
         with _folder_for(target) as place:
+            bring(heads)
             for run_id, known in heads.items():
-                _export_one(objects, folder, read_base(objects, run_id, known), os.path.join(place, run_id), done)
+                base, inside = read_base(objects, run_id, known), os.path.join(place, run_id)
+                missing = _export_one(objects, folder, base, inside)
+                if missing and fetch:  # it was here, and damaged: now it is absent
+                    bring({run_id: known})
+                    shutil.rmtree(inside)
+                    missing = _export_one(objects, folder, base, inside)
+                done.missing += missing
                 done.ids.append(run_id)
     except OSError as error:
         raise StorageError(target, error.strerror or str(error)) from error
     return done
 
 
-def _export_one(objects: Objects, folder: Folder, base: Base, place: str, done: Exported) -> None:
+def _export_one(objects: Objects, folder: Folder, base: Base, place: str) -> list[str]:
+    """Write one run; return what of it is missing."""
     import json
     import shutil
 
     record = base.record
+    missing: list[str] = []
     commit = base.past[0]
     # The run's own commit may be on the remote alone, where a later one is here.
     first = objects.commit(commit if objects.kind(commit) == "commit" else base.heads[0])
@@ -123,7 +162,7 @@ def _export_one(objects: Objects, folder: Folder, base: Base, place: str, done: 
         "author": {"name": name, "email": email},
         "message": first.message,
     }
-    files = _files_of(folder, objects, base, done)
+    files = _files_of(folder, objects, base, missing)
     files[_ABOUT] = (json.dumps(about, indent=2, ensure_ascii=False) + "\n").encode("utf-8", "backslashreplace")
     for path, data in files.items():
         _write(os.path.join(place, path), data)
@@ -135,7 +174,7 @@ def _export_one(objects: Objects, folder: Folder, base: Base, place: str, done: 
             if kept is not None:
                 _write(os.path.join(place, stored), kept)
             else:
-                done.missing.append(f"{artifact.path} of {record.info.name}")
+                missing.append(f"{artifact.path} of {record.info.name}")
             continue
         target = os.path.join(place, "artifacts", artifact.file or artifact.path)
         try:
@@ -144,10 +183,11 @@ def _export_one(objects: Objects, folder: Folder, base: Base, place: str, done: 
             if os.path.isdir(target):
                 shutil.rmtree(target)
             _write(os.path.join(place, stored), kept or b"")
-            done.missing.append(f"{artifact.path} of {record.info.name}")
+            missing.append(f"{artifact.path} of {record.info.name}")
+    return missing
 
 
-def _files_of(folder: Folder, objects: Objects, base: Base, done: Exported) -> dict[str, bytes]:
+def _files_of(folder: Folder, objects: Objects, base: Base, missing: list[str]) -> dict[str, bytes]:
     """Return the run's files but for the artifacts; as they are where one commit has all.
 
     Histories that had no room in the tree are whole, where all their points are here.
@@ -162,7 +202,7 @@ def _files_of(folder: Folder, objects: Objects, base: Base, done: Exported) -> d
             info = replace(record.info, reduced=False)
             record = replace(record, info=info, histories=histories, full=())
         else:
-            done.missing.append(f"all points of the histories of {record.info.name}")
+            missing.append(f"all points of the histories of {record.info.name}")
     if len(base.heads) == 1 and record is base.record:
         return run_texts(objects, base.tree)
     return run_files(record, run_line(objects, base.tree, make_entry(record, base.past)))

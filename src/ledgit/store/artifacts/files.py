@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import os
+from contextlib import suppress
 from typing import TYPE_CHECKING
 
-from ledgit.errors import RecordError, UnsafePath
+from ledgit.errors import ArtifactDamaged, ArtifactNotFound, RecordError, UnsafePath
 
 if TYPE_CHECKING:
     from ledgit.records.artifacts import ArtifactRecord
@@ -18,7 +19,8 @@ def copy_artifact(folder: Folder, artifact: ArtifactRecord, target: str) -> None
     """Write a large artifact; a folder with all that is in it.
 
     Raises:
-        ArtifactNotFound, ArtifactDamaged: It is not here, or of a folder something is not.
+        ArtifactNotFound, ArtifactDamaged: It is not here, or of a folder something is not. All that is damaged
+            has been set aside, so that it can be fetched again.
     """
     from ledgit.artifacts import Cache, decode_list
 
@@ -29,10 +31,17 @@ def copy_artifact(folder: Folder, artifact: ArtifactRecord, target: str) -> None
         cache.copy_out(oid, target)
         return
     os.makedirs(target)
-    for member in decode_list(cache.read(oid), artifact.path):
+    members = decode_list(cache.read(oid), artifact.path)
+    for number, member in enumerate(members):
         path = os.path.join(target, *member.path.split("/"))
         os.makedirs(os.path.dirname(path), exist_ok=True)
-        cache.copy_out(member.md5, path)
+        try:
+            cache.copy_out(member.md5, path)
+        except ArtifactDamaged:
+            for other in members[number + 1 :]:
+                with suppress(ArtifactNotFound, ArtifactDamaged):
+                    cache.open(other.md5).close()
+            raise
 
 
 def take_back(folder: Folder, source: str, md5: str) -> None:
