@@ -41,8 +41,8 @@ def direction(name: str, configured: Mapping[str, str] | None = None) -> Directi
             ``metrics.<name>.direction`` in ``.ledgit/config.yaml``.
 
     The guess reads the name's words from the right and takes the first it knows, so
-    ``accuracy_loss`` is a loss. ``neg_mean_squared_error`` is negated, as scikit-learn's scorers are.
-    Metrics below ``system/`` have no direction.
+    ``accuracy_loss`` is a loss. ``neg_mean_squared_error`` is negated, as scikit-learn's scorers are. A metric of a
+    slice (``accuracy/sex:female``) goes where the metric goes. Metrics below ``system/`` have no direction.
     """
     if configured:
         found = configured.get(name)
@@ -52,6 +52,12 @@ def direction(name: str, configured: Mapping[str, str] | None = None) -> Directi
             return _WORDS.get(found.strip().lower())  # type: ignore[return-value]
     if name.startswith("system/"):
         return None
+    whole, _, part = name.partition("/")
+    if ":" in part:
+        # ``accuracy_score/sex:female``, a slice's: its values are words of the data and say nothing.
+        of_whole = direction(whole, configured)
+        if of_whole is not None or whole in (configured or {}):
+            return of_whole
     words = _split(name)
     way: str | None = None
     for position in range(len(words) - 1, -1, -1):
