@@ -23,8 +23,11 @@ LAYERS = [
     {"store"},
     {"repository"},
     {"tracking"},
+    {"models"},
+    {"registry"},
+    {"register"},
     # MLflow's module names (ledgit.sklearn.autolog, ledgit.data.from_numpy) and the notebook's entry.
-    {"data", "keras", "lightgbm", "lightning", "pytorch", "sklearn", "transformers", "xgboost"},
+    {"data", "keras", "lightgbm", "lightning", "onnx", "pyfunc", "pytorch", "sklearn", "transformers", "xgboost"},
     {"demo"},
     {"cli"},
     {"__init__", "__main__"},
