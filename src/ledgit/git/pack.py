@@ -94,6 +94,18 @@ class ObjectSet:
         text = "\n".join(head) + message.replace("\0", "").rstrip("\n") + "\n"
         return self.add("commit", text.encode("utf-8", "surrogateescape"))
 
+    def tag(self, name: str, commit: str, tagger: Signature, message: bytes) -> str:
+        """Add an annotated tag.
+
+        Args:
+            name: Its name, without ``refs/tags/``.
+            commit: Id of the commit it names.
+            tagger: As a commit's author.
+            message: As it is to stand there.
+        """
+        head = f"object {commit}\ntype commit\ntag {name}\ntagger {_person(tagger)}\n\n"
+        return self.add("tag", head.encode("utf-8", "surrogateescape") + message)
+
     def write(self, repo: Repo, keep: bool = True, durable: bool = True) -> Pack:
         """Store all objects in *repo* as one pack.
 

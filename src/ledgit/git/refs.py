@@ -2,8 +2,9 @@
 
 Refs below ``refs/ledgit/`` are read and written here as Git's files backend does it (a lock
 file next to the ref, renamed over it), because starting ``git update-ref`` costs more than the
-whole rest of finishing a run. They get no reflog. Everything else goes to ``git update-ref``,
-which keeps reflogs and runs the user's hooks.
+whole rest of finishing a run. They get no reflog. So are new tags, unless a hook of the user's
+wants to hear of them or they have reflogs. Everything else goes to ``git update-ref``, which keeps
+reflogs and runs the user's hooks.
 
 A ref file that is empty or torn (the shape a power loss leaves) counts as absent: what was
 packed is used instead, and the file can be written over.
@@ -26,12 +27,13 @@ if TYPE_CHECKING:
 
     from ledgit.git.repo import Repo
 
-__all__ = ["RefUpdate", "list_refs", "read_ref", "stamp", "update_refs"]
+__all__ = ["RefUpdate", "list_refs", "read_ref", "ref_names", "stamp", "update_refs"]
 
 ZERO = "0" * 40
 _MOST_FILES = 64  # locks held open at a time; larger updates are Git's
 _RACY = 50_000_000  # ns: a directory changed this recently may change again under the same mtime
 _HEX = frozenset(b"0123456789abcdef")
+_TAGS = "refs/tags/"
 _FORBIDDEN = frozenset(" ~^:?*[\\\x7f")
 
 
@@ -74,6 +76,27 @@ def list_refs(repo: Repo, prefix: str = "refs/ledgit/") -> dict[str, str]:
     loose = dict(_walk(os.path.join(repo.common_dir, prefix.rstrip("/")), prefix))
     found = _read_packed(repo, prefix)
     found.update((name, value) for name, value in loose.items() if value is not None)
+    return found
+
+
+def ref_names(repo: Repo, beginning: str) -> set[str]:
+    """Return the full names of the refs that begin with *beginning* (``refs/tags/churn@``), without reading them.
+
+    Also torn ones: for whoever looks for a name that is free.
+    """
+    found = set(_named(_packed_data(repo), beginning))
+    above, _, start = beginning.rpartition("/")
+    folder = os.path.join(repo.common_dir, above)
+    try:
+        with os.scandir(folder) as scan:
+            entries = [(entry.name, entry.is_dir()) for entry in scan if entry.name.startswith(start)]
+    except (FileNotFoundError, NotADirectoryError):
+        return found
+    for name, is_folder in entries:
+        if is_folder:
+            found.update(ref for ref, _ in _walk(f"{folder}/{name}", f"{above}/{name}/"))
+        elif not name.endswith(".lock"):
+            found.add(f"{above}/{name}")
     return found
 
 
@@ -135,7 +158,7 @@ def update_refs(repo: Repo, updates: Sequence[RefUpdate], *, durable: bool = Tru
         return
     for update in updates:
         _check_ref_name(update.name)
-    if len(updates) <= _MOST_FILES and all(update.name.startswith("refs/ledgit/") for update in updates):
+    if len(updates) <= _MOST_FILES and all(_is_plain(repo, update) for update in updates):
         _update_files(repo, sorted(updates, key=lambda update: update.name), durable)
     else:
         _update_by_git(repo, updates)
@@ -210,13 +233,22 @@ def _oid(data: bytes) -> str | None:
     return None
 
 
-def _read_packed(repo: Repo, prefix: str) -> dict[str, str]:
-    """The packed refs whose names begin with *prefix*; whole lines are only taken apart there."""
+def _packed_data(repo: Repo) -> bytes:
     try:
         with open(os.path.join(repo.common_dir, "packed-refs"), "rb") as file:
-            data = file.read()
+            return file.read()
     except FileNotFoundError:
-        return {}
+        return b""
+
+
+def _read_packed(repo: Repo, prefix: str) -> dict[str, str]:
+    """The packed refs whose names begin with *prefix*, or the one of this name if it ends in no slash."""
+    found = _named(_packed_data(repo), prefix)
+    return found if prefix.endswith("/") else {name: oid for name, oid in found.items() if name == prefix}
+
+
+def _named(data: bytes, prefix: str) -> dict[str, str]:
+    """The refs in *data*, as ``packed-refs`` has them, whose names begin so; only their lines are taken apart."""
     wanted = b" " + prefix.encode("utf-8", "surrogateescape")
     found: dict[str, str] = {}
     at = data.find(wanted)
@@ -226,11 +258,43 @@ def _read_packed(repo: Repo, prefix: str) -> dict[str, str]:
         oid = _oid(data[max(0, at - 40) : at])
         # An id, at the start of a line: not a look-alike inside another ref's name.
         if oid is not None and (at == 40 or data[at - 41] == 10):
-            name = data[at + 1 : end].decode("utf-8", "surrogateescape")
-            if prefix.endswith("/") or name == prefix:
-                found[name] = oid
+            found[data[at + 1 : end].decode("utf-8", "surrogateescape")] = oid
         at = data.find(wanted, end)
     return found
+
+
+def _is_plain(repo: Repo, update: RefUpdate) -> bool:
+    """Whether nobody but Git's files backend has a part in *update*: no hook, no reflog."""
+    if update.name.startswith("refs/ledgit/"):
+        return True
+    return update.name.startswith(_TAGS) and update.new is not None and update.old is None and _tags_are_plain(repo)
+
+
+def _tags_are_plain(repo: Repo) -> bool:
+    config = repo.config()
+    if (config.get("core.logAllRefUpdates") or "").lower() == "always":
+        return False
+    hooks = config.get("core.hooksPath")
+    folder = os.path.join(repo.run_dir, os.path.expanduser(hooks)) if hooks else os.path.join(repo.common_dir, "hooks")
+    return not os.path.exists(os.path.join(folder, "reference-transaction"))
+
+
+def _check_room(name: str, path: str, packed: bytes) -> None:
+    """Check that no ref stands where *name* needs a folder, and none below it: people choose the names of tags.
+
+    Raises:
+        Conflict: One does.
+    """
+    parts = name.split("/")
+    for cut in range(3, len(parts)):
+        above = "/".join(parts[:cut])
+        if above in _named(packed, above):
+            raise Conflict(f"{name} can't be made: there is a ref {above}")
+    below = next(iter(_named(packed, f"{name}/")), None) or next(
+        (ref for ref, value in _walk(path, f"{name}/") if value is not None), None
+    )
+    if below is not None:
+        raise Conflict(f"{name} can't be made: there is a ref {below}")
 
 
 def _update_files(repo: Repo, updates: Sequence[RefUpdate], durable: bool) -> None:
@@ -246,8 +310,18 @@ def _update_files(repo: Repo, updates: Sequence[RefUpdate], durable: bool) -> No
                 write_all(fd, update.new.encode("ascii") + b"\n")
                 if durable:
                     os.fsync(fd)
-            if update.old != RefUpdate.ANY and read_ref(repo, update.name) != update.old:
+        packed: bytes | None = None  # read once all are locked
+        for update, path, _ in locks:
+            if update.old == RefUpdate.ANY:
+                continue
+            now = _read_loose(path)
+            if now is None:
+                packed = _packed_data(repo) if packed is None else packed
+                now = _named(packed, update.name).get(update.name)
+            if now != update.old:
                 raise RefMoved(update.name)
+            if update.name.startswith(_TAGS):
+                _check_room(update.name, path, _packed_data(repo) if packed is None else packed)
         while locks:
             update, path, fd = locks[0]
             if update.new is not None:

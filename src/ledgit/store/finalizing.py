@@ -17,7 +17,7 @@ the ledger has it, and compacting it again changes nothing.
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from ledgit.errors import NotFound, RecordError, RunNotFound, RunStateError
@@ -35,7 +35,7 @@ if TYPE_CHECKING:
     from ledgit.git import Objects, ObjectSet, Repo
     from ledgit.store.folder import Folder
 
-__all__ = ["finalize", "finalize_locked"]
+__all__ = ["finalize", "finalize_locked", "make_tree"]
 
 _ROW = 70  # bytes of the longest row of a history: where all fit raw, nobody compresses them to find out
 
@@ -177,11 +177,47 @@ def _release(repo: Repo, folder: Folder, run_id: str, state: JournalState) -> No
 def _make_commit(
     repo: Repo, folder: Folder, objects: Objects, state: JournalState, base: Base | None
 ) -> tuple[str, ObjectSet]:
-    from ledgit.git import ObjectSet, graft
+    from ledgit.git import ObjectSet
 
     built = build_record(state, base.record if base else None)
-    record = built.record
     fresh = ObjectSet()
+    tree, parents = make_tree(repo, folder, objects, fresh, state, built, base)
+    info = built.record.info
+    made = info.start // 1000 if base is None else max((info.end or info.start) // 1000, base.date)
+    who = (built.user or "ledgit", built.email, made, "+0000")
+    oid = fresh.commit(tree, parents, who, who, message(built, resumed=base is not None))
+    return oid, fresh
+
+
+def make_tree(
+    repo: Repo,
+    folder: Folder,
+    objects: Objects,
+    fresh: ObjectSet,
+    state: JournalState,
+    built: Built,
+    base: Base | None,
+    *,
+    final: bool = True,
+) -> tuple[str, Sequence[str]]:
+    """Put what *built* says into a run's tree, and large artifacts into the cache.
+
+    Args:
+        repo: The repository.
+        folder: Ledgit's folder.
+        objects: The repository's objects.
+        fresh: Takes the new ones.
+        state: The journal that *built* was made from.
+        built: The record; completed.
+        base: What the session goes on from.
+        final: The session has ended, and what it logged over is needed no more.
+
+    Returns:
+        The tree, and the parents of its commit.
+    """
+    from ledgit.git import graft
+
+    record = built.record
     directory = folder.active_dir(record.info.id)
     contents: dict[str, bytes | str] = {}
     reduced = False
@@ -196,7 +232,7 @@ def _make_commit(
     if record.artifacts or has_artifacts(state):
         from ledgit.store.artifacts.keeping import keep_artifacts
 
-        contents = keep_artifacts(folder, built, state, base, objects)
+        contents = keep_artifacts(folder, built, state, base, objects, final=final)
         checkpoint("artifacts")
         built.problems += lost_files(state, staged_files(state, directory), directory)
     root = _root_tree(objects, built, base)
@@ -208,12 +244,7 @@ def _make_commit(
 
         root = beside_pointers(repo, objects, fresh, root)
     tree = graft(objects, fresh, root, RUN_FOLDER, subtree)
-    info = record.info
-    made = info.start // 1000 if base is None else max((info.end or info.start) // 1000, base.date)
-    who = (built.user or "ledgit", built.email, made, "+0000")
-    parents = base.heads if base else _code_parents(objects, built)
-    oid = fresh.commit(tree, parents, who, who, message(built, resumed=base is not None))
-    return oid, fresh
+    return tree, base.heads if base else _code_parents(objects, built)
 
 
 def _root_tree(objects: Objects, built: Built, base: Base | None) -> str | None:

@@ -60,7 +60,7 @@ def kept_contents(artifacts: Iterable[ArtifactRecord]) -> list[Content]:
 
 
 def keep_artifacts(
-    folder: Folder, built: Built, state: JournalState, base: Base | None, objects: Objects
+    folder: Folder, built: Built, state: JournalState, base: Base | None, objects: Objects, *, final: bool = True
 ) -> dict[str, bytes | str]:
     """Fill ``record.artifacts`` of *built*; make everything new in the cache durable.
 
@@ -72,6 +72,7 @@ def keep_artifacts(
         state: The journal.
         base: What the session goes on from.
         objects: Reads *base*.
+        final: The session has ended: what it logged over is in the cache for nothing.
 
     Returns:
         Path below the run's folder → content, or its id where *base* has it.
@@ -87,7 +88,8 @@ def keep_artifacts(
     placed = overlay(logged, kept_contents(kept))
     keeping = _Keeping(Cache(folder.cache), folder.active_dir(run_id), built, base, objects)
     files = keeping.keep(placed, {artifact.path: artifact for artifact in kept})
-    note_superseded(folder, run_id, keeping.superseded(logged))
+    if final:
+        note_superseded(folder, run_id, keeping.superseded(logged))
     return files
 
 

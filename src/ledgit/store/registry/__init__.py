@@ -1,0 +1,50 @@
+"""The registry in the repository: tags read, made, shared and restored; what people wrote beside them."""
+
+from __future__ import annotations
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from ledgit.store.registry.described import edit_model, read_models
+    from ledgit.store.registry.digest import model_digest, model_files
+    from ledgit.store.registry.reading import Problem, RegistryState, read_registry
+    from ledgit.store.registry.writing import (
+        Registration,
+        assign,
+        deprecate,
+        deregister,
+        register,
+        unassign,
+    )
+
+_WHERE = {
+    "described": "edit_model read_models",
+    "digest": "model_digest model_files",
+    "reading": "Problem RegistryState read_registry",
+    "writing": "Registration assign deprecate deregister register unassign",
+}
+_HOME = {name: module for module, names in _WHERE.items() for name in names.split()}
+
+__all__ = [
+    "Problem",
+    "Registration",
+    "RegistryState",
+    "assign",
+    "deprecate",
+    "deregister",
+    "edit_model",
+    "model_digest",
+    "model_files",
+    "read_models",
+    "read_registry",
+    "register",
+    "unassign",
+]
+
+
+def __getattr__(name: str) -> object:
+    home = _HOME.get(name)
+    if home is None:
+        raise AttributeError(f"module 'ledgit.store.registry' has no attribute {name!r}")
+    value: object = getattr(__import__(f"ledgit.store.registry.{home}", fromlist=[name]), name)
+    globals()[name] = value
+    return value

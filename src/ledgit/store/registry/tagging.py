@@ -1,0 +1,239 @@
+"""Making tags of the registry: the objects as one pack, the refs in one step or not at all.
+
+A tag stands at three places: where everybody looks for it, at ``refs/ledgit/registry/<tag>`` until it was
+seen on the remote, and, if it registers a version, at ``refs/ledgit/versions/<slug>/<number>``, which claims the
+number. The tag itself is the last to appear, so a crash in between leaves what `restore_tags` goes on from.
+"""
+
+from __future__ import annotations
+
+import os
+
+from ledgit.errors import Conflict, GitFailed, RefMoved
+from ledgit.records.registry_message import encode_message
+from ledgit.records.registry_names import claim_slug, parse_tag, slug_of
+from ledgit.records.registry_state import Event
+from ledgit.store.packs import note_pack
+from ledgit.store.registry.events import event_of, row_of
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from ledgit.git import Objects, ObjectSet, Repo, Signature
+    from ledgit.records.registry_message import RegistryMessage
+    from ledgit.records.registry_names import TagName
+    from ledgit.store.folder import Folder
+
+__all__ = ["KEPT", "TAGS", "VERSIONS", "ModelTags", "Tagging", "claim_ref", "wants_signature"]
+
+TAGS = "refs/tags/"
+KEPT = "refs/ledgit/registry/"
+VERSIONS = "refs/ledgit/versions/"
+_MOST_KNOWN = 64  # models whose newest date stays in memory
+
+_dates: dict[tuple[str, str], dict[str, int]] = {}
+
+
+def claim_ref(model: str, number: int) -> str:
+    """Return the ref that claims the integer version *number* of *model*."""
+    return f"{VERSIONS}{claim_slug(model)}/{number}"
+
+
+def wants_signature(repo: Repo) -> bool:
+    """Whether Git's configuration says that tags are signed."""
+    config = repo.config()
+    return config.get_bool("tag.gpgSign") or config.get_bool("tag.forceSignAnnotated")
+
+
+class ModelTags:
+    """The tags of one model by their names alone, which is what making another one needs.
+
+    Attributes:
+        names: Tag → what its name says.
+    """
+
+    def __init__(self, repo: Repo, objects: Objects, model: str) -> None:
+        from ledgit.git import ref_names
+
+        self._repo, self._objects, self._model, self._slug = repo, objects, model, slug_of(model)
+        self.names: dict[str, TagName] = {}
+        for mark in "@#":
+            for ref in ref_names(repo, f"{TAGS}{self._slug}{mark}"):
+                name = parse_tag(ref[len(TAGS) :])
+                if name is not None and name.artifact == self._slug:
+                    self.names[ref[len(TAGS) :]] = name
+
+    @property
+    def versions(self) -> list[str]:
+        """All versions that there ever were: the names of those that were deregistered are taken, too."""
+        return list(dict.fromkeys(name.version for name in self.names.values() if name.version))
+
+    def next_counter(self) -> int:
+        """Return the number for the next counted tag."""
+        return 1 + max((name.counter or 0 for name in self.names.values()), default=0)
+
+    def next_number(self) -> int:
+        """Return the first integer version after all that anybody claimed, as far as is known here."""
+        from ledgit.git import ref_names
+
+        claims = ref_names(self._repo, f"{VERSIONS}{claim_slug(self._model)}/")
+        taken = [int(text) for ref in claims if (text := ref.rpartition("/")[2]).isdigit() and len(text) < 16]
+        self.newest()
+        numbers = _numbers.get((self._repo.common_dir, self._slug), 0)
+        return 1 + max(numbers, *taken, 0)
+
+    def newest(self) -> int:
+        """Return the date of the newest tag, in seconds since the epoch; 0 if there is none."""
+        from ledgit.git import read_ref
+
+        key = (self._repo.common_dir, self._slug)
+        dates = _dates.get(key)
+        if dates is None:
+            if len(_dates) >= _MOST_KNOWN:
+                _dates.clear()
+                _numbers.clear()
+            dates = _dates[key] = {}
+        for tag in self.names.keys() - dates.keys():
+            oid = read_ref(self._repo, TAGS + tag)
+            kind = None if oid is None else self._objects.kind(oid)
+            row = None if oid is None else row_of(tag, oid, kind, self._objects.read(oid)[1] if kind else b"")
+            if row is None or len(row) == 3:
+                dates[tag] = 0
+            else:
+                self.note(event_of(row))
+        return max((dates[tag] for tag in self.names), default=0)
+
+    def note(self, event: Event) -> None:
+        """Remember the date and number of a tag."""
+        key = (self._repo.common_dir, self._slug)
+        _dates.setdefault(key, {})[event.tag] = event.time
+        _numbers[key] = max(_numbers.get(key, 0), event.number or 0)
+
+
+_numbers: dict[tuple[str, str], int] = {}
+
+
+class Tagging:
+    """One step of making tags: all of them, or none.
+
+    Args:
+        repo: Where.
+        folder: Ledgit's folder.
+        who: (name, address) of the tagger.
+        sign: Whether they are signed, by ``git tag -s``.
+    """
+
+    def __init__(self, repo: Repo, folder: Folder, who: tuple[str, str], *, sign: bool) -> None:
+        from ledgit.git import ObjectSet
+
+        self._repo, self._folder, self._sign = repo, folder, sign
+        self._name, self._email = who
+        self.fresh: ObjectSet = ObjectSet()
+        self._made: list[tuple[str, str, str, int, bytes]] = []  # tag, model, commit, date, message
+        self._claims: dict[str, int] = {}
+
+    def who(self, date: int) -> Signature:
+        """Return the tagger at *date* (seconds since the epoch)."""
+        return (self._name, self._email, date, "+0000")
+
+    def add(self, tag: str, commit: str, date: int, message: RegistryMessage) -> None:
+        """Make *tag* for *commit*, dated *date* (seconds since the epoch)."""
+        self._made.append((tag, message.model or "", commit, date, encode_message(message)))
+        if message.number is not None:
+            self._claims[tag] = message.number
+
+    def write(self) -> list[Event]:
+        """Store the objects and make the refs.
+
+        Returns:
+            An event for each tag.
+
+        Raises:
+            RefMoved: One of the refs is there already.
+            Conflict: Another ref has the name of a folder of it.
+            StorageError: The disk refused; nothing was made.
+            GitFailed: The signature could not be made.
+        """
+        tags = {} if self._sign else {made[0]: self._tag_object(*made) for made in self._made}
+        pack = self.fresh.write(self._repo, keep=True)
+        try:
+            if self._sign:
+                tags = self._signed()
+            self._make_refs(tags)
+        finally:
+            pack.release()
+        if pack:
+            note_pack(self._repo, self._folder, os.path.basename(pack.path))
+        events = []
+        for tag, oid in tags.items():
+            found = self.fresh.get(oid) or self._read(oid)
+            row = row_of(tag, oid, *found)
+            assert row is not None
+            assert len(row) > 3, row
+            events.append(event_of(row))
+        return events
+
+    def _read(self, oid: str) -> tuple[str, bytes]:
+        from ledgit.git import Objects
+
+        return Objects.of(self._repo).read(oid)
+
+    def _tag_object(self, tag: str, _model: str, commit: str, date: int, message: bytes) -> str:
+        return self.fresh.tag(tag, commit, self.who(date), message)
+
+    def _make_refs(self, tags: dict[str, str]) -> None:
+        from ledgit.git import RefUpdate, update_refs
+
+        updates = []
+        for tag, model, _, _, _ in self._made:
+            oid = tags[tag]
+            updates.append(RefUpdate(f"{KEPT}{tag}", oid, RefUpdate.ANY))
+            if tag in self._claims:
+                updates.append(RefUpdate(claim_ref(model, self._claims[tag]), oid))
+            if not self._sign:
+                updates.append(RefUpdate(TAGS + tag, oid))
+        try:
+            update_refs(self._repo, updates)
+        except BaseException:
+            if self._sign:
+                _drop(self._repo, tags)
+            raise
+
+    def _signed(self) -> dict[str, str]:
+        """Make the tags by ``git tag -s``; those that were made go again if one can't be."""
+        from ledgit.git import read_ref, run_git
+
+        made: dict[str, str] = {}
+        try:
+            for tag, _, commit, date, message in self._made:
+                if read_ref(self._repo, TAGS + tag) is not None:
+                    raise RefMoved(TAGS + tag)
+                name, email, _, zone = self.who(date)
+                env = {
+                    "GIT_COMMITTER_NAME": name,
+                    "GIT_COMMITTER_EMAIL": email,
+                    "GIT_COMMITTER_DATE": f"@{date} {zone}",
+                }
+                args = ("tag", "-s", "--cleanup=verbatim", "-F", "-", "--", tag, commit)
+                try:
+                    run_git(self._repo, *args, stdin=message, env=env)
+                except GitFailed as error:
+                    if "already exists" in error.stderr:
+                        raise RefMoved(TAGS + tag) from error
+                    raise
+                oid = read_ref(self._repo, TAGS + tag)
+                assert oid is not None
+                made[tag] = oid
+        except BaseException:
+            _drop(self._repo, made)
+            raise
+        return made
+
+
+def _drop(repo: Repo, tags: dict[str, str]) -> None:
+    from ledgit.git import RefUpdate, update_refs
+
+    for tag, oid in tags.items():
+        try:
+            update_refs(repo, [RefUpdate(TAGS + tag, None, oid)])
+        except (Conflict, GitFailed):
+            continue  # somebody moved it meanwhile: it is theirs
