@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
+import os
 import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -71,3 +74,36 @@ def test_a_run_that_can_not_start_says_so_and_leaves_nothing(small: Path, forks:
     (small.parent / "filler").unlink()
     assert [] == leftovers(small)
     check_objects(small)
+
+
+def fill(place: Path, free: int) -> None:
+    """Leave *free* bytes on the file system that *place* is on, or less."""
+    filler = place / "filler"
+    filler.unlink(missing_ok=True)
+    size = os.statvfs(place)
+    with contextlib.suppress(OSError), open(filler, "wb", buffering=0) as file:
+        file.write(bytes(max(size.f_bavail * size.f_frsize - free, 0)))
+
+
+def ledgit(repo: Path, *words: str) -> subprocess.CompletedProcess[str]:
+    command = [sys.executable, "-m", "ledgit", *words]
+    return subprocess.run(command, cwd=repo, capture_output=True, text=True, check=False, timeout=100)
+
+
+@pytest.mark.parametrize("free", [0, 8 << 10, 40 << 10])
+def test_without_room_for_the_index_questions_are_answered_all_the_same(small: Path, free: int) -> None:
+    """It is a cache: then it lives in memory, and nobody is shown an error of SQLite's."""
+    assert 0 == ledgit(small, "record", "--name", "owl", "-m", "loss=1").returncode
+    for words in (["ls"], ["ls", "metrics.loss < 100"], ["show", "owl"], ["doctor"], ["gc"], ["artifacts", "status"]):
+        for path in (small / ".git" / "ledgit").glob("index.sqlite3*"):
+            path.unlink()
+        fill(small.parent, free)
+
+        done = ledgit(small, *words)
+
+        # The doctor says that Ledgit's folder can't be written to.
+        assert done.returncode in ((0, 1) if words == ["doctor"] else (0,)), (words, done.stdout, done.stderr)
+        for word in ("unexpected", "Error", "Traceback"):
+            assert word not in done.stdout + done.stderr, words
+        if words[0] in ("ls", "show"):
+            assert "owl" in done.stdout

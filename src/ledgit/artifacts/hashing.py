@@ -260,6 +260,8 @@ class Hashes:
 
         try:
             self._database = self._connect()
+        except sqlite3.OperationalError:
+            raise  # busy, no room, no rights: somebody else may use what is there
         except sqlite3.DatabaseError:  # damaged: it is disposable
             if os.path.exists(self.path):
                 os.unlink(self.path)

@@ -237,6 +237,11 @@ class Index(Upkeep):
         wanted = ", ".join(columns)
         return self._do(lambda database: database.db.execute(f"SELECT {wanted} FROM {database.runs.run}").fetchall())
 
+    def codes(self) -> dict[str, int]:
+        """Return the commits that finished runs were started from → how many runs."""
+        sql = "SELECT code_commit, count(*) FROM run WHERE code_commit IS NOT NULL GROUP BY code_commit"
+        return self._do(lambda database: dict(database.db.execute(sql)))
+
     def tombstones(self) -> dict[str, int]:
         """Return the purged runs: id → start, ms since the epoch."""
         return self._do(lambda database: dict(database.db.execute("SELECT run, start FROM tombstone")))

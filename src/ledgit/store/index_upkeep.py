@@ -6,7 +6,7 @@ import os
 from _thread import RLock  # threading costs 1 ms more
 from typing import TYPE_CHECKING
 
-from ledgit.errors import RecordError
+from ledgit.errors import RecordError, StorageError
 from ledgit.store.index_live import LiveRuns
 
 if TYPE_CHECKING:
@@ -66,7 +66,11 @@ class Upkeep:
     # ------------------------------------------------------------------ opening, and what can go wrong
 
     def _do(self, run: Callable[[Database], T], refresh: bool = False) -> T:
-        """Return what *run* makes of the database, whatever has happened to its file."""
+        """Return what *run* makes of the database, whatever has happened to its file.
+
+        Raises:
+            StorageError: SQLite can't even work in memory.
+        """
         import sqlite3
 
         from ledgit.store.index_codec import CodecError
@@ -86,6 +90,8 @@ class Upkeep:
                 except ColumnsChanged:
                     continue  # another process added some, or we did ourselves
                 except (sqlite3.Error, CodecError) as error:
+                    if attempt == 2 and isinstance(error, sqlite3.Error):
+                        raise StorageError(f"the index {self.path}", str(error)) from error
                     if attempt == 2:
                         raise
                     self._start_over(error, attempt)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
@@ -20,17 +19,9 @@ REGISTRY = "refs/ledgit/registry/"
 def check_code(patient: Patient) -> Iterator[Finding]:
     """Check that the commits that runs were started from are here, where history is whole."""
     from ledgit.git import run_git
-    from ledgit.store.index_database import Database
 
     patient.index.refresh()
-    if not patient.is_whole or not os.path.exists(patient.index.path):
-        return
-    database = Database.open(patient.index.path)
-    try:
-        sql = "SELECT code_commit, count(*) FROM run WHERE code_commit IS NOT NULL GROUP BY code_commit"
-        runs: dict[str, int] = dict(database.db.execute(sql))
-    finally:
-        database.close()
+    runs = patient.index.codes() if patient.is_whole else {}
     if not runs:
         return
     asked = "".join(f"{commit}^{{commit}}\n" for commit in runs).encode("ascii")

@@ -6,7 +6,7 @@ import os
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
-from ledgit.errors import LedgitError
+from ledgit.errors import LedgitError, StorageError
 from ledgit.store.doctor.finding import HINT, PROBLEM, Finding, many, shown
 
 if TYPE_CHECKING:
@@ -27,6 +27,8 @@ def check_index(patient: Patient) -> Iterator[Finding]:
     """Build the index again beside the one there is, and compare them run by run."""
     import sqlite3
 
+    from ledgit.store.index_database import is_damage
+
     try:
         patient.index.refresh()
     except LedgitError as error:
@@ -36,8 +38,11 @@ def check_index(patient: Patient) -> Iterator[Finding]:
         return  # made anew each time
     try:
         wrong, unread = _compare(patient)
-    except (sqlite3.Error, OSError) as error:
-        yield Finding(HINT, "index", "index", f"the index could not be checked: {error}", "ledgit doctor --mend")
+    except (sqlite3.Error, OSError, StorageError) as error:
+        mend = "ledgit doctor --mend"
+        if not isinstance(error, sqlite3.Error) or not is_damage(error):
+            mend = "nothing is lost: it is a cache; free some space, if the disk is full, and check again"
+        yield Finding(HINT, "index", "index", f"the index could not be checked: {error}", mend)
         return
     if wrong:
         what = f"the index is wrong about {many(len(wrong), 'run')}: {shown([run[:8] for run in wrong])}"
