@@ -47,6 +47,18 @@ def sharing(*, writing: bool = False) -> Sharing:
     return found
 
 
+def opened() -> Opened:
+    """Open the same repository for what needs no runs: quick, and with no verbs.
+
+    Raises:
+        NotARepository: There is none.
+    """
+    from ledgit.git import Repo
+    from ledgit.opened import Opened
+
+    return Opened(Repo.discover(_named()))
+
+
 def _named() -> str | None:
     named = os.environ.get("LEDGIT_REPO")
     if not named:

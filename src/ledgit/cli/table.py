@@ -54,6 +54,10 @@ GROUPS = (
         ),
     ),
     (
+        "version models",
+        (("registry", "register models, promote versions to stages, and check who did what"),),
+    ),
+    (
         "clean up and check",
         (
             ("gc", "show what could go, and remove runs for good"),

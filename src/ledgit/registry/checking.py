@@ -149,7 +149,7 @@ class Checker:
         if commit is None:
             yield f"the commit it points to, {tag.target[:8]}, is missing"
             return
-        wanted = f"{message.model}@{message.version}"
+        wanted = tag.name
         if wanted not in trailers(commit.message, "Ledgit-Version"):
             yield f"the commit it points to, {tag.target[:8]}, is not the registration of {wanted}"
             return

@@ -1,0 +1,86 @@
+"""What is to be registered: a run, and the model among its artifacts."""
+
+from __future__ import annotations
+
+from ledgit.errors import ArtifactNotFound, UsageError
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from ledgit.repository import Repository
+    from ledgit.run import Run
+
+__all__ = ["find_source", "models_of"]
+
+MLMODEL = "MLmodel"
+
+
+def find_source(repository: Repository, source: Run | str, path: str | None, name: str = "") -> tuple[Run, str]:
+    """Return the run and the path of the model that *source* names.
+
+    Args:
+        repository: The repository.
+        source: A run, how people name one, or a model's URI.
+        path: The model's path among the run's artifacts, if that was given.
+        name: The name it is registered as, which says which model is meant where a run has several.
+
+    Raises:
+        RunNotFound, ModelNotFound, VersionNotFound: There is none.
+        UsageError: It names no model, or two different ones.
+    """
+    if not isinstance(source, str):
+        return source, _path(source, path, name)
+    scheme = source.partition(":")[0]
+    if scheme == "runs":
+        run_id, _, inside = source[5:].lstrip("/").partition("/")
+        if not run_id:
+            raise UsageError(f"{source!r} names no run; it should be runs:/<run>/<path>")
+        if inside.strip("/") and path is not None:
+            raise UsageError(f"{source!r} names a path, and {path!r} is another; give one of them")
+        run = repository.run(run_id)
+        return run, _path(run, inside.strip("/") or path, name)
+    if scheme == "models":
+        return _registered(repository, source)
+    if scheme in ("file", "s3", "gs", "http", "https", "dbfs", "mlflow-artifacts"):
+        raise UsageError(
+            f"{source!r} is no model of a run, so nothing would say where it came from; log it first, and register"
+            " runs:/<run>/<path>"
+        )
+    run = repository.run(source)
+    return run, _path(run, path, name)
+
+
+def _registered(repository: Repository, source: str) -> tuple[Run, str]:
+    from ledgit.errors import ModelNotFound
+    from ledgit.registry.reading import RegistryReading
+
+    version = RegistryReading(repository).version(source)
+    if version.run is None:
+        raise ModelNotFound(source, f"the tag {version.tag} does not say which run it is from")
+    return repository.run(version.run), version.path or ""
+
+
+def _path(run: Run, given: str | None, name: str) -> str:
+    if given is not None:
+        return given.strip("/")
+    found = models_of(run)
+    if len(found) == 1:
+        return found[0]
+    same = [one for one in found if one.rpartition("/")[2] == name.rpartition("/")[2]]
+    if len(same) == 1:
+        return same[0]
+    if found:
+        listed = ", ".join(one or "." for one in found[:5])
+        raise UsageError(f"run {run.name} logged {len(found)} models: {listed}; say which by path (--path)")
+    logged = sorted({record.path.partition("/")[0] for record in run.artifacts()})
+    if not logged:
+        raise ArtifactNotFound(f"a model of run {run.name}, which logged no files")
+    raise UsageError(
+        f"run {run.name} logged nothing with an {MLMODEL} file; say what its model is by path (--path):"
+        f" it has {', '.join(logged[:5])}"
+    )
+
+
+def models_of(run: Run) -> list[str]:
+    """Return the folders among a run's artifacts that have an ``MLmodel`` file; "" is the top."""
+    files = run.artifact_files()
+    return [file.path.rpartition("/")[0] for file in files if file.path.rpartition("/")[2] == MLMODEL]
