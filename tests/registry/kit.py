@@ -106,7 +106,11 @@ class Shop:
     def gto(self, *args: str) -> Any:
         """What GTO's command says, as JSON."""
         done = subprocess.run(
-            [sys.executable, "-m", "gto", *args], cwd=self.path, capture_output=True, text=True, check=False
+            [sys.executable, "-c", "from gto.cli import app; app()", *args],
+            cwd=self.path,
+            capture_output=True,
+            text=True,
+            check=False,
         )
         assert done.returncode == 0, done.stderr
         return json.loads(done.stdout) if "--json" in args else done.stdout
