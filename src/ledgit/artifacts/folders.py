@@ -33,6 +33,7 @@ __all__ = [
 
 _SMALL = 1 << 20
 """Bytes up to which a file is read in one piece."""
+_READING = os.O_RDONLY | os.O_NONBLOCK | os.O_NOCTTY | os.O_CLOEXEC
 
 
 class Member(NamedTuple):
@@ -231,7 +232,7 @@ class LeftOut(Exception):
 def _opened(source: str) -> tuple[int, os.stat_result]:
     """Open a regular file. Never waits for a pipe's other end, nor takes a terminal."""
     try:
-        fd = os.open(source, os.O_RDONLY | os.O_NONBLOCK | os.O_NOCTTY | os.O_CLOEXEC)
+        fd = os.open(source, _READING)
     except OSError as error:
         raise LeftOut(
             "is gone" if isinstance(error, FileNotFoundError) else f"can't be read: {error.strerror}"
@@ -259,24 +260,26 @@ def read_small(source: str, path: str, changed: list[str], most: int = _SMALL) -
     """
     for again in (False, True):
         fd, info = _opened(source)
+        size = info.st_size
         try:
-            if info.st_size > most:
+            if size > most:
                 return None
-            data = _read(fd, info.st_size + 1)
+            data = os.read(fd, size + 1)
+            if len(data) != size:  # it grows, or this file system has no more to give at once
+                data = _rest(fd, data, size + 1)
             after = os.fstat(fd)
         except OSError as error:
             raise LeftOut(f"can't be read: {error.strerror}") from None
         finally:
             os.close(fd)
-        if len(data) == info.st_size and _same(info, after):
+        if len(data) == size and _same(info, after):
             break
         if again:
             changed.append(path)
     return data
 
 
-def _read(fd: int, most: int) -> bytes:
-    data = os.read(fd, most)
+def _rest(fd: int, data: bytes, most: int) -> bytes:
     while more := os.read(fd, most):
         data += more
     return data

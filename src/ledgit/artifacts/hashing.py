@@ -31,11 +31,11 @@ _YOUNG = 2_000_000_000  # ns; file systems exist that count time by two seconds
 _MOST_KNOWN = 100_000
 
 
-def new_digest() -> _Hash:
-    """Return the hash by which objects are named; not for security, so FIPS systems let it pass."""
+def new_digest(data: bytes = b"") -> _Hash:
+    """Return the hash by which objects are named, of *data* so far; not for security, so FIPS systems let it pass."""
     from hashlib import md5
 
-    return md5(usedforsecurity=False)
+    return md5(data, usedforsecurity=False)
 
 
 def digest_file(path: str) -> str:
