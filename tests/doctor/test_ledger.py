@@ -13,6 +13,7 @@ from tests.ledger.kit import tombstone
 
 from ledgit.git import FILE, Objects, ObjectSet, TreeEntry, build
 from ledgit.records.table import Line
+from ledgit.store import Index
 from ledgit.store.ledger import every_line
 
 
@@ -156,6 +157,21 @@ def test_an_index_that_says_something_else_than_the_repository_is_built_again(cl
     assert [("problem", "index")] == clinic.found()
     clinic.mend()
     assert [] == clinic.findings()
+
+
+def test_an_index_with_more_of_a_wide_run_than_its_line_is_right(clinic: Clinic) -> None:
+    """What was read for a list is kept in the index; one made anew has what lines have."""
+    run = clinic.run(**{f"param_{number}": "x" * 20 for number in range(300)})
+    clinic.compact()
+    with closing(Index(clinic.repo, clinic.folder)) as index:
+        state = index.get(run)  # made from nothing, so of its line alone
+        assert state is not None
+        assert 301 == len(state.params)
+
+    assert [] == clinic.findings()
+    with closing(sqlite3.connect(Path(clinic.folder.path) / "index.sqlite3")) as db, db:
+        db.execute("UPDATE doc SET body = CAST(replace(CAST(body AS TEXT), 'x', 'y') AS BLOB)")
+    assert [("problem", "index")] == clinic.found()
 
 
 def test_checking_the_index_leaves_nothing_behind(clinic: Clinic) -> None:

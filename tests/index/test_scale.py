@@ -272,6 +272,31 @@ def test_what_lines_had_no_room_for_is_read_when_it_is_asked_for(wide: Runs, mak
     assert "last of 11" == index.search(Query(order_by=("-metrics.m299",))).runs[0].params["p199"]
 
 
+def test_wide_runs_that_two_edited_at_once_are_read_when_they_are_asked_for_too(
+    runs: Runs, make: Any, flat: Any
+) -> None:
+    """What each of two heads has beyond its line is there once a key beyond is asked for, or the run is shown."""
+    lines = b""
+    for number in range(4):
+        for edit in ("one", "other"):
+            params = {**WIDE, f"q-{edit}": number, "p199": "last"}
+            entry = make(number, params=params, clock=(2, edit), metrics={"loss": float(number)})
+            lines += runs.line(entry, {"params.yaml": flat(params)})
+    runs.ledger({"2023-11/14.jsonl": b"".join(sorted(lines.splitlines(keepends=True)))})
+    index = runs.index()
+    index.refresh()
+    assert [1 + 16] * 4 == partial(runs)
+
+    for _ in range(2):  # the second time as it was stored
+        (shown,) = index.search(Query(filter="metrics.loss = 3")).runs
+        assert (202, 3, 3) == (len(shown.params), shown.params["q-one"], shown.params["q-other"])
+    assert [1 + 16] * 4 == partial(runs)
+    assert 4 == index.count(Query(filter="params.p199 = 'last'"))
+    assert [0] * 4 == partial(runs)
+    assert [make(2).id] == [state.id for state in index.search(Query(filter="params.q-other = 2")).runs]
+    assert 202 == len(index.get(make(1).id).params)  # type: ignore[union-attr]
+
+
 def test_a_key_that_all_lines_have_reads_no_run(wide: Runs, monkeypatch: pytest.MonkeyPatch) -> None:
     """Asking for what is in the index costs what it always costs, now and later."""
     index = wide.index()

@@ -18,17 +18,17 @@ from ledgit.store.index_lean import state_of
 if TYPE_CHECKING:
     from ledgit.records import Scalar
 
-__all__ = ["CodecError", "decode_state", "encode_state"]
+__all__ = ["CodecError", "decode_state", "encode_state", "is_short"]
 
 
 class CodecError(Exception):
     """Bytes that :func:`encode_state` did not write: the index is damaged."""
 
 
-def encode_state(state: RunState) -> bytes:
-    """Return *state* as bytes."""
+def encode_state(state: RunState, *, short: bool = False) -> bytes:
+    """Return *state* as bytes; *short*: it lacks what lines had no room for, see :func:`is_short`."""
     code = state.code
-    return orjson.dumps(
+    data = orjson.dumps(
         [
             state.id,
             state.name,
@@ -54,6 +54,12 @@ def encode_state(state: RunState) -> bytes:
             state.inputs,
         ]
     )
+    return b" " + data if short else data
+
+
+def is_short(data: bytes) -> bool:
+    """Say whether what these bytes' ``left`` counts is missing: of a line, and of a state that was stored so."""
+    return data[:1] in (b"{", b" ")
 
 
 def _tagged(values: dict[str, float]) -> dict[str, Any]:

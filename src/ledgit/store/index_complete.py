@@ -18,9 +18,9 @@ from typing import TYPE_CHECKING, Any
 
 from ledgit.errors import RecordError
 from ledgit.records import dump_flat
-from ledgit.store.index_codec import encode_state
-from ledgit.store.index_lines import RUN, SECTIONS, add_values, values_of
-from ledgit.store.index_rows import ALL_PARTS, PARTS
+from ledgit.store.index_codec import decode_state, encode_state
+from ledgit.store.index_lines import RUN, SECTIONS, Joiner, add_values, values_of
+from ledgit.store.index_rows import ALL_PARTS, PARTS, SEVERAL
 from ledgit.store.index_table import MAX_COLUMNS
 
 if TYPE_CHECKING:
@@ -88,6 +88,7 @@ def complete_columns(
     runs, execute = database.runs, database.db.execute
     wanted = [kind for kind in SECTIONS if kind in set(kinds)]
     bits = sum(PARTS[kind] for kind in wanted)
+    _complete_several(database, reader, bits)
     rows = execute(
         f"SELECT n, head, partial FROM {runs.run} WHERE partial > 0 AND partial & {bits} ORDER BY n"
     ).fetchall()
@@ -115,6 +116,21 @@ def complete_columns(
             execute(done, [row[0] for row in some])
     if progress is not None:
         progress("reading runs", len(rows), len(rows))
+
+
+def _complete_several(database: Database, reader: BatchReader, bits: int) -> None:
+    """Complete runs with several heads, whole: there are few."""
+    runs, joiner = database.runs, Joiner(reader)
+    sql = f"SELECT n FROM {runs.run} WHERE partial > 0 AND partial & {SEVERAL} AND partial & {bits}"
+    numbers = [n for (n,) in database.db.execute(sql)]
+    for start in range(0, len(numbers), _CHUNK):
+        some = numbers[start : start + _CHUNK]
+        marks = ", ".join("?" * len(some))
+        bodies = database.db.execute(f"SELECT body FROM {runs.doc} WHERE n IN ({marks})", some).fetchall()
+        states = [decode_state(body) for (body,) in bodies]
+        for state in states:
+            joiner.complete(state)
+        runs.rows.write(states)
 
 
 class Parser:
@@ -187,8 +203,8 @@ def _cells(database: Database, sections: dict[str, dict[str, Any]]) -> tuple[tup
     for key, value in metrics.items():
         nan = isnan(value)
         found[runs.column(("metrics", key, "nan" if nan else "last"))] = 1 if nan else value
-    for (key, value), number in zip(params.items(), runs.rows.numbers_of(params), strict=True):
-        found[runs.column(("params", key, "text"))] = str(value)
+    for key, text, number in zip(params, *runs.rows.texts_and_numbers(params), strict=True):
+        found[runs.column(("params", key, "text"))] = text
         if number is not None:
             found[runs.column(("params", key, "number"))] = number
     for key, value in tags.items():
@@ -198,7 +214,13 @@ def _cells(database: Database, sections: dict[str, dict[str, Any]]) -> tuple[tup
 
 def complete_states(database: Database, reader: BatchReader, runs: Sequence[tuple[int, RunState, bytes]]) -> None:
     """Complete runs, given with their row numbers and stored lines, and store them whole if they are few."""
-    wanted = [(n, state, kind, state.heads[0]) for n, state, _ in runs for kind in SECTIONS if kind in state.left]
+    wanted = [
+        (n, state, kind, head)
+        for n, state, _ in runs
+        for head in state.heads
+        for kind in SECTIONS
+        if kind in state.left
+    ]
     missing = set()
     blobs = reader.read_many(f"{head}:{RUN}/{kind}.yaml" for _, _, kind, head in wanted)
     for (n, state, kind, _), blob in zip(wanted, blobs, strict=True):

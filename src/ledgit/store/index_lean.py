@@ -13,9 +13,10 @@ from typing import Any
 
 from orjson import JSONDecodeError, loads
 
-from ledgit.records import STATUSES, Clocks, CodeRef, RunState, is_commit_id, is_run_id, is_time
+from ledgit.records import STATUSES, Clocks, CodeRef, RunState, is_commit_id, is_run_id
 from ledgit.records.basics import DEFAULT_EXPERIMENT, FINISHED
 from ledgit.records.line import VERSION
+from ledgit.records.shapes import FIRST_MS, LAST_MS
 
 __all__ = ["inputs_of", "lean", "run_of", "state_of"]
 
@@ -28,8 +29,16 @@ _FLOATS = frozenset({float})
 _TEXTS = frozenset({str})
 _WHOLE = frozenset({int})
 _LEFT_OUT = frozenset({"params", "metrics", "tags", "ranges", "inputs", "state", "past"})
-_OIDS: set[str] = set()
-_MOST_OIDS = 20_000
+_SECTIONS = ("params", "metrics", "tags")
+_SELDOM = frozenset({"parent_run", "past", "inputs", "left", "ranges", "state"})
+_FIELDS: set[tuple[object, ...]] = set()
+"""Names and types of the fields of plain lines."""
+
+_CODES: set[tuple[object, ...]] = set()
+"""Commits, trees and patch-ids that are well written; thousands of runs share theirs."""
+
+_MOST_FIELDS = 1_000
+_MOST_CODES = 20_000
 
 
 def run_of(line: bytes) -> str:
@@ -58,42 +67,64 @@ def lean(line: bytes, run: str) -> dict[str, Any] | None:
 
 
 def _is_plain(line: bytes, data: dict[str, Any], run: str) -> bool:
+    # Nearly all lines have the same fields, of the same types: asked once, that needs no asking again.
+    fields = (*data, *map(type, data.values()))
+    if fields not in _FIELDS:
+        if not _has_plain_fields(data):
+            return False
+        if len(_FIELDS) >= _MOST_FIELDS:
+            _FIELDS.clear()
+        _FIELDS.add(fields)
     get = data.get
-    version, head, end, parent = get("v", VERSION), get("head"), get("end"), get("parent_run")
-    params, metrics, tags = get("params", _NOTHING), get("metrics", _NOTHING), get("tags", _NOTHING)
-    left, ranges, state = get("left", _NOTHING), get("ranges", _NOTHING), get("state", _NOTHING)
+    head = data["head"]
     return (
-        get("id") == run
-        and "purged" not in data
-        and type(version) is int
-        and version <= VERSION
-        and type(head) is str
+        data["id"] == run
         and line[49:89] == head.encode()  # a second one further on is no plain thing
         and not head.strip(_HEX_TEXT)
-        and is_time(get("start"))
-        and type(get("name", "")) is str
-        and type(get("experiment", "")) is str
-        and type(get("user", "")) is str
+        and FIRST_MS <= data["start"] <= LAST_MS
+        and get("v", VERSION) <= VERSION
         and get("status", FINISHED) in STATUSES
-        and (end is None or is_time(end))
-        and (parent is None or is_run_id(parent))
-        and type(get("deleted", False)) is bool
+        and FIRST_MS <= (get("end") or 0) <= LAST_MS
+        and _SCALARS.issuperset(map(type, get("params", _NOTHING).values()))
+        and _FLOATS.issuperset(map(type, get("metrics", _NOTHING).values()))
+        and _TEXTS.issuperset(map(type, get("tags", _NOTHING).values()))
+        and _is_code(get("code", _NOTHING))
+        and ("clock" not in data or _is_clock(data["clock"]))
+        and (_SELDOM.isdisjoint(data) or _has_plain_rest(data))
+    )
+
+
+def _has_plain_fields(data: dict[str, Any]) -> bool:
+    """Say whether the fields of a line are those of a plain one, by their names and types alone."""
+    missing = type(None)
+    types = {key: type(value) for key, value in data.items()}
+    kind = types.get
+    return (
+        "purged" not in data
+        and kind("id") is str
+        and kind("head") is str
+        and kind("start") is int
+        and kind("v", int) is int
+        and all(kind(key, str) is str for key in ("name", "experiment", "user", "status"))
+        and kind("end", missing) in (int, missing)
+        and kind("parent_run", missing) in (str, missing)
+        and kind("deleted", bool) is bool
+        and all(kind(key, list) is list for key in ("past", "inputs", "clock"))
+        and all(kind(key, dict) is dict for key in ("code", *_SECTIONS, "ranges", "left", "state"))
+    )
+
+
+def _has_plain_rest(data: dict[str, Any]) -> bool:
+    """Say whether what few lines have is plain."""
+    get = data.get
+    parent, left = get("parent_run"), get("left", _NOTHING)
+    return (
+        (parent is None or is_run_id(parent))
         and ("past" not in data or _is_past(data["past"]))
         and ("inputs" not in data or _is_inputs(data["inputs"]))
-        and ("clock" not in data or _is_clock(data["clock"]))
-        and type(params) is dict
-        and type(metrics) is dict
-        and type(tags) is dict
-        and type(left) is dict
-        and type(ranges) is dict
-        and type(state) is dict
-        and _is_code(get("code", _NOTHING))
-        and _SCALARS.issuperset(map(type, params.values()))
-        and _FLOATS.issuperset(map(type, metrics.values()))
-        and _TEXTS.issuperset(map(type, tags.values()))
         and (not left or (_LEFT_OUT.issuperset(left) and _WHOLE.issuperset(map(type, left.values()))))
-        and (not ranges or all(map(_is_range, ranges.values())))
-        and (not state or all(map(_is_clock, state.values())))
+        and all(map(_is_range, get("ranges", _NOTHING).values()))
+        and all(map(_is_clock, get("state", _NOTHING).values()))
     )
 
 
@@ -125,15 +156,12 @@ def _is_range(pair: Any) -> bool:
     return type(pair) is list and len(pair) == 2 and type(pair[0]) is float and type(pair[1]) is float
 
 
-def _is_code(code: Any) -> bool:
-    if type(code) is not dict:
-        return False
+def _is_code(code: dict[str, Any]) -> bool:
     get = code.get
+    oids = get("commit"), get("tree"), get("patch_id")
     branch, subtrees = get("branch"), get("subtrees", _NOTHING)
     return (
-        _is_oid(get("commit"))
-        and _is_oid(get("tree"))
-        and _is_oid(get("patch_id"))
+        (oids in _CODES or _are_ids(oids))
         and (branch is None or type(branch) is str)
         and type(get("dirty", False)) is bool
         and type(subtrees) is dict
@@ -141,15 +169,13 @@ def _is_code(code: Any) -> bool:
     )
 
 
-def _is_oid(oid: Any) -> bool:
-    """Say whether *oid* is None or a commit's id; thousands of runs share theirs."""
-    if oid is None or oid in _OIDS:
-        return True
-    if not is_commit_id(oid):
+def _are_ids(oids: tuple[object, ...]) -> bool:
+    """Say whether each is an object's id, or None, and remember if so."""
+    if not all(oid is None or is_commit_id(oid) for oid in oids):
         return False
-    if len(_OIDS) >= _MOST_OIDS:
-        _OIDS.clear()
-    _OIDS.add(oid)
+    if len(_CODES) >= _MOST_CODES:
+        _CODES.clear()
+    _CODES.add(oids)
     return True
 
 

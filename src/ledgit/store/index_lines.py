@@ -100,8 +100,8 @@ class Joiner:
     def __init__(self, reader: BatchReader) -> None:
         self.reader = reader
 
-    def join(self, run: str, lines: Iterable[Found]) -> RunState | None:
-        """Return the state of *run*; None if there are no lines."""
+    def join(self, run: str, lines: Iterable[Found], *, whole: bool = True) -> RunState | None:
+        """Return the state of *run*; None if there are no lines. Unless *whole*, values beyond the lines stay away."""
         entries: list[Entry] = []
         problems: list[str] = []
         heads: list[str] = []
@@ -131,7 +131,7 @@ class Joiner:
         if len(state.heads) > 1:
             self._take_latest(state, [entry for entry in entries if entry.head in state.heads])
         if state.left:
-            self.complete(state)
+            self.complete(state, SECTIONS if whole else ())
         return state
 
     def _take_latest(self, state: RunState, heads: list[Entry]) -> None:
@@ -171,11 +171,11 @@ class Joiner:
         once, metrics = (self.reader.read(f"{head}:{RUN}/{name}") for name in ("once.tsv", "metrics.yaml"))
         return None if once is None or metrics is None else once_points(once[2], metrics[2], key)
 
-    def complete(self, state: RunState) -> None:
+    def complete(self, state: RunState, sections: Iterable[str] = SECTIONS) -> None:
         """Add what had no room in the line, from the run's own files where they are here."""
         try:
             for head in state.heads:
-                for section in SECTIONS:
+                for section in sections:
                     if section in state.left:
                         add_values(state, section, section_of(self.reader, head, section))
                 if "text" in state.left or "subtrees" in state.left:

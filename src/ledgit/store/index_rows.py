@@ -4,7 +4,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Container, Iterable, Iterator, Mapping, Sequence
 from math import isnan
 from typing import TYPE_CHECKING, Any
 
@@ -16,15 +16,19 @@ if TYPE_CHECKING:
     from ledgit.records import RunState
     from ledgit.store.index_table import Table
 
-__all__ = ["ALL_PARTS", "PARTS", "Rows", "facets"]
+__all__ = ["ALL_PARTS", "PARTS", "SEVERAL", "Rows", "facets"]
 
 PARTS = {"params": 1, "metrics": 2, "tags": 4, "inputs": 8}
-"""The bit in a row's ``partial`` that says: columns of this kind lack what had no room in the line."""
+"""The bit in a row's ``partial`` that says: columns of this kind lack what had no room in the lines."""
 
 ALL_PARTS = sum(PARTS.values())
 
+SEVERAL = 16
+"""The bit that says besides: the run has several heads, so it takes all of them to complete it."""
+
 _FIXED = ("n", *ATTRIBUTES.values(), "code", "inputs", "partial")
-_MOST_TEXTS = 100_000
+_MOST_TEXTS = 50_000
+_MOST_SHAPES = 2_000
 _INT64 = 2**63
 
 Shape = tuple[tuple[str, ...], tuple[str, ...], list[int], list[int]]
@@ -41,15 +45,33 @@ class Rows:
         self.table = table
         self.db = table.db
         self._shapes: dict[object, Shape | None] = {}
+        self._last: object = None
+        self._last_shape: Shape | None = None
         self._numbers: dict[str, int | float | None] = {}
+        self._spelled: dict[float, str] = {}
         self._more: list[tuple[int, int, Any]] = []
 
     def forget(self) -> None:
         """The table has other columns now."""
         self._shapes.clear()
+        self._last = None
 
-    def write(self, states: Iterable[RunState], lines: Iterable[Lean] = (), *, new: bool = False) -> None:
-        """Add or replace runs, given as states or as plain lines; *new*: none of them is there yet."""
+    def write(
+        self,
+        states: Iterable[RunState],
+        lines: Iterable[Lean] = (),
+        *,
+        new: bool = False,
+        short: Container[str] = (),
+    ) -> None:
+        """Add or replace runs, given as states or as plain lines.
+
+        Args:
+            states: Runs.
+            lines: Plain lines.
+            new: None of them is there yet.
+            short: Ids of those *states* that lack what their lines had no room for.
+        """
         states, lines = list(states), list(lines)
         table = self.table
         known = {}
@@ -64,9 +86,10 @@ class Rows:
         for state in states:
             number = known.get(state.id, following)
             following += number == following
-            names, values = self._row(number, state, 0)
+            partial = _partial(state.left) | SEVERAL if state.id in short else 0
+            names, values = self._row(number, state, partial)
             rows.setdefault(names, []).append(values)
-            docs.append((number, encode_state(state)))
+            docs.append((number, encode_state(state, short=partial > 0)))
         last: tuple[str, ...] | None = None
         some: list[list[Any]] = []
         for line, data in lines:
@@ -78,7 +101,7 @@ class Rows:
             some.append(values)
             docs.append((number, line))
         self._store(rows, docs, old, new=new)
-        if any("left" in data for _, data in lines):
+        if short or any("left" in data for _, data in lines):
             self.db.execute("DELETE FROM whole")
 
     def _store(
@@ -166,7 +189,7 @@ class Rows:
             int(code.get("dirty", False)),
             self.table.codes.number_of(code),
             self.table.input_sets.number(inputs_of(data)) if "inputs" in data else None,
-            sum(PARTS.get(section, 0) for section in get("left", ())),
+            _partial(data["left"]) if "left" in data else 0,
         ]
         return self.cells(metrics, params, tags, values) or self._row_of_any_shape(number, state_of(data), values)
 
@@ -178,43 +201,55 @@ class Rows:
         With *values* of the columns that every run has, of those as well, and the values are added to them.
         None if it isn't so simple: a column is missing, too many are there, or some hold extremes.
         """
-        signature = (tuple(metrics), tuple(params), tuple(tags))
-        if signature not in self._shapes:
-            self._shapes[signature] = self._shape(*signature)
-        shape = self._shapes[signature]
+        signature = (*metrics, None, *params, None, *tags)
+        if signature != self._last:  # hashing fifty keys takes longer than comparing them
+            if signature not in self._shapes:
+                if len(self._shapes) >= _MOST_SHAPES:
+                    self._shapes.clear()
+                self._shapes[signature] = self._shape(metrics, params, tags)
+            self._last, self._last_shape = signature, self._shapes[signature]
+        shape = self._last_shape
         if shape is None:
             return None
         names, all_names, with_number, without = shape
-        numbers = self.numbers_of(params)
+        texts, numbers = self.texts_and_numbers(params)
         for place in without:
             if numbers[place] is not None:
                 return None
         found = [] if values is None else values
         found += metrics.values()
-        found += map(str, params.values())
+        found += texts
         found += [numbers[place] for place in with_number] if without else numbers
         found += tags.values()
         return names if values is None else all_names, found
 
-    def numbers_of(self, params: Mapping[str, Any]) -> list[int | float | None]:
-        """Return the number of each param, None where it has none. The same texts come again and again."""
-        known = self._numbers
-        if len(known) > _MOST_TEXTS:
+    def texts_and_numbers(self, params: Mapping[str, Any]) -> tuple[list[str], list[int | float | None]]:
+        """Return the text of each param, and its number or None. The same texts and fractions come again and again."""
+        known, spelled = self._numbers, self._spelled
+        if len(known) > _MOST_TEXTS or len(spelled) > _MOST_TEXTS:
             known.clear()
-        found: list[int | float | None] = []
+            spelled.clear()
+        texts: list[str] = []
+        numbers: list[int | float | None] = []
         for value in params.values():
             kind = type(value)
             if kind is str:
                 if value not in known:
                     known[value] = number_of(value)
-                found.append(known[value])
+                texts.append(value)
+                numbers.append(known[value])
             elif kind is float:  # compared with a whole number of that size it would take thrice as long
-                found.append(value if value == value else None)  # noqa: PLR0124 - NaN
-            elif kind is int:
-                found.append(value if -_INT64 < value < _INT64 else number_of(value))
+                if value in spelled:
+                    texts.append(spelled[value])
+                else:
+                    texts.append(str(value))
+                    if value:  # zero has a sign, and -0.0 == 0.0
+                        spelled[value] = texts[-1]
+                numbers.append(value if value == value else None)  # noqa: PLR0124 - NaN
             else:
-                found.append(None)
-        return found
+                texts.append(str(value))
+                numbers.append((value if -_INT64 < value < _INT64 else number_of(value)) if kind is int else None)
+        return texts, numbers
 
     def _shape(self, metrics: Iterable[str], params: Iterable[str], tags: Iterable[str]) -> Shape | None:
         """Return the columns of these keys, and which params have one for numbers; None if it isn't so simple."""
@@ -254,6 +289,10 @@ class Rows:
                     end = self.table.ranges(state, key)[place]
                     put(name, None if isnan(end) else end)
         return tuple(names), values
+
+
+def _partial(left: Iterable[str]) -> int:
+    return sum([PARTS.get(section, 0) for section in left])
 
 
 def facets(state: RunState) -> Iterator[tuple[str, str, str, Any]]:

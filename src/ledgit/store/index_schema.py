@@ -4,7 +4,7 @@ from __future__ import annotations
 
 __all__ = ["ATTRIBUTES", "ENDS", "KINDS", "SCHEMA", "Facet"]
 
-SCHEMA = 5
+SCHEMA = 6
 """Written to the index file's ``user_version``; with any other number the file is made anew."""
 
 KINDS = ("params", "metrics", "tags")

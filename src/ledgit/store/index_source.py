@@ -331,6 +331,7 @@ class Source:
         states: list[RunState] = []
         tombstones: list[tuple[str, int]] = []
         gone: list[str] = []
+        short: set[str] = set()
         for run, found in runs.items():
             lines = {_whole(line, head) for line, head in found}
             self.parsed += len(lines)
@@ -340,7 +341,8 @@ class Source:
                 if data is not None and line is not None and not self._is_eager(data):
                     plain.append((line, data))
                     continue
-            state = self.joiner.join(run, found)
+            whole = self._eager > 0
+            state = self.joiner.join(run, found, whole=whole)
             if state is None:
                 gone.append(run)
             elif state.purged:
@@ -348,7 +350,11 @@ class Source:
                 gone.append(run)
             else:
                 states.append(state)
-        self.index.runs.rows.write(states, plain, new=new)
+                if state.left and not PARTS.keys().isdisjoint(state.left):
+                    self._eager -= 1
+                    if not whole:
+                        short.add(run)
+        self.index.runs.rows.write(states, plain, new=new, short=short)
         if not new:
             self.index.runs.drop(gone)
             self.db.executemany("DELETE FROM tombstone WHERE run = ?", [(run,) for run in runs])

@@ -17,7 +17,7 @@ from collections.abc import Callable, Iterator, Sequence
 from math import isnan
 from typing import TYPE_CHECKING
 
-from ledgit.store.index_codec import decode_state
+from ledgit.store.index_codec import decode_state, is_short
 from ledgit.store.index_codes import Codes
 from ledgit.store.index_inputs import InputSets
 from ledgit.store.index_rows import Rows
@@ -174,7 +174,7 @@ class Table:
             short = [
                 (number, state, bodies[number])
                 for number, state in zip(numbers, states, strict=True)
-                if state.left and bodies[number][:1] == b"{" and not SECTIONS.isdisjoint(state.left)
+                if state.left and is_short(bodies[number]) and not SECTIONS.isdisjoint(state.left)
             ]
             if short:
                 self.complete(short)

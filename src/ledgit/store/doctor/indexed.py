@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from ledgit.errors import LedgitError, StorageError
 from ledgit.store.doctor.finding import HINT, PROBLEM, Finding, many, shown
@@ -87,7 +87,7 @@ def _differing(kept: Database, fresh: Database) -> list[str]:
     mine, theirs = kept.db.execute(_ROWS), fresh.db.execute(_ROWS)
     one, other = mine.fetchone(), theirs.fetchone()
     while one is not None or other is not None:
-        if one == other:
+        if one == other or (one is not None and other is not None and _say_the_same(one, other)):
             one, other = mine.fetchone(), theirs.fetchone()
         elif other is None or (one is not None and one[0] < other[0]):
             wrong.append(one[0])
@@ -99,6 +99,29 @@ def _differing(kept: Database, fresh: Database) -> list[str]:
             wrong.append(one[0])
             one, other = mine.fetchone(), theirs.fetchone()
     return wrong
+
+
+def _say_the_same(one: tuple[Any, ...], other: tuple[Any, ...]) -> bool:
+    """Say whether two rows differ in nothing but whether what lines had no room for was read already."""
+    from ledgit.store.index_codec import decode_state, encode_state, is_short
+    from ledgit.store.index_table import SECTIONS
+
+    if one[:-1] != other[:-1] or is_short(one[-1]) == is_short(other[-1]):
+        return False
+    less, more = sorted((one[-1], other[-1]), key=is_short, reverse=True)
+    short, whole = decode_state(less), decode_state(more)
+    if short.left != whole.left:
+        return False
+    for section in SECTIONS.intersection(short.left):
+        some, everything = getattr(short, section), getattr(whole, section)
+        if section == "inputs":
+            alike = set(some) <= set(everything)
+        else:
+            alike = all(key in everything and repr(everything[key]) == repr(value) for key, value in some.items())
+        if not alike:
+            return False
+        setattr(short, section, everything)
+    return encode_state(short) == encode_state(whole)
 
 
 def _unread(fresh: Database) -> list[tuple[str, str]]:
