@@ -82,7 +82,7 @@ def _add_register(parser: argparse.ArgumentParser) -> None:
         "--path", metavar="PATH", help="the model's folder or file among the run's artifacts (default: the only one)"
     )
     which = parser.add_mutually_exclusive_group()
-    which.add_argument("--version", metavar="VERSION", help="such as v1.2.0 (default: the next patch of the greatest so far)")
+    which.add_argument("--version", metavar="VERSION", help="such as v1.2.0 (default: the next patch)")
     which.add_argument("--bump", choices=("major", "minor", "patch"), help="what of the newest version goes up")
     parser.add_argument("--description", metavar="TEXT", help="about this version; can be changed later")
     parser.add_argument(
