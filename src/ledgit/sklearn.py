@@ -1,5 +1,10 @@
-"""``mlflow.sklearn`` by the same name: autologging for sklearn."""
+"""``mlflow.sklearn`` by the same name: models and autologging for scikit-learn."""
 
-from ledgit.tracking.autologging.sklearn import autolog
+from ledgit.models.autologging import sklearn as autolog
+from ledgit.models.faces import face
+from ledgit.register import register_logged
 
-__all__ = ["autolog"]
+__all__ = ["autolog", "load_model", "log_model", "save_model"]
+
+_FACE = face("sklearn", register_logged)
+save_model, log_model, load_model = _FACE.save_model, _FACE.log_model, _FACE.load_model

@@ -22,24 +22,25 @@ def enforce_column(name: Any, values: Any, dtype: DataType) -> Any:
     import numpy as np
     import pandas as pd
 
-    if values.dtype == object and dtype not in {DataType.binary, DataType.string}:
+    if values.dtype.kind == "O" and dtype not in {DataType.binary, DataType.string}:
         values = values.infer_objects()
     have = values.dtype
-    if dtype in {DataType.string, DataType.binary} and (have == object or isinstance(have, pd.StringDtype)):
+    objects = have.kind == "O" and not isinstance(have, pd.StringDtype)
+    if dtype in {DataType.string, DataType.binary} and (objects or isinstance(have, pd.StringDtype)):
         return values
     want = dtype.to_numpy()
     if have in (dtype.to_pandas(), want):
         return values
     if dtype is DataType.binary and have.kind == "S":
         return values
-    if dtype is DataType.datetime and (have.kind == "M" or have == object):
+    if dtype is DataType.datetime and (have.kind == "M" or objects):
         try:
             return values.astype(want)
         except (TypeError, ValueError) as error:
             raise InvalidModelInput(str(name), f"column {name!r} has no plain dates or times: {error}") from None
-    if dtype is DataType.boolean and have == object:
+    if dtype is DataType.boolean and objects:
         return values  # None among them
-    if dtype is DataType.double and have == object and _decimals(values):
+    if dtype is DataType.double and objects and _decimals(values):
         return pd.to_numeric(values)
     if have.kind == want.kind:
         fits = have.itemsize <= want.itemsize

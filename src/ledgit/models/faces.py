@@ -1,4 +1,4 @@
-"""The functions that each flavor's module has, with MLflow's arguments: ``save_model``, ``log_model``, ``load_model``."""
+"""What each flavor's module has, with MLflow's arguments: ``save_model``, ``log_model``, ``load_model``."""
 
 from __future__ import annotations
 

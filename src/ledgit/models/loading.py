@@ -143,9 +143,14 @@ def load_native(
 def _tie(model: Any, opened: Opened) -> None:
     """Keep the private copy as long as there is the model; where that can't be told, until the process ends."""
     try:
-        weakref.finalize(model, lambda kept: None, opened)
+        weakref.finalize(model, _let_go, opened)
     except TypeError:
         _kept.append(opened)
+
+
+def _let_go(opened: Opened) -> None:
+    """Do nothing: that the argument is held until then is the point."""
+    del opened
 
 
 _kept: list[Opened] = []

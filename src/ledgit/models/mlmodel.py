@@ -148,7 +148,7 @@ class Model:
         return ModelInfo(self, model_uri)
 
     def load_input_example(self, path: str) -> Any:
-        """Return the input example that is saved in the model's folder *path*, as the model takes it; None without one."""
+        """Return the input example saved in the model's folder *path*, as the model takes it; None without one."""
         from ledgit.models.example import read_example
 
         return read_example(self, path)

@@ -70,7 +70,7 @@ def infer_requirements(
         more: Distributions that are needed besides.
         code: Files and folders of Python code that go with it.
     """
-    wanted = [flavor.package] if flavor.package else []
+    wanted = [_provider(flavor)] if flavor.package else []
     wanted += more
     for module in sorted(modules_of(objects, code)):
         found = distribution_of(module)
@@ -78,6 +78,13 @@ def infer_requirements(
             wanted.append(found)
     lines = {_normal(name): pinned(name) for name in wanted}
     return [lines[name] for name in sorted(lines)]
+
+
+def _provider(flavor: Flavor) -> str:
+    """Return the flavor's package, or what is installed in its place (``xgboost-cpu``)."""
+    if _version(flavor.package) is not None:
+        return flavor.package
+    return distribution_of(flavor.module) or flavor.package
 
 
 def pinned(name: str) -> str:
@@ -146,7 +153,7 @@ def _of_function(function: FunctionType, waiting: list[object]) -> Iterator[str]
         names |= set(getattr(inner, "co_names", ()))
     for name in names:
         value = function.__globals__.get(name)
-        if isinstance(value, ModuleType | FunctionType | type) or type(value).__module__ not in {"builtins"}:
+        if isinstance(value, ModuleType | FunctionType | type) or type(value).__module__ != "builtins":
             waiting.append(value)
         elif value is None and f"{name}" in sys.modules and name not in sys.stdlib_module_names:
             yield name  # imported inside the function
@@ -323,7 +330,7 @@ def _check(line: str) -> Mismatch | None:
 
 
 def environment_files(folder: str, lines: Sequence[str]) -> dict[str, Any]:
-    """Write ``requirements.txt``, ``python_env.yaml`` and ``conda.yaml`` into *folder*; return the MLmodel's ``env``."""
+    """Write the files that say what a model needs into *folder*; return the MLmodel's ``env``."""
     import yaml
 
     python = ".".join(map(str, sys.version_info[:3]))

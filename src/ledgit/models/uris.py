@@ -165,9 +165,8 @@ def _of_commit(uri: str) -> ModelSource:
         raise ModelNotFound(uri, f"there is no commit {revision!r}")
     path = os.path.normpath(path.strip("/")) if path.strip("/") else ""
     run = at_commit(repository, commit)
-    if run is not None and any(
-        record.path == f"{path}/{FILE}" or _holds(record.path, path) for record in run.artifacts()
-    ):
+    file = f"{path}/{FILE}" if path else FILE
+    if run is not None and any(file == one.path or file.startswith(f"{one.path}/") for one in run.artifacts()):
         return _in_run(repository, run, path, uri)
     if path and repository.objects.find(commit, f"{path}/{FILE}") is not None:
         return CommitSource(repository, commit, path, uri)
