@@ -224,7 +224,8 @@ def _counted(values: Any, frame: Frame) -> Any:
     Raises:
         InvalidValue: There are more or fewer.
     """
-    count = len(values) if hasattr(values, "__len__") and getattr(values, "shape", (1,)) else 1
+    scalar = getattr(values, "shape", None) == () or not hasattr(values, "__len__")
+    count = 1 if scalar else len(values)
     if count != len(frame):
         raise InvalidValue("the predictions", f"{count:,} values", f"{len(frame):,}, one a row of the data")
     return values
@@ -286,8 +287,8 @@ def _native(model: Any) -> Any:
     inside = getattr(model, "_model_impl", None)  # MLflow's
     if inside is not None and hasattr(inside, "get_raw_model"):
         return inside.get_raw_model()
-    if hasattr(model, "native"):  # ours
-        return model.native
+    if type(model).__name__ == "PyFuncModel" and hasattr(model, "get_raw_model"):  # ours
+        return model.get_raw_model()
     return model
 
 
