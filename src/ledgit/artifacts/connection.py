@@ -20,6 +20,7 @@ __all__ = ["Connection"]
 _RUNS_PROGRAMS = ("bearer_token_command", "configpath", "credentialpath")
 _CONNECT = 15  # seconds until a host must have answered
 _ANSWER = 60  # seconds without a byte until a request is given up
+_GOODBYE = 5  # seconds that closing connections may take
 _KEEPALIVE = 15  # seconds between two signs of life over SSH; three that stay out end the connection
 _EXTRAS = {"s3": "ledgit[s3]", "ssh": "ledgit[ssh]"}
 
@@ -41,6 +42,7 @@ class Connection:
         self._class, self._options, self.path = _configured(place)
         self._guard = threading.Lock()
         self._current: Any = None
+        self._broken: list[Any] = []  # what `renew` put aside
         self._turn = 0
         self.kind: str = self._class.protocol
         self.shared: bool = self._options.get("shared") == "group"
@@ -60,25 +62,36 @@ class Connection:
         """Connect anew the next time: the connection *turn* broke. Others may have said so before."""
         with self._guard:
             if turn == self._turn:
-                # Others may be using it at this moment: it is closed when nobody has it any more.
+                # Others may be using it at this moment: it is closed with the last one.
+                self._broken.append(self._current)
                 self._current = None
                 self._turn += 1
 
     def close(self) -> None:
         """End the connection; using it again opens another."""
         with self._guard:
-            self._close()
+            ended, self._broken, self._current = [*self._broken, self._current], [], None
+            for opened in ended:
+                self._close(opened)
 
-    def _close(self) -> None:
-        current, self._current = self._current, None
-        inner = getattr(current, "__dict__", {}).get("fs")
+    def _close(self, opened: Any) -> None:
+        inner = getattr(opened, "__dict__", {}).get("fs")
         if inner is None:
             return
         if self.kind == "ssh":
             inner._finalize(inner.loop, inner._pool, inner._stack)
             return
         session = getattr(inner, "_s3" if self.kind == "s3" else "_session", None)
-        if session is not None and hasattr(inner, "close_session"):
+        if session is None or not hasattr(inner, "close_session"):
+            return
+        from fsspec.asyn import sync
+
+        try:
+            if self.kind == "s3":
+                sync(inner.loop, session.__aexit__, None, None, None, timeout=_GOODBYE)
+            else:
+                sync(inner.loop, session.close, timeout=_GOODBYE)
+        except Exception:  # the library's own way; on a busy machine it leaves sessions open, as it waits for 0.1 s
             inner.close_session(inner.loop, session)
 
     def _open(self) -> Any:
