@@ -6,7 +6,11 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from ledgit.store.registry.described import edit_model, read_models
     from ledgit.store.registry.digest import model_digest, model_files
+    from ledgit.store.registry.fetching import pull_tags
+    from ledgit.store.registry.moving import move_version, unshared_tags
+    from ledgit.store.registry.pushing import push_tags
     from ledgit.store.registry.reading import Problem, RegistryState, read_registry
+    from ledgit.store.registry.restoring import lost_tags, restore_tags
     from ledgit.store.registry.writing import (
         Registration,
         assign,
@@ -19,7 +23,11 @@ if TYPE_CHECKING:
 _WHERE = {
     "described": "edit_model read_models",
     "digest": "model_digest model_files",
+    "fetching": "pull_tags",
+    "moving": "move_version unshared_tags",
+    "pushing": "push_tags",
     "reading": "Problem RegistryState read_registry",
+    "restoring": "lost_tags restore_tags",
     "writing": "Registration assign deprecate deregister register unassign",
 }
 _HOME = {name: module for module, names in _WHERE.items() for name in names.split()}
@@ -32,12 +40,18 @@ __all__ = [
     "deprecate",
     "deregister",
     "edit_model",
+    "lost_tags",
     "model_digest",
     "model_files",
+    "move_version",
+    "pull_tags",
+    "push_tags",
     "read_models",
     "read_registry",
     "register",
+    "restore_tags",
     "unassign",
+    "unshared_tags",
 ]
 
 

@@ -18,7 +18,7 @@ from ledgit.store.registry.events import event_of, row_of
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from ledgit.git import Objects, ObjectSet, Repo, Signature
+    from ledgit.git import Objects, ObjectSet, RefUpdate, Repo, Signature
     from ledgit.records.registry_message import RegistryMessage
     from ledgit.records.registry_names import TagName
     from ledgit.store.folder import Folder
@@ -56,11 +56,14 @@ class ModelTags:
 
         self._repo, self._objects, self._model, self._slug = repo, objects, model, slug_of(model)
         self.names: dict[str, TagName] = {}
-        for mark in "@#":
-            for ref in ref_names(repo, f"{TAGS}{self._slug}{mark}"):
-                name = parse_tag(ref[len(TAGS) :])
-                if name is not None and name.artifact == self._slug:
-                    self.names[ref[len(TAGS) :]] = name
+        # What was pruned before it was pushed comes back some day, so its name is taken as well.
+        for above in (TAGS, KEPT):
+            for mark in "@#":
+                for ref in ref_names(repo, f"{above}{self._slug}{mark}"):
+                    tag = ref[len(above) :]
+                    name = parse_tag(tag)
+                    if name is not None and name.artifact == self._slug:
+                        self.names[tag] = name
 
     @property
     def versions(self) -> list[str]:
@@ -93,7 +96,7 @@ class ModelTags:
                 _numbers.clear()
             dates = _dates[key] = {}
         for tag in self.names.keys() - dates.keys():
-            oid = read_ref(self._repo, TAGS + tag)
+            oid = read_ref(self._repo, TAGS + tag) or read_ref(self._repo, KEPT + tag)
             kind = None if oid is None else self._objects.kind(oid)
             row = None if oid is None else row_of(tag, oid, kind, self._objects.read(oid)[1] if kind else b"")
             if row is None or len(row) == 3:
@@ -130,6 +133,7 @@ class Tagging:
         self.fresh: ObjectSet = ObjectSet()
         self._made: list[tuple[str, str, str, int, bytes]] = []  # tag, model, commit, date, message
         self._claims: dict[str, int] = {}
+        self._drops: dict[str, RefUpdate] = {}
 
     def who(self, date: int) -> Signature:
         """Return the tagger at *date* (seconds since the epoch)."""
@@ -140,6 +144,10 @@ class Tagging:
         self._made.append((tag, message.model or "", commit, date, encode_message(message)))
         if message.number is not None:
             self._claims[tag] = message.number
+
+    def drop(self, update: RefUpdate) -> None:
+        """Delete a ref in the same step, unless the step makes it anew."""
+        self._drops[update.name] = update
 
     def write(self) -> list[Event]:
         """Store the objects and make the refs.
@@ -183,14 +191,21 @@ class Tagging:
     def _make_refs(self, tags: dict[str, str]) -> None:
         from ledgit.git import RefUpdate, update_refs
 
+        drops = dict(self._drops)
         updates = []
         for tag, model, _, _, _ in self._made:
-            oid = tags[tag]
-            updates.append(RefUpdate(f"{KEPT}{tag}", oid, RefUpdate.ANY))
+            names = [f"{KEPT}{tag}"]
             if tag in self._claims:
-                updates.append(RefUpdate(claim_ref(model, self._claims[tag]), oid))
+                names.append(claim_ref(model, self._claims[tag]))
             if not self._sign:
-                updates.append(RefUpdate(TAGS + tag, oid))
+                names.append(TAGS + tag)
+            for name in names:
+                gone = drops.pop(name, None)
+                updates.append(RefUpdate(name, tags[tag], None if gone is None else gone.old))
+        if self._sign:
+            for tag in tags:
+                drops.pop(TAGS + tag, None)
+        updates += drops.values()
         try:
             update_refs(self._repo, updates)
         except BaseException:
@@ -205,7 +220,9 @@ class Tagging:
         made: dict[str, str] = {}
         try:
             for tag, _, commit, date, message in self._made:
-                if read_ref(self._repo, TAGS + tag) is not None:
+                before = read_ref(self._repo, TAGS + tag)
+                gone = self._drops.get(TAGS + tag)
+                if before is not None and (gone is None or gone.old != before):
                     raise RefMoved(TAGS + tag)
                 name, email, _, zone = self.who(date)
                 env = {
@@ -213,7 +230,8 @@ class Tagging:
                     "GIT_COMMITTER_EMAIL": email,
                     "GIT_COMMITTER_DATE": f"@{date} {zone}",
                 }
-                args = ("tag", "-s", "--cleanup=verbatim", "-F", "-", "--", tag, commit)
+                force = ("-f",) if before is not None else ()
+                args = ("tag", "-s", *force, "--cleanup=verbatim", "-F", "-", "--", tag, commit)
                 try:
                     run_git(self._repo, *args, stdin=message, env=env)
                 except GitFailed as error:

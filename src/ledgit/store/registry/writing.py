@@ -21,7 +21,7 @@ from ledgit.records.values import Values
 from ledgit.store.journal import now_ms
 from ledgit.store.registry.digest import model_digest, model_path
 from ledgit.store.registry.source import find_source
-from ledgit.store.registry.tagging import TAGS, VERSIONS, ModelTags, Tagging, wants_signature
+from ledgit.store.registry.tagging import KEPT, TAGS, VERSIONS, ModelTags, Tagging, wants_signature
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -96,7 +96,7 @@ def register(repo: Repo, folder: Folder, registration: Registration) -> ModelVer
             return _register(repo, folder, objects, tags, registration, path, version)
         except RefMoved as error:
             # Somebody took the number, or the next version, between looking and writing.
-            if attempt + 1 == _ATTEMPTS or not error.ref.startswith((TAGS, VERSIONS)):
+            if attempt + 1 == _ATTEMPTS or not error.ref.startswith((TAGS, KEPT, VERSIONS)):
                 raise
     raise AssertionError
 
@@ -181,7 +181,7 @@ def _register(
     try:
         (event,) = step.write()
     except RefMoved as error:
-        if error.ref == TAGS + tag and registration.version is not None:
+        if error.ref in (TAGS + tag, KEPT + tag) and registration.version is not None:
             raise VersionExists(name, version, next_free(version, [*tags.versions, version])) from error
         raise
     tags.note(event)

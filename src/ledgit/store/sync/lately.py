@@ -4,6 +4,9 @@ A push onto the ledger as last seen arrives over one connection, if nobody else 
 host itself says whether that is so. What it does not say is what lies beside the ledger: inboxes. So
 only a few pushes in a row, and only for a while, go without a fetch.
 
+Beside it, in a file of its own, stands what the remote's ledger said about models when the registry's tags
+were fetched last: whoever pushes tags changes that, so a pull asks for tags only where it has changed.
+
 The note is a hint. One that is missing, torn, of a copied clone or about another ledger than the
 tracking ref names costs a fetch, and is never synced to the disk.
 """
@@ -16,11 +19,12 @@ from ledgit.store.journal import now_ms
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from ledgit.git import Repo
     from ledgit.store.folder import Folder
     from ledgit.store.sync.line import Line
     from ledgit.store.sync.remote import Remote
 
-__all__ = ["known_lately", "note_fetched", "note_pushed"]
+__all__ = ["has_unshared", "known_lately", "note_fetched", "note_models", "note_pushed", "note_tags", "tags_due"]
 
 #: Pushes without a fetch, and milliseconds since the last one, after which a push fetches first.
 MOST_PUSHES = 10
@@ -97,3 +101,59 @@ def _write(folder: Folder, remote: Remote, tip: str, when: int, pushes: int) -> 
 def _path(folder: Folder, remote: Remote) -> str:
     # The name is one part of a path, or "url/" and one: see `remote`.
     return os.path.join(folder.path, "fetched", remote.name.replace("/", "~"))
+
+
+def note_models(line: Line, tip: str | None = None) -> None:
+    """Look whether the ledger *tip* says other things about models than when tags were fetched last.
+
+    If so, tags are due. A pull calls it before it takes the ledger over, so that one that breaks off is made up for.
+
+    Args:
+        line: The remote.
+        tip: Its ledger; None: as last seen.
+    """
+    from ledgit.git import read_ref
+
+    tip = tip or read_ref(line.where, line.remote.tracking)
+    if tip is None or not line.has_runs:
+        return
+    entry = line.objects.find(tip, "models")
+    if entry is not None and _noted(line).removeprefix("due ") != entry.oid:
+        _note(line, f"due {entry.oid}")
+
+
+def has_unshared(repo: Repo) -> bool:
+    """Whether the clone has tags of the registry that were not seen on a remote: a look at refs."""
+    from ledgit.git import ref_names
+
+    return bool(ref_names(repo, "refs/ledgit/registry/"))
+
+
+def tags_due(line: Line) -> bool:
+    """Whether the remote may have tags of the registry that this clone hasn't: a look at one small file."""
+    return _noted(line).startswith("due ")
+
+
+def note_tags(line: Line) -> None:
+    """Note that all tags were fetched that the ledger spoke of."""
+    _note(line, _noted(line).removeprefix("due "))
+
+
+def _noted(line: Line) -> str:
+    try:
+        with open(_path(line.folder, line.remote) + ".tags", "rb") as file:
+            return file.read(_MOST_BYTES).decode("ascii").strip()
+    except (OSError, ValueError):
+        return ""
+
+
+def _note(line: Line, text: str) -> None:
+    path = _path(line.folder, line.remote) + ".tags"
+    scratch = f"{path}.{os.getpid()}"
+    try:
+        os.makedirs(os.path.dirname(path), exist_ok=True)
+        with open(scratch, "wb", buffering=0) as file:
+            file.write(text.encode("ascii") + b"\n")
+        os.replace(scratch, path)
+    except OSError:
+        pass  # then the next pull looks again

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from ledgit.git import Repo
     from ledgit.store.folder import Folder
     from ledgit.store.sync.exchange import Purge
-    from ledgit.store.sync.line import Progress
+    from ledgit.store.sync.line import Line, Progress
     from ledgit.store.sync.remote import Remote
 
 __all__ = ["PullOptions", "Pulled", "pull"]
@@ -25,17 +25,19 @@ class PullOptions:
         accept_purges: Runs that were purged elsewhere may go without asking.
         confirm: Asked before runs go that were made here, or more than 10; None: nobody can be asked.
         prompt: Git may ask for a password.
+        tags: Look for tags of the registry also where the ledger says nothing of new ones.
     """
 
-    __slots__ = ("accept_purges", "confirm", "prompt")
+    __slots__ = ("accept_purges", "confirm", "prompt", "tags")
 
     def __init__(
         self,
         accept_purges: bool = False,
         confirm: Callable[[Purge], bool] | None = None,
         prompt: bool = False,
+        tags: bool = False,
     ) -> None:
-        self.accept_purges, self.confirm, self.prompt = accept_purges, confirm, prompt
+        self.accept_purges, self.confirm, self.prompt, self.tags = accept_purges, confirm, prompt, tags
 
 
 class Pulled:
@@ -47,9 +49,10 @@ class Pulled:
         purged: Ids of loose runs that went because they were purged elsewhere.
         notes: Sentences about what was passed over.
         empty: The remote has no ledger.
+        tags: The registry's tags that came.
     """
 
-    __slots__ = ("changes", "empty", "notes", "purged", "remote")
+    __slots__ = ("changes", "empty", "notes", "purged", "remote", "tags")
 
     def __init__(
         self,
@@ -58,8 +61,10 @@ class Pulled:
         purged: tuple[str, ...] = (),
         notes: tuple[str, ...] = (),
         empty: bool = False,
+        tags: tuple[str, ...] = (),
     ) -> None:
         self.remote, self.changes, self.purged, self.notes, self.empty = remote, changes, purged, notes, empty
+        self.tags = tags
 
     def __repr__(self) -> str:
         return f"Pulled({self.remote!r}, {self.changes!r}, {self.purged!r}, {self.notes!r}, {self.empty!r})"
@@ -98,24 +103,41 @@ def pull(
             raise
         if line.is_settled(seen):
             line.accept(seen)
-            return Pulled(remote.shown, Changes())
+            tags, notes = _tags(line, options, progress)
+            return Pulled(remote.shown, Changes(), notes=tuple(notes), tags=tuple(tags))
         from ledgit.store.ledger.graph import MANY, write_graph
         from ledgit.store.sync.exchange import forget_gone, take_in
+        from ledgit.store.sync.lately import note_models
 
         found = take_in(line, seen, confirm=options.confirm, accept_purges=options.accept_purges, progress=progress)
+        note_models(line, found.seen.tip)
         done = line.adopt(found.seen.tip, found.trees)
         changes = found.changes(line, done)
         line.objects.rest()
         forget_gone(line, changes, done.purged)
+        tags, notes = _tags(line, options, progress)
     if line.has_runs and len(changes.new) > MANY:
         write_graph(repo)
     return Pulled(
         remote.shown,
         changes,
         done.purged,
-        tuple(found.notes),
+        (*found.notes, *notes),
         empty=found.seen.tip is None and not found.trees,
+        tags=tuple(tags),
     )
+
+
+def _tags(line: Line, options: PullOptions, progress: Progress | None) -> tuple[list[str], list[str]]:
+    """Fetch the registry's tags where there may be new ones; return which came, and what is to be said."""
+    from ledgit.store.sync.lately import tags_due
+
+    if not options.tags and not tags_due(line):
+        return [], []
+    from ledgit.store.registry.fetching import pull_tags
+
+    found = pull_tags(line, progress)
+    return found.new, found.notes
 
 
 def _get_ready() -> None:

@@ -8,7 +8,8 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection
 
-    from ledgit.store.artifacts.uploading import Uploaded
+    from ledgit.store.artifacts.uploaded import Uploaded
+    from ledgit.store.registry.pushing import TagsPushed
     from ledgit.store.sync.ask import Answer, Question
     from ledgit.store.sync.exchange import Purge
     from ledgit.store.sync.held import Held
@@ -96,6 +97,7 @@ class Pushed:
         notes: Sentences about what was passed over.
         purged: Ids of loose runs that went because they were purged elsewhere.
         artifacts: What went to the artifact remote, and what did not; None where nobody looked.
+        tags: What became of the registry's tags; None if there was none to send.
     """
 
     __slots__ = (
@@ -113,6 +115,7 @@ class Pushed:
         "remote",
         "review",
         "sent",
+        "tags",
     )
 
     def __init__(
@@ -139,3 +142,4 @@ class Pushed:
         self.notes: list[str] = []
         self.purged = purged
         self.artifacts: Uploaded | None = None
+        self.tags: TagsPushed | None = None

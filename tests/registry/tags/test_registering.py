@@ -8,7 +8,7 @@ import sys
 from pathlib import Path
 
 import pytest
-from tests.registry.kit import T0, Shop
+from tests.registry.tags.kit import T0, Shop
 
 from ledgit.errors import (
     ArtifactNotFound,

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from tests.registry.kit import T0, Shop
+from tests.registry.tags.kit import T0, Shop
 
 from ledgit.records.registry import RegisteredModel
 

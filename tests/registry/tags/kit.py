@@ -23,10 +23,12 @@ from ledgit.store.registry import (
     assign,
     deprecate,
     deregister,
+    edit_model,
     read_registry,
     register,
     unassign,
 )
+from ledgit.store.sync import Pulled, PullOptions, Pushed, PushOptions
 
 T0 = 1_900_000_000_000  # ms; after all runs of the tests
 
@@ -102,6 +104,19 @@ class Shop:
             input=message.encode(),
             check=True,
         )
+
+    def push(self, **options: Any) -> Pushed:
+        return self.repository.push(options=PushOptions(**{"policy": "all", **options}))
+
+    def pull(self, **options: Any) -> Pulled:
+        return self.repository.pull(options=PullOptions(**options))
+
+    def refs(self, prefix: str = "refs/tags") -> dict[str, str]:
+        lines = self.git("for-each-ref", "--format=%(refname) %(objectname)", prefix).splitlines()
+        return {name.removeprefix(f"{prefix}/"): oid for name, oid in (line.split(" ") for line in lines)}
+
+    def describe(self, model: str, **values: Any) -> None:
+        edit_model(self.repo, self.folder, model, values)
 
     def gto(self, *args: str) -> Any:
         """What GTO's command says, as JSON."""
