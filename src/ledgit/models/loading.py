@@ -27,6 +27,8 @@ __all__ = ["Opened", "PyFuncModel", "get_model_info", "load_model", "load_native
 
 #: Loader modules of MLflow's that no flavor of the same name stands for.
 _LOADERS = {"mlflow.pyfunc.model": "pyfunc", "mlflow.pyfunc.loaders.code_model": "pyfunc", "mlflow.tensorflow": "keras"}
+#: Loaders that Ledgit writes along for MLflow; the flavor reads the model without.
+_ALONG = {"ledgit_pytorch": "pytorch"}
 
 
 class Opened:
@@ -62,7 +64,7 @@ class Opened:
             UntrustedModel: There is some, and nobody vouches for it.
         """
         name = stored.flavor.get("code") or stored.pyfunc.get("code")
-        if not name:
+        if not name or (name == "loader" and stored.pyfunc.get("loader_module") in _ALONG):
             return
         path = inside(self.folder, name)
         if not os.path.isdir(path):
@@ -185,8 +187,8 @@ def pyfunc_flavor(metadata: Model, uri: str) -> Flavor:
     loader = entry.get("loader_module")
     if not isinstance(loader, str):
         raise RecordError(f"{uri} (MLmodel)", "its python_function has no loader_module")
-    if loader in _LOADERS:
-        return get_flavor(_LOADERS[loader])
+    if loader in _LOADERS or loader in _ALONG:
+        return get_flavor(_LOADERS.get(loader) or _ALONG[loader])
     for name in metadata.flavors:
         if name != PYFUNC:
             try:

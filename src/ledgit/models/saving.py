@@ -121,7 +121,8 @@ def _write(
     with_code = {"code": "code"} if code else {}
     if saved.pyfunc is not None:
         python = ".".join(map(str, sys.version_info[:3]))
-        entry = {"env": env, "loader_module": flavor.loader_module, "python_version": python, **with_code}
+        loader = saved.pyfunc.get("loader_module", flavor.loader_module)
+        entry = {"env": env, "loader_module": loader, "python_version": python, **with_code}
         mlmodel.add_flavor(PYFUNC, **entry, **{key: value for key, value in saved.pyfunc.items() if key not in entry})
     if flavor.name != "pyfunc":
         kept = {key: value for key, value in saved.flavor.items() if value is not None}
