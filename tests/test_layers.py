@@ -59,8 +59,8 @@ class Module:
         return unit_of(self.name)
 
 
-# The public object model is one unit in several files.
-SAME = dict.fromkeys(
+# The tree of errors and the public object model are each one unit in several files.
+SAME = dict.fromkeys(["error_models", "error_roots"], "errors") | dict.fromkeys(
     [
         "artifact_upkeep",
         "cleaning",

@@ -29,12 +29,12 @@ if TYPE_CHECKING:
     from ledgit._version import __version__
     from ledgit.errors import LedgitError, LedgitWarning
     from ledgit.experiment import Experiment
+    from ledgit.models.autologging import autolog
     from ledgit.repository import Repository, Run, RunSet
     from ledgit.repository import open_repository as open  # noqa: A004, F401 - a name that star imports leave out
     from ledgit.tracking import (
         ActiveRun,
         Image,
-        autolog,
         create_experiment,
         delete_experiment,
         delete_experiment_tag,
@@ -161,11 +161,28 @@ _ELSEWHERE = {
     "RunSet": "ledgit.repository",
     "ViewType": "ledgit.views",
     "__version__": "ledgit._version",
+    "autolog": "ledgit.models.autologging",
     "open": "ledgit.repository",
 }
 # mlflow.data, mlflow.sklearn, ... are modules there; here they are found the same way.
 _MODULES = frozenset(
-    {"artifacts", "data", "errors", "keras", "lightgbm", "lightning", "pytorch", "sklearn", "transformers", "xgboost"}
+    {
+        "artifacts",
+        "data",
+        "errors",
+        "keras",
+        "lightgbm",
+        "lightning",
+        "models",
+        "onnx",
+        "pyfunc",
+        "pytorch",
+        "register",
+        "registry",
+        "sklearn",
+        "transformers",
+        "xgboost",
+    }
 )
 # What scripts written for MLflow ask for, and what to say instead of "no attribute".
 _NOT_HERE = {
@@ -174,10 +191,12 @@ _NOT_HERE = {
         ("entities", "exceptions"), "ledgit.ViewType, ledgit.Run and ledgit.LedgitError are the names here"
     ),
     **dict.fromkeys(
-        ("log_model", "models", "projects", "pyfunc", "register_model"),
-        "models, the registry and projects are being built",
+        ("log_model", "register_model"),
+        "ledgit.models.log(model, name) and ledgit.register.save_model(model, name) do it",
     ),
-    **dict.fromkeys(("evaluate", "genai", "trace"), "Ledgit tracks experiments, not evaluations or LLM traces"),
+    "projects": "projects are being built",
+    "evaluate": "ledgit.models.evaluate does it",
+    **dict.fromkeys(("genai", "trace"), "Ledgit tracks experiments, not LLM traces"),
 }
 # ledgit.open, like tarfile.open, is no name for a star import.
 _NAMES = frozenset([*__all__, "open"])

@@ -54,6 +54,17 @@ survive pickling between processes.
 
 from __future__ import annotations
 
+from ledgit.error_models import (
+    FlavorNotFound,
+    InvalidModelInput,
+    ModelNotFound,
+    PolicyRefused,
+    UntrustedModel,
+    VersionExists,
+    VersionNotFound,
+)
+from ledgit.error_roots import Conflict, LedgitError, LedgitWarning, NotFound, UsageError
+
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -107,29 +118,6 @@ __all__ = [
 ]
 
 
-class LedgitError(Exception):
-    """Base of every error this package raises on purpose."""
-
-    exit_code = 1
-
-
-class LedgitWarning(UserWarning):
-    """Something went wrong that a training need not die of; it is recorded and said once."""
-
-
-class UsageError(LedgitError):
-    """The call itself is wrong."""
-
-    exit_code = 2
-
-    def __init__(self, message: str) -> None:
-        super().__init__(message)
-        self.message = message
-
-    def __str__(self) -> str:
-        return self.message
-
-
 class InvalidName(UsageError):
     """A key, path or experiment name that can't be stored; *reason* ends the sentence."""
 
@@ -154,20 +142,6 @@ class InvalidValue(UsageError):
         return f"{self.what} is {self.value}, expected {self.expected}"
 
 
-class InvalidModelInput(UsageError):
-    """Data that a model can't predict on: its signature wants something else.
-
-    *name* is the column, tensor or param it is about, '' where it is the whole.
-    """
-
-    def __init__(self, name: str, reason: str) -> None:
-        Exception.__init__(self, name, reason)
-        self.name, self.reason = name, reason
-
-    def __str__(self) -> str:
-        return self.reason
-
-
 class FilterError(UsageError):
     """A filter or order_by that doesn't parse; *position* is a 0-based offset into *text*."""
 
@@ -188,21 +162,6 @@ class ConfigError(UsageError):
 
     def __str__(self) -> str:
         return f"{self.key} is {self.value!r}, expected {self.expected}"
-
-
-class NotFound(LedgitError):
-    """Nothing has this name."""
-
-    exit_code = 3
-    kind = "object"
-
-    def __init__(self, ref: str, near: Sequence[str] = ()) -> None:
-        super().__init__(ref, tuple(near))
-        self.ref, self.near = ref, tuple(near)
-
-    def __str__(self) -> str:
-        hint = f" (did you mean {' or '.join(self.near[:3])}?)" if self.near else ""
-        return f"no {self.kind} matches {self.ref!r}{hint}"
 
 
 class RunNotFound(NotFound):
@@ -244,25 +203,6 @@ class ArtifactsMissing(ArtifactNotFound):
         return f"{what}{whose} {verb} not in this clone: {self.reason}{hint}"
 
 
-class ModelNotFound(NotFound):
-    """There is no model at this URI; *reason* says why where there is more to say."""
-
-    kind = "model"
-
-    def __init__(self, ref: str, reason: str = "", near: Sequence[str] = ()) -> None:
-        Exception.__init__(self, ref, reason, tuple(near))
-        self.ref, self.reason, self.near = ref, reason, tuple(near)
-
-    def __str__(self) -> str:
-        return f"{super().__str__()}: {self.reason}" if self.reason else super().__str__()
-
-
-class FlavorNotFound(NotFound):
-    """No flavor has this name, or none knows this kind of model."""
-
-    kind = "flavor"
-
-
 class CodeNotFound(NotFound):
     """The code of the run has no such file or folder."""
 
@@ -287,26 +227,6 @@ class NotHere(NotFound):
         return f"{self.what} is not in this clone; 'ledgit pull --run {self.run}' gets it"
 
 
-class VersionNotFound(NotFound):
-    """A model has no such version, or none at this stage.
-
-    *model* is its name, *selector* what was asked for, *known* what there is.
-    """
-
-    def __init__(self, model: str, selector: str, known: Sequence[str] = ()) -> None:
-        Exception.__init__(self, model, selector, tuple(known))
-        self.model, self.selector, self.known = model, selector, tuple(known)
-        self.ref, self.near = f"{model} {selector}", self.known
-
-    def __str__(self) -> str:
-        if self.selector.startswith("@"):
-            what = f"no version of {self.model!r} is at stage {self.selector[1:]!r}"
-        else:
-            what = f"{self.model!r} has no version {self.selector!r}"
-        more = f" and {len(self.known) - 5} more" if len(self.known) > 5 else ""
-        return f"{what}; it has {', '.join(self.known[:5])}{more}" if self.known else f"{what}; it has none"
-
-
 class Ambiguous(LedgitError):
     """Several runs match; *candidates* are one line each."""
 
@@ -320,19 +240,6 @@ class Ambiguous(LedgitError):
         listed = "\n  ".join(self.candidates[:20])
         more = f"\n  … and {len(self.candidates) - 20} more" if len(self.candidates) > 20 else ""
         return f"{self.ref!r} matches {len(self.candidates)} runs; name one by its id:\n  {listed}{more}"
-
-
-class Conflict(LedgitError):
-    """What is already there forbids it."""
-
-    exit_code = 4
-
-    def __init__(self, message: str) -> None:
-        super().__init__(message)
-        self.message = message
-
-    def __str__(self) -> str:
-        return self.message
 
 
 class ParamConflict(Conflict):
@@ -351,33 +258,6 @@ class ParamConflict(Conflict):
 
 class ExperimentExists(Conflict):
     """An experiment of this name is there already."""
-
-
-class VersionExists(Conflict):
-    """A version is taken: by a tag here, or by somebody else on the remote.
-
-    *free* is the next version that isn't; *where* says who has it, *command* what moves ours out of the way.
-    """
-
-    def __init__(self, model: str, version: str, free: str, where: str = "", command: str = "") -> None:
-        Exception.__init__(self, model, version, free, where, command)
-        self.model, self.version, self.free, self.where, self.command = model, version, free, where, command
-
-    def __str__(self) -> str:
-        who = f" on {self.where}, by somebody else" if self.where else ""
-        how = f"'{self.command}' moves yours there" if self.command else "register it as that, or with a bump"
-        return f"{self.model} {self.version} is registered already{who}; the next free version is {self.free}: {how}"
-
-
-class PolicyRefused(Conflict):
-    """The registry's policy does not allow it; *reasons* are one sentence for each rule that does not hold."""
-
-    def __init__(self, reasons: Sequence[str]) -> None:
-        Exception.__init__(self, tuple(reasons))
-        self.reasons = tuple(reasons)
-
-    def __str__(self) -> str:
-        return "; ".join(self.reasons)
 
 
 class RunStateError(Conflict):
@@ -530,26 +410,6 @@ class MissingDependency(LedgitError):
         return f"{self.feature} needs {self.package}; install it with 'pip install {self.package}'"
 
 
-class UntrustedModel(LedgitError):
-    """Loading the model would run code of whoever made it, and nobody has agreed to that.
-
-    *model* is its URI, *what* would run (a file, a list of types), *whose* says who made it.
-    """
-
-    exit_code = 10
-
-    def __init__(self, model: str, what: str, whose: str) -> None:
-        super().__init__(model, what, whose)
-        self.model, self.what, self.whose = model, what, whose
-
-    def __str__(self) -> str:
-        return (
-            f"loading {self.model} would run code from {self.what}, and {self.whose}; if you trust its author, load it"
-            " with trust=True (--trust on the command line), or for good with 'git config --add ledgit.trustedModels"
-            " <model name or author's address>'"
-        )
-
-
 class RemoteError(LedgitError):
     """Another repository can't be used; *url* names it (without credentials), *reason* says why."""
 
@@ -584,3 +444,10 @@ class RemoteFull(RemoteError):
 
 class PushRefused(RemoteError):
     """The host's rules don't let in what was pushed."""
+
+
+for _error in (
+    *(Conflict, LedgitError, LedgitWarning, NotFound, UsageError),
+    *(FlavorNotFound, InvalidModelInput, ModelNotFound, PolicyRefused, UntrustedModel, VersionExists, VersionNotFound),
+):
+    _error.__module__ = __name__  # where people know them from, in tracebacks too

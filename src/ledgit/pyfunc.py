@@ -16,7 +16,9 @@ __all__ = ["PyFuncModel", "PythonModel", "PythonModelContext", "load_model", "lo
 _FACE = face("pyfunc", register_logged)
 
 
-def save_model(path: Any = None, loader_module: str | None = None, data_path: str | None = None, **kwargs: Any) -> Model:
+def save_model(
+    path: Any = None, loader_module: str | None = None, data_path: str | None = None, **kwargs: Any
+) -> Model:
     """Save a model written in Python into a new folder.
 
     Args:
@@ -36,7 +38,9 @@ def save_model(path: Any = None, loader_module: str | None = None, data_path: st
     return _FACE.save_model(path=path, **kwargs, **{key: value for key, value in more.items() if value is not None})
 
 
-def log_model(name: Any = None, loader_module: str | None = None, data_path: str | None = None, **kwargs: Any) -> ModelInfo:
+def log_model(
+    name: Any = None, loader_module: str | None = None, data_path: str | None = None, **kwargs: Any
+) -> ModelInfo:
     """Log a model written in Python to the active run; one is started if there is none.
 
     Args:

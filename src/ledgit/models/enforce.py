@@ -9,7 +9,7 @@ from ledgit.errors import InvalidModelInput
 from ledgit.models.enforce_columns import enforce_column
 from ledgit.models.enforce_tensors import enforce_tensors
 from ledgit.models.enforce_values import enforce_type
-from ledgit.models.inference import is_array, is_frame, is_series
+from ledgit.models.kinds import is_array, is_frame, is_series
 from ledgit.models.params import param_value, plain
 from ledgit.models.schema import ColSpec, ParamSchema, Schema
 from ledgit.models.types import Array, DataType, Object

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from ledgit.errors import InvalidModelInput
-from ledgit.models.inference import is_array, is_frame, is_sparse
+from ledgit.models.kinds import is_array, is_frame, is_sparse
 from ledgit.models.schema import Schema
 
 __all__ = ["enforce_tensors"]

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from ledgit.errors import InvalidModelInput
-from ledgit.models.inference import is_array, is_missing
+from ledgit.models.kinds import is_array, is_missing
 from ledgit.models.types import AnyType, Array, ColumnType, DataType, Map, Object
 
 __all__ = ["enforce_type"]

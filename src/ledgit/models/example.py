@@ -11,7 +11,8 @@ from copy import deepcopy
 from typing import Any
 
 from ledgit.errors import RecordError, UsageError
-from ledgit.models.inference import infer_params, is_array, is_frame, is_missing, is_sparse
+from ledgit.models.inference import infer_params
+from ledgit.models.kinds import is_array, is_frame, is_missing, is_sparse
 
 __all__ = ["Example", "convert_input_example_to_serving_input", "read_example", "read_example_params"]
 
@@ -105,7 +106,7 @@ def _rows(array: Any) -> Any:
     import numpy as np
 
     if np.issubdtype(array.dtype, np.inexact):
-        return np.where(np.isnan(array), None, array).tolist()
+        array = np.where(np.isnan(array), np.array(None), array)
     return array.tolist()
 
 

@@ -7,41 +7,16 @@ that has None or NaN is optional.
 from __future__ import annotations
 
 import datetime as dt
-import math
-import sys
 from collections.abc import Iterable
 from copy import deepcopy
 from typing import Any
 
 from ledgit.errors import LedgitError, UsageError
+from ledgit.models.kinds import is_array, is_frame, is_missing, is_series, is_sparse
 from ledgit.models.schema import ColSpec, ParamSchema, ParamSpec, Schema, TensorSpec
 from ledgit.models.types import AnyType, Array, ColumnType, DataType, Object, Property, merged
 
-__all__ = ["infer_params", "infer_schema", "is_frame", "is_missing", "is_series", "is_sparse"]
-
-
-def is_frame(data: object) -> bool:
-    """Whether it is a pandas data frame; pandas is not imported to find out."""
-    pandas = sys.modules.get("pandas")
-    return pandas is not None and isinstance(data, pandas.DataFrame)
-
-
-def is_series(data: object) -> bool:
-    """Whether it is a pandas series."""
-    pandas = sys.modules.get("pandas")
-    return pandas is not None and isinstance(data, pandas.Series)
-
-
-def is_array(data: object) -> bool:
-    """Whether it is a NumPy array."""
-    numpy = sys.modules.get("numpy")
-    return numpy is not None and isinstance(data, numpy.ndarray)
-
-
-def is_sparse(data: object) -> bool:
-    """Whether it is a sparse matrix of SciPy, by rows or columns."""
-    sparse = sys.modules.get("scipy.sparse")
-    return sparse is not None and isinstance(data, sparse.csr_matrix | sparse.csc_matrix)
+__all__ = ["infer_params", "infer_schema", "numpy_type"]
 
 
 def infer_schema(data: Any) -> Schema:
@@ -115,16 +90,6 @@ def _tensor(data: Any, dtype: Any, name: str | None = None) -> TensorSpec:
     # Texts have no length in a signature.
     kind = {"U": np.dtype("str"), "S": np.dtype("bytes")}.get(dtype.char, dtype)
     return TensorSpec(kind, (-1, *data.shape[1:]), name)
-
-
-def is_missing(value: object) -> bool:
-    """Whether it is None, NaN, or pandas' NA or NaT."""
-    if isinstance(value, float):
-        return math.isnan(value)
-    if value is None:
-        return True
-    pandas = sys.modules.get("pandas")
-    return pandas is not None and (value is pandas.NA or value is pandas.NaT)
 
 
 def _any_missing(values: Iterable[Any]) -> bool:

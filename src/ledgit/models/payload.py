@@ -10,11 +10,19 @@ from typing import Any
 
 from ledgit.errors import InvalidModelInput, UsageError
 from ledgit.models.enforce_values import enforce_type
-from ledgit.models.inference import is_array, is_frame, is_missing, is_series
+from ledgit.models.kinds import is_array, is_frame, is_missing, is_series
 from ledgit.models.schema import ColSpec, Schema, TensorSpec
 from ledgit.models.types import AnyType, Array, DataType
 
-__all__ = ["KINDS", "frame_from_csv", "frame_from_json", "inputs_from_json", "instances_from_json", "read_request", "to_json"]
+__all__ = [
+    "KINDS",
+    "frame_from_csv",
+    "frame_from_json",
+    "inputs_from_json",
+    "instances_from_json",
+    "read_request",
+    "to_json",
+]
 
 #: Keys of a request's body, of which it has exactly one.
 KINDS = ("dataframe_split", "dataframe_records", "instances", "inputs")
@@ -147,7 +155,11 @@ def _cast_column(name: str, column: Any, spec: Any) -> Any:
         return column
     if not spec.required and spec.type is not DataType.string and column.isna().any():
         # What is missing has no place in integers: floats are what they come as, and enforcing decides.
-        return column if spec.type in {DataType.integer, DataType.long, DataType.boolean} else column.astype(spec.type.to_pandas())
+        return (
+            column
+            if spec.type in {DataType.integer, DataType.long, DataType.boolean}
+            else column.astype(spec.type.to_pandas())
+        )
     return _lossless(name, column, spec.type)
 
 

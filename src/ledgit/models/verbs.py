@@ -138,5 +138,3 @@ def validate_serving_input(model_uri: str, serving_input: str | dict[str, Any]) 
     """
     text = serving_input if isinstance(serving_input, str) else json.dumps(serving_input)
     return predict(model_uri, text)
-
-

@@ -11,15 +11,15 @@ import inspect
 import os
 import shutil
 from collections.abc import Iterator, Mapping
-from types import FunctionType, MethodType, MappingProxyType
-from typing import Any
+from types import FunctionType, MappingProxyType, MethodType
+from typing import Any, ClassVar
 
 from ledgit.errors import FlavorNotFound, InvalidValue, MissingDependency, RecordError, UsageError
 from ledgit.models import python_model
 from ledgit.models.consent import Trust
 from ledgit.models.flavors import BaseFlavor, Predictor, Saved, Stored, import_library
 from ledgit.models.flavors.from_code import load_code
-from ledgit.models.inference import is_frame
+from ledgit.models.kinds import is_frame
 from ledgit.models.paths import inside
 from ledgit.models.python_model import FunctionModel, ObjectModel, PythonModelContext
 
@@ -46,8 +46,9 @@ class Loaded:
     def python_model(self) -> Any:
         """The user's own object or function."""
         wrapped = type(self._model).__name__  # pickled with their code, these are classes of their own
-        return {"FunctionModel": "func", "ObjectModel": "model"}.get(wrapped) and (
-            self._model.func if wrapped == "FunctionModel" else self._model.model
+        return (
+            {"FunctionModel": "func", "ObjectModel": "model"}.get(wrapped)
+            and (self._model.func if wrapped == "FunctionModel" else self._model.model)
         ) or self._model
 
     def predict(self, data: Any, params: Mapping[str, Any] | None = None) -> Any:
@@ -84,7 +85,9 @@ class Loaded:
         hint = getattr(getattr(self._model, "predict_type_hints", None), "input", None)
         if hint is None or not is_frame(data):
             return data
-        text = next((name for name, value in data.iloc[0].items() if isinstance(value, str)), None) if len(data) else None
+        text = (
+            next((name for name, value in data.iloc[0].items() if isinstance(value, str)), None) if len(data) else None
+        )
         if hint == list[str] and text is not None:
             return data[text].tolist()
         if hint == list[dict[str, str]]:
@@ -100,7 +103,7 @@ class PyFunc(BaseFlavor):
     package = ""
     module = "cloudpickle"
     argument = "python_model"
-    save_options = MappingProxyType(
+    save_options: ClassVar[Mapping[str, Any]] = MappingProxyType(
         {
             "artifacts": None,
             "model_config": None,

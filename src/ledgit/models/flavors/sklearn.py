@@ -9,7 +9,7 @@ from __future__ import annotations
 import os
 from collections.abc import Mapping, Sequence
 from types import MappingProxyType
-from typing import Any
+from typing import Any, ClassVar
 
 from ledgit.errors import InvalidValue, RecordError, UsageError
 from ledgit.models.consent import Trust
@@ -30,10 +30,10 @@ class Sklearn(BaseFlavor):
     package = "scikit-learn"
     module = "sklearn"
     argument = "sk_model"
-    save_options = MappingProxyType(
+    save_options: ClassVar[Mapping[str, Any]] = MappingProxyType(
         {"serialization_format": SKOPS, "skops_trusted_types": None, "pyfunc_predict_fn": "predict"}
     )
-    load_options = MappingProxyType({"skops_trusted_types": None})
+    load_options: ClassVar[Mapping[str, Any]] = MappingProxyType({"skops_trusted_types": None})
 
     def recognizes(self, model: object) -> bool:
         """Whether it is an estimator of scikit-learn's, or one made like them."""
