@@ -26,6 +26,7 @@ LAYERS = [
     {"models"},
     {"registry"},
     {"register"},
+    {"client"},
     # MLflow's module names (ledgit.sklearn.autolog, ledgit.data.from_numpy) and the notebook's entry.
     {"data", "keras", "lightgbm", "lightning", "onnx", "pyfunc", "pytorch", "sklearn", "transformers", "xgboost"},
     {"demo"},

@@ -27,9 +27,11 @@ if TYPE_CHECKING:
     from typing import Any
 
     from ledgit._version import __version__
+    from ledgit.client import MlflowClient, search_model_versions, search_registered_models, set_model_version_tag
     from ledgit.errors import LedgitError, LedgitWarning
     from ledgit.experiment import Experiment
     from ledgit.models.autologging import autolog
+    from ledgit.registry.fluent import register_model
     from ledgit.repository import Repository, Run, RunSet
     from ledgit.repository import open_repository as open  # noqa: A004, F401 - a name that star imports leave out
     from ledgit.tracking import (
@@ -92,6 +94,7 @@ __all__ = [
     "Image",
     "LedgitError",
     "LedgitWarning",
+    "MlflowClient",
     "Repository",
     "Run",
     "RunSet",
@@ -134,14 +137,18 @@ __all__ = [
     "log_stream",
     "log_table",
     "log_text",
+    "register_model",
     "rename_experiment",
     "restore_experiment",
     "restore_run",
     "search_experiments",
+    "search_model_versions",
+    "search_registered_models",
     "search_runs",
     "set_experiment",
     "set_experiment_tag",
     "set_experiment_tags",
+    "set_model_version_tag",
     "set_system_metrics_node_id",
     "set_system_metrics_samples_before_logging",
     "set_system_metrics_sampling_interval",
@@ -156,10 +163,15 @@ _ELSEWHERE = {
     "Experiment": "ledgit.experiment",
     "LedgitError": "ledgit.errors",
     "LedgitWarning": "ledgit.errors",
+    "MlflowClient": "ledgit.client",
     "Repository": "ledgit.repository",
     "Run": "ledgit.repository",
     "RunSet": "ledgit.repository",
     "ViewType": "ledgit.views",
+    "register_model": "ledgit.registry.fluent",
+    "search_model_versions": "ledgit.client",
+    "search_registered_models": "ledgit.client",
+    "set_model_version_tag": "ledgit.client",
     "__version__": "ledgit._version",
     "autolog": "ledgit.models.autologging",
     "open": "ledgit.repository",
@@ -168,6 +180,7 @@ _ELSEWHERE = {
 _MODULES = frozenset(
     {
         "artifacts",
+        "client",
         "data",
         "errors",
         "keras",
@@ -186,14 +199,10 @@ _MODULES = frozenset(
 )
 # What scripts written for MLflow ask for, and what to say instead of "no attribute".
 _NOT_HERE = {
-    **dict.fromkeys(("MlflowClient", "client"), "ledgit.open() and its runs do what it did"),
     **dict.fromkeys(
         ("entities", "exceptions"), "ledgit.ViewType, ledgit.Run and ledgit.LedgitError are the names here"
     ),
-    **dict.fromkeys(
-        ("log_model", "register_model"),
-        "ledgit.models.log(model, name) and ledgit.register.save_model(model, name) do it",
-    ),
+    "log_model": "ledgit.models.log(model, name) does it",
     "projects": "projects are being built",
     "evaluate": "ledgit.models.evaluate does it",
     **dict.fromkeys(("genai", "trace"), "Ledgit tracks experiments, not LLM traces"),

@@ -10,7 +10,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
     from typing import Any
 
-    from ledgit.records.registry_state import RegisteredModel
+    from ledgit.records.registry_state import ModelVersion, RegisteredModel
 
 __all__ = ["RegistryDescribing", "described"]
 
@@ -95,6 +95,48 @@ class RegistryDescribing(RegistryReading):
             self._edit(name, {f"{prefix}tags.{key}": None for key in found})
         return found
 
+    def describe_model(self, name: str, text: str) -> None:
+        """Write the description of the model *name*, whatever characters the name has."""
+        self._edit(name, {"description": text or None})
+
+    def describe_version(self, version: ModelVersion, text: str) -> None:
+        """Write the description of a version."""
+        self._edit(version.model, {f"version.{version.version}.description": text or None})
+
+    def edit_model_tags(self, name: str, tags: Mapping[str, Any]) -> None:
+        """Set tags of the model *name*; None removes one, which need not be there."""
+        self._edit(name, described("", None, tags))
+
+    def edit_version_tags(self, version: ModelVersion, tags: Mapping[str, Any]) -> None:
+        """Set tags of a version; None removes one, which need not be there."""
+        self._edit(version.model, described(f"version.{version.version}.", None, tags))
+
+    def archive(self, version: ModelVersion, *, archived: bool = True) -> None:
+        """Say that a version is in MLflow's stage Archived, where any number of versions can be; or that it isn't."""
+        key = f"version.{version.version}.stage"
+        known = self.state.find(version.model).values.get(key)
+        if archived or known is not None:
+            self._edit(version.model, {key: "Archived" if archived else None})
+
+    def rename_model(self, name: str, new_name: str) -> RegisteredModel:
+        """Give a model that has no versions yet another name.
+
+        Raises:
+            ModelNotFound: There is none.
+            Conflict: It has versions, which are tags that others have; or the new name is taken.
+        """
+        from ledgit.errors import Conflict
+
+        model = self.model(name)
+        if model.events:
+            raise Conflict(
+                f"{model.name!r} has versions, and those are tags that others have and deploy from; register them under"
+                f" the new name instead: 'ledgit registry register RUN {new_name}', or copy_model_version()"
+            )
+        made = self.create_model(new_name, description=model.description, tags=model.tags)
+        self._edit(model.name, {"deleted": True})
+        return made
+
     def _place(self, reference: str) -> tuple[str, str]:
         from ledgit.registry.references import parse_reference
 
@@ -126,7 +168,7 @@ def described(prefix: str, description: str | None, tags: Mapping[str, Any] | No
     values: dict[str, Any] = {}
     for key, value in (tags or {}).items():
         check_key("tag", key)
-        values[f"{prefix}tags.{key}"] = str(value)
+        values[f"{prefix}tags.{key}"] = None if value is None else str(value)
     if description:
         values[f"{prefix}description"] = description
     return values

@@ -100,6 +100,13 @@ def stage_of(name: str) -> str:
     )
 
 
+def current_stage(model: Model, version: Version) -> str:
+    """Return which of MLflow's stages a version is in: where it stands, or ``Archived`` by its record."""
+    standing = next((stage for stage in version.stages if stage in STAGES), None)
+    archived = model.values.get(f"version.{version.version}.stage") == "Archived"
+    return standing or ("Archived" if archived else "None")
+
+
 def version_entity(model: Model, version: Version) -> ModelVersion:
     """Return a version as MLflow shows one."""
     own = [event.time * 1000 for event in model.events if event.version == version.version]
@@ -110,7 +117,7 @@ def version_entity(model: Model, version: Version) -> ModelVersion:
         last_updated_timestamp=max([version.created, *own]),
         description=version.description or None,
         user_id=version.event.author or None,
-        current_stage=next((stage for stage in version.stages if stage in STAGES), "None"),
+        current_stage=current_stage(model, version),
         source=source_of(version),
         run_id=version.run,
         tags=dict(version.tags),
@@ -126,7 +133,7 @@ def model_entity(model: Model) -> RegisteredModel:
     """Return a model as MLflow shows one."""
     latest: dict[str, Version] = {}
     for version in model.active:
-        latest[next((stage for stage in version.stages if stage in STAGES), "None")] = version
+        latest[current_stage(model, version)] = version
     return RegisteredModel(
         name=model.name,
         creation_timestamp=model.created,

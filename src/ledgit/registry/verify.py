@@ -362,7 +362,8 @@ class _Verifying:
         if not inputs:
             self.add("data", "the run recorded no data sets")
         for found in survey(self.repo, self.repository.objects, commit.oid, inputs):
-            step = self.add("data", found.text, **found.facts)
+            step = self.add("data", found.text)
+            step.facts = {"data": found.facts["name"], **found.facts}
             step.findings += found.findings
             step.notes += found.notes
 
