@@ -180,6 +180,10 @@ def _every_commit(repo: Repo, folder: Folder, unread: Unread) -> Iterator[tuple[
     given = {run_id: head for run_id, head in loose_runs(repo).items() if loose.get(run_id) != head}
     given = {run_id: head for run_id, head in given.items() if run_id not in gone}
     yield from _loose(repo, objects, given, unread)
+    from ledgit.store.registry.commits import registration_commits
+
+    # A version keeps what it was registered with, also from a checkpoint that no run's line names.
+    yield from ((run_id, commit) for run_id, commit in registration_commits(repo) if run_id not in gone)
     for directory in _directories(folder):
         start = read_parts(directory).first("start")
         if start is not None:

@@ -134,11 +134,11 @@ def _held(patient: Patient) -> list[str]:
 
 
 def _tags(patient: Patient) -> list[str]:
-    from ledgit.git import RefUpdate, update_refs
+    from ledgit.store.registry.restoring import restore_tags
 
-    lost = lost_tags(patient)
-    update_refs(patient.repo, [RefUpdate(name, oid, None) for name, oid in lost.items()])
-    return [f"restored {name.removeprefix('refs/tags/')}" for name in lost]
+    lost = {name.removeprefix("refs/tags/"): oid for name, oid in lost_tags(patient).items()}
+    made = restore_tags(patient.repo, lost)
+    return [f"restored {tag}" for tag in made] + [f"not restored: {tag}" for tag in lost if tag not in made]
 
 
 _ACTS: tuple[tuple[set[str], Callable[[Patient], list[str]]], ...] = (

@@ -6,7 +6,7 @@ on its commits. That costs about a second with 100,000 runs, however many are as
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from typing import TYPE_CHECKING, NamedTuple
 
 if TYPE_CHECKING:
@@ -182,6 +182,19 @@ def stand_on(repo: Repo, seeds: Mapping[str, str], tips: Iterable[str]) -> dict[
     return {tip: marked[tip] for tip in wanted if tip in marked}
 
 
+def _registered(repo: Repo, refs: Iterable[Ref]) -> Iterator[tuple[Ref, str]]:
+    """Yield each ref of the registry with the run that its commit says it is of."""
+    own = [ref for ref in refs if ref.tie.kind == REGISTRY]
+    if not own:
+        return
+    from ledgit.store.registry.commits import runs_of
+
+    said = runs_of(repo, (ref.commit for ref in own))
+    for ref in own:
+        if ref.commit in said:
+            yield ref, said[ref.commit]
+
+
 def find_ties(
     repo: Repo, going: Collection[str], heads: Mapping[str, Collection[str]], commits: Mapping[str, str | None]
 ) -> dict[str, list[Tie]]:
@@ -200,6 +213,9 @@ def find_ties(
     ties: dict[str, dict[Tie, None]] = {}
     for ref in refs:
         for run_id in found.get(ref.commit, ()):
+            ties.setdefault(run_id, {})[ref.tie] = None
+    for ref, run_id in _registered(repo, refs):
+        if run_id in going:  # also from a checkpoint, which is no commit of the run's own
             ties.setdefault(run_id, {})[ref.tie] = None
     for head, other in others.items():
         for run_id in found.get(head, ()):

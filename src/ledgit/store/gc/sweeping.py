@@ -95,6 +95,10 @@ def sweep(
     if tip_exists(repo) or wanted(repo) or any(wanted(repo, remote) for remote in chosen):
         raise tip_only()
     tags = _note_tags(folder, plan)
+    if tags:
+        from ledgit.store.registry.restoring import remember_numbers
+
+        remember_numbers(repo, folder, tags)
     note = noted(folder)
     done = Swept(purge(repo, folder, {} if plan is None else {item.run.id: item.run.start for item in plan.going}))
     if note.why:

@@ -1,12 +1,14 @@
 """What people write about models and versions: ``models/<safe name>.yaml`` in the ledger, a clock on every key.
 
 As with experiments, two clones' edits join key by key. Keys: ``description``, ``tags.<key>``, ``created``,
-``deleted``, ``version.<v1.2.0>.description``, ``version.<v1.2.0>.tags.<key>``, and ``shared``.
+``deleted``, ``version.<v1.2.0>.description``,
+``version.<v1.2.0>.tags.<key>``; and ``shared`` (a digest of the tags that were pushed
+last) and ``highest`` (the greatest number whose claim was purged), which are not for people.
 """
 
 from __future__ import annotations
 
-from ledgit.errors import RecordError, RefMoved
+from ledgit.errors import LedgitError, RecordError, RefMoved
 from ledgit.records.clocked import decode_clocked, encode_clocked
 from ledgit.records.names import safe_file
 from ledgit.records.registry_names import check_model_name
@@ -21,7 +23,7 @@ if TYPE_CHECKING:
     from ledgit.git import Objects, Repo
     from ledgit.store.folder import Folder
 
-__all__ = ["FOLDER", "edit_model", "read_models"]
+__all__ = ["FOLDER", "edit_model", "read_model", "read_models"]
 
 FOLDER = "models"
 _ATTEMPTS = 8
@@ -49,6 +51,17 @@ def read_models(objects: Objects, ledger: str | None) -> tuple[dict[str, dict[st
             continue
         found[label] = values
     return found, problems
+
+
+def read_model(objects: Objects, ledger: str, name: str) -> dict[str, Any]:
+    """Return what the ledger commit *ledger* says about the model *name*; nothing where that does not decode."""
+    path = f"{FOLDER}/{safe_file(name)}.yaml"
+    try:
+        entry = objects.find(ledger, path)
+        label, values, _ = decode_clocked(objects.read(entry.oid)[1], path) if entry is not None else ("", {}, {})
+    except LedgitError:
+        return {}
+    return values if label == name else {}
 
 
 def edit_model(

@@ -9,9 +9,12 @@ from ledgit.store.registry.tagging import KEPT, TAGS, VERSIONS
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from ledgit.git import Objects, Repo
+    from collections.abc import Iterable
 
-__all__ = ["lost_tags", "restore_tags"]
+    from ledgit.git import Objects, Repo
+    from ledgit.store.folder import Folder
+
+__all__ = ["lost_tags", "moved_tags", "remember_numbers", "restore_tags"]
 
 
 def lost_tags(repo: Repo, objects: Objects | None = None) -> dict[str, str]:
@@ -60,3 +63,45 @@ def restore_tags(repo: Repo, tags: dict[str, str]) -> list[str]:
             continue  # somebody was quicker
         made.append(tag)
     return made
+
+
+def moved_tags(repo: Repo, objects: Objects) -> dict[str, str]:
+    """Return the tags that are not the objects any more that were made as them: name → what it was."""
+    from ledgit.git import list_refs
+
+    made = {ref[len(KEPT) :]: oid for ref, oid in list_refs(repo, KEPT).items()}
+    claims = list_refs(repo, VERSIONS)
+    if not made and not claims:
+        return {}
+    tags = list_refs(repo, TAGS)
+    there = set(tags.values())
+    for oid in claims.values():
+        if oid not in there:
+            found = _claimed(objects, oid)
+            if found is not None:
+                made.setdefault(found, oid)
+    return {tag: oid for tag, oid in made.items() if tags.get(TAGS + tag) not in (None, oid)}
+
+
+def remember_numbers(repo: Repo, folder: Folder, refs: Iterable[str]) -> None:
+    """Note in the ledger which numbers were given out, before the claims among *refs* are deleted for good."""
+    from ledgit.git import Objects, read_ref
+    from ledgit.store.ledger import LEDGER_REF
+    from ledgit.store.registry.described import edit_model, read_models
+
+    objects = Objects.of(repo)
+    highest: dict[str, int] = {}
+    for ref in refs:
+        number = ref.rpartition("/")[2]
+        oid = read_ref(repo, ref) if ref.startswith(VERSIONS) and number.isdigit() and len(number) < 16 else None
+        tag = _claimed(objects, oid) if oid is not None else None
+        one = read_unshared(objects, tag, oid) if tag is not None and oid is not None else None
+        if one is not None:
+            highest[one.model] = max(highest.get(one.model, 0), int(number))
+    if not highest:
+        return
+    records, _ = read_models(objects, read_ref(repo, LEDGER_REF))
+    for model, greatest in sorted(highest.items()):
+        known = records.get(model, {}).get("highest")
+        if not isinstance(known, int) or known < greatest:
+            edit_model(repo, folder, model, {"highest": greatest})

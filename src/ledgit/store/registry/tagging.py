@@ -82,7 +82,24 @@ class ModelTags:
         taken = [int(text) for ref in claims if (text := ref.rpartition("/")[2]).isdigit() and len(text) < 16]
         self.newest()
         numbers = _numbers.get((self._repo.common_dir, self._slug), 0)
-        return 1 + max(numbers, *taken, 0)
+        return 1 + max(numbers, self._purged(), *taken, 0)
+
+    def _purged(self) -> int:
+        """Return the greatest number whose claim went for good with its run, as the ledger remembers it."""
+        from ledgit.git import read_ref
+        from ledgit.store.ledger import LEDGER_REF
+
+        ledger = read_ref(self._repo, LEDGER_REF)
+        if ledger is None:
+            return 0
+        key = (self._repo.common_dir, self._model)
+        known = _highest.get(key)
+        if known is None or known[0] != ledger:
+            from ledgit.store.registry.described import read_model
+
+            value = read_model(self._objects, ledger, self._model).get("highest")
+            known = _highest[key] = (ledger, value if type(value) is int and 0 < value < 1 << 52 else 0)
+        return known[1]
 
     def newest(self) -> int:
         """Return the date of the newest tag, in seconds since the epoch; 0 if there is none."""
@@ -113,6 +130,7 @@ class ModelTags:
 
 
 _numbers: dict[tuple[str, str], int] = {}
+_highest: dict[tuple[str, str], tuple[str, int]] = {}
 
 
 class Tagging:
