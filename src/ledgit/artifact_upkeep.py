@@ -39,8 +39,8 @@ class ArtifactUpkeep(Opened):
             RemoteError: One of the two remotes can't be used.
         """
         from ledgit.errors import ConfigError
+        from ledgit.store.artifacts.setting import place_of
         from ledgit.store.artifacts.sweeping import sweep_remote
-        from ledgit.store.artifacts.uploading import place_of
         from ledgit.store.settle import wait_settled
         from ledgit.store.sync import find_remote
 

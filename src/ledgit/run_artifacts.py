@@ -117,7 +117,7 @@ class RunArtifacts(RunReading):
         Raises:
             ConfigError: A setting that can't be understood.
         """
-        from ledgit.store.artifacts.uploading import place_of
+        from ledgit.store.artifacts.setting import place_of
 
         return place_of(self.repo)
 

@@ -13,8 +13,8 @@ from ledgit.git import Objects, Repo
 from ledgit.store import Folder
 from ledgit.store.artifacts import sweeping
 from ledgit.store.artifacts.marks import Mark, read_marks
+from ledgit.store.artifacts.setting import place_of
 from ledgit.store.artifacts.sweeping import SweepOptions, SweptThere, sweep_remote
-from ledgit.store.artifacts.uploading import place_of
 from ledgit.store.sync import find_remote
 
 DAY = 24 * 3600

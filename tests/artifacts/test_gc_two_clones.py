@@ -315,7 +315,7 @@ def test_a_sweep_that_is_killed_at_any_moment(
         sweeping.checkpoint = checkpoint
         from ledgit.git import Repo
         from ledgit.store import Folder
-        from ledgit.store.artifacts.uploading import place_of
+        from ledgit.store.artifacts.setting import place_of
         from ledgit.store.sync import find_remote
         repo = Repo.discover()
         sweeping.sweep_remote(

@@ -85,12 +85,41 @@ def test_runs_can_go_without_their_artifacts(ada: Person, storage: Path, tmp_pat
     assert ada.objects() == there(storage)
 
 
-def test_a_dry_run_sends_nothing(ada: Person, storage: Path, tmp_path: Path) -> None:
-    ada.log(make_file(tmp_path / "model.bin"))
+def test_a_dry_run_lists_artifacts_and_sends_nothing(ada: Person, storage: Path, tmp_path: Path) -> None:
+    """How many and how much; their names if asked. What earlier pushes left here is among them."""
+    left = ada.log(make_file(tmp_path / "left.bin", 400 * 1024))
+    ada.run("push", "--all", "--no-artifacts")
+    new = ada.log(make_file(tmp_path / "model.bin"), make_folder(tmp_path / "plots", 110))
+    before = ada.objects()
 
-    ada.run("push", "--all", "--dry-run")
+    said = ada.says("push", "--all", "--dry-run")
+    named = ada.says("push", "--all", "--dry-run", "-v")
+    planned = ada.json("push", "--all", "--dry-run")["artifacts"]["planned"]
 
+    assert f"would send artifacts to {storage}: 113 objects" in said
+    assert "model.bin" not in said
+    assert f"model.bin of {new[:8]}, 300.0 KiB" in named
+    assert f"left.bin of {left[:8]}, 400.0 KiB" in named
+    assert before == {item["md5"] for item in planned}
+    assert {"left.bin", "model.bin", "plots", "plots/0/0.bin"} <= {item["path"] for item in planned}
+    sizes = {item["path"]: item["bytes"] for item in planned}
+    assert (300 * 1024, 50) == (sizes["model.bin"], sizes["plots/0/0.bin"])
     assert not storage.exists()
+    assert "would be left out" in ada.says("push", "--all", "--dry-run", "--no-artifacts")
+    ada.run("push", "--all")
+    assert before == there(storage)
+    again = ada.json("push", "--all", "--dry-run")["artifacts"]
+    assert ([], 0, "") == (again["planned"], again["sent"], again["trouble"])
+
+
+def test_a_dry_run_says_where_artifacts_could_not_go(ada: Person, tmp_path: Path) -> None:
+    """Without a remote, or with one that can't be used."""
+    ada.log(make_file(tmp_path / "model.bin"))
+    assert "only in this clone: artifacts of 1 run (1 object, 300.0 KiB)" in ada.says("push", "--all", "--dry-run")
+
+    ada.run("artifacts", "remote", "ssh://127.0.0.1:1/nowhere")
+
+    assert "127.0.0.1" in ada.json("push", "--all", "--dry-run")["artifacts"]["trouble"]
 
 
 def test_a_remote_that_takes_nothing_holds_back_only_who_needs_it(ada: Person, tmp_path: Path) -> None:

@@ -23,11 +23,21 @@ _OPTIONS: dict[str, dict[str, _Setting]] = {
         "--dry-run": ("dry_run", True),
         "--no-artifacts": ("artifacts", False),
         "--retry": ("retry", True),
+        "--verbose": ("verbose", True),
+        "-v": ("verbose", True),
     },
 }
 _UNSAID: dict[str, dict[str, object]] = {
     "pull": {"refs": [], "artifacts": None},
-    "push": {"dry_run": False, "runs": [], "publish": None, "allow_secret": [], "retry": False, "artifacts": True},
+    "push": {
+        "dry_run": False,
+        "runs": [],
+        "publish": None,
+        "allow_secret": [],
+        "retry": False,
+        "artifacts": True,
+        "verbose": False,
+    },
 }
 
 

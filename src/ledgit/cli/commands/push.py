@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from typing import Any
 
     from ledgit.opened import Opened
-    from ledgit.store.artifacts.uploading import Uploaded
+    from ledgit.store.artifacts.uploaded import Uploaded
     from ledgit.store.sync import Pushed
 
 _NAMED = 3  # runs held back before that are named
@@ -32,7 +32,7 @@ nothing went.
 """
 EPILOG = """
 ledgit push
-ledgit push --dry-run                    what would go, and what would become public with it
+ledgit push --dry-run -v                 what would go, and what would become public with it
 ledgit push --publish pushed-code        only runs whose code is on the remote already
 ledgit push --runs calm-owl brave-fox
 ledgit push --no-artifacts               the runs now, their artifacts with a later push
@@ -51,6 +51,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="name or address (default: ledgit.remote, else origin, else the only one)",
     )
     parser.add_argument("--dry-run", action="store_true", help="say what would go, and push nothing")
+    parser.add_argument("-v", "--verbose", action="store_true", help="with --dry-run: name the artifacts, too")
     chosen = parser.add_argument("--runs", metavar="RUN", nargs="+", default=[], help="push these runs alone")
     parsing.complete(chosen, "run")
     publish = parser.add_mutually_exclusive_group()
@@ -110,7 +111,7 @@ def run(args: argparse.Namespace) -> int:
 
         terminal.write(render.json_text(_as_json(done)))
     else:
-        terminal.write("\n".join(_lines(repository, done, news)) + "\n")
+        terminal.write("\n".join(_lines(repository, done, news, names=args.verbose)) + "\n")
     stayed = bool(news or done.left) and (bool(args.runs) or not done.sent)
     return Conflict.exit_code if stayed or done.declined else 0
 
@@ -134,7 +135,7 @@ def _in_ci() -> bool:
     return os.environ.get("CI", "").lower() not in ("", "0", "false")
 
 
-def _lines(repository: Opened, done: Pushed, news: dict[str, str]) -> list[str]:
+def _lines(repository: Opened, done: Pushed, news: dict[str, str], *, names: bool = False) -> list[str]:
     if done.declined:
         return ["nothing was pushed"]
     lines = []
@@ -152,9 +153,10 @@ def _lines(repository: Opened, done: Pushed, news: dict[str, str]) -> list[str]:
     if received:
         lines.append(f"received {received}")
     if done.artifacts is not None:
-        lines += _artifacts(done.artifacts)
-    elif sent and not done.dry_run:
-        lines.append("artifacts were left out; another 'ledgit push' sends them")
+        lines += _artifacts(done.artifacts, names=names)
+    elif sent:
+        be = "would be" if done.dry_run else "were"
+        lines.append(f"artifacts {be} left out; another 'ledgit push' sends them")
     if news:
         lines.append(f"{'would hold' if done.dry_run else 'held'} back {sharing.runs(len(news))}:")
         lines += sharing.reasons(repository, news)
@@ -168,11 +170,16 @@ def _lines(repository: Opened, done: Pushed, news: dict[str, str]) -> list[str]:
     return lines
 
 
-def _artifacts(done: Uploaded) -> list[str]:
-    """Say what went to the artifact remote, and what is only here."""
+def _artifacts(done: Uploaded, *, names: bool = False) -> list[str]:
+    """Say what went to the artifact remote, or would go, and what is only here."""
     from ledgit.cli.text import size
 
     lines = []
+    if done.planned:
+        total = sum(item.bytes for item in done.planned)
+        lines.append(f"would send artifacts to {clean(done.remote)}: {_objects(len(done.planned))}, {size(total)}")
+        if names:
+            lines += [f"  {clean(item.path)} of {item.runs[0][:8]}, {size(item.bytes)}" for item in done.planned]
     if done.sent:
         lines.append(f"sent artifacts to {clean(done.remote)}: {_objects(done.sent)}, {size(done.bytes)}")
     if done.here:
@@ -258,6 +265,9 @@ def _artifacts_as_json(done: Uploaded | None) -> dict[str, Any] | None:
         "remote": done.remote or None,
         "sent": done.sent,
         "bytes": done.bytes,
+        "planned": [
+            {"path": item.path, "bytes": item.bytes, "md5": item.oid, "runs": item.runs} for item in done.planned
+        ],
         "only_here": {"runs": done.here.runs, "objects": done.here.objects, "bytes": done.here.bytes},
         "absent": done.absent,
         "trouble": done.trouble,

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from ledgit.errors import ArtifactDamaged, ArtifactNotFound, ArtifactsMissing, LedgitError, StorageError
 from ledgit.store.artifacts.known import Known
 from ledgit.store.artifacts.naming import Need, is_list
-from ledgit.store.artifacts.uploading import place_of
+from ledgit.store.artifacts.setting import place_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping

@@ -108,8 +108,8 @@ def purge_objects(
     Raises:
         StorageError: The disk refused.
     """
+    from ledgit.store.artifacts.setting import place_of
     from ledgit.store.artifacts.tidying import TidyOptions, tidy_cache
-    from ledgit.store.artifacts.uploading import place_of
 
     done = PurgedObjects()
     if not purged_objects(folder):

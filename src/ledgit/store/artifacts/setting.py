@@ -1,4 +1,4 @@
-"""Where Ledgit's artifact remote is to be: set for this clone, written for everybody, tried out."""
+"""Where Ledgit's artifact remote is, or is to be: found, set for this clone, written for everybody, tried out."""
 
 from __future__ import annotations
 
@@ -7,17 +7,26 @@ import re
 from typing import TYPE_CHECKING
 
 from ledgit.errors import ArtifactDamaged, GitFailed, LedgitError, StorageError, UsageError
-from ledgit.store.artifacts.uploading import place_of
 
 if TYPE_CHECKING:
     from ledgit.artifacts import Place
     from ledgit.git import Objects, ObjectSet, Repo
     from ledgit.store.folder import Folder
 
-__all__ = ["beside_pointers", "is_committed", "probe", "set_remote", "unset_remote", "write_remote"]
+__all__ = ["beside_pointers", "is_committed", "place_of", "probe", "set_remote", "unset_remote", "write_remote"]
 
 SETTING = "ledgit.artifactRemote"
 _SCHEME = re.compile(r"^[A-Za-z][A-Za-z0-9+.-]*://")
+
+
+def place_of(repo: Repo) -> Place | None:
+    """Return where Ledgit's artifact remote is, as this clone is set up; None if nothing says so."""
+    from ledgit.artifacts import find_place
+    from ledgit.store.config import committed_config
+
+    chosen = repo.config().get("ledgit.artifactRemote")
+    settings = {"ledgit.artifactRemote": chosen} if chosen else {}
+    return find_place(settings, committed_config(repo, "artifacts"), repo.work_tree)
 
 
 def set_remote(repo: Repo, url: str, base: str) -> Place:

@@ -36,6 +36,7 @@ from ledgit.store.artifacts.needed import needed_objects
 from ledgit.store.journal import now_ms
 from ledgit.store.packs import note_pack
 from ledgit.store.sync.exchange import SyncLock, check_writable, forget_gone, open_line, take_in
+from ledgit.store.sync.opening import UploadLock
 
 if TYPE_CHECKING:
     from ledgit.artifacts import ObjectRemote, Place
@@ -143,7 +144,7 @@ def sweep_remote(
     from ledgit.artifacts import open_remote
 
     options = options or SweepOptions()
-    with SyncLock(folder, progress):
+    with UploadLock(folder, progress), SyncLock(folder, progress):
         line = open_line(repo, folder, remote, prompt=options.prompt)
         _check_whole(line)
         try:

@@ -94,9 +94,9 @@ def tidy_cache(
         return Tidied()
     if not options.act:
         return _Tidying(repo, folder, options, progress).run()
-    from ledgit.store.sync.opening import SyncLock
+    from ledgit.store.sync.opening import SyncLock, UploadLock
 
-    with SyncLock(folder, progress):
+    with UploadLock(folder, progress), SyncLock(folder, progress):
         return _Tidying(repo, folder, options, progress).run()
 
 
@@ -149,7 +149,7 @@ class _Tidying:
         """Return what runs need; lists of folders that are not here are fetched."""
         from ledgit.errors import ArtifactsMissing
         from ledgit.store.artifacts.needed import needed_here
-        from ledgit.store.artifacts.uploading import place_of
+        from ledgit.store.artifacts.setting import place_of
 
         try:
             return needed_here(self.repo, self.folder)
@@ -166,7 +166,7 @@ class _Tidying:
 
     def free(self, needed: Collection[str], sizes: dict[str, int]) -> list[str]:
         """Return the needed objects that runs elsewhere hold: on the remote, whole, and sure to stay there."""
-        from ledgit.store.artifacts.uploading import place_of
+        from ledgit.store.artifacts.setting import place_of
 
         place = self.place or place_of(self.repo)
         self.place = place

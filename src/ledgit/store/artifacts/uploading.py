@@ -5,7 +5,7 @@
     sending = Sending(repo, folder, progress)
     held = sending.before({run id: heads})      # before the push: runs whose objects can't be sent stay
     ...                                         # the ledger goes
-    sending.after(ledger, tree, sent)           # asked once more, and what earlier pushes left here is sent
+    catch_up(sending, ledger, tip, objects)     # asked once more, and what earlier pushes left here is sent
 
 Everything can be interrupted at any point and repeated: what is there by name and size is not sent
 again, and a run counts as sent only after the remote was asked when the run had landed.
@@ -16,117 +16,29 @@ from __future__ import annotations
 import os
 
 from ledgit.errors import ArtifactNotFound, LedgitError
-from ledgit.store.artifacts.known import Known, digest_of, note_settled, settings_stamp, settled
+from ledgit.store.artifacts.known import Known, digest_of
 from ledgit.store.artifacts.marks import WINDOW
 from ledgit.store.artifacts.naming import objects_of
-from ledgit.store.artifacts.owed import clear_again, due_again, look_again
+from ledgit.store.artifacts.owed import look_again
+from ledgit.store.artifacts.uploaded import Left, Planned, Uploaded
 from ledgit.store.journal import now_ms
 
 TYPE_CHECKING = False  # a push of nothing new comes by here
 if TYPE_CHECKING:
-    from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+    from collections.abc import Callable, Collection, Iterable, Mapping
+    from contextlib import AbstractContextManager
 
     from ledgit.artifacts import Cache, ObjectRemote, Place
-    from ledgit.git import Objects, Repo
+    from ledgit.git import Repo
     from ledgit.store.artifacts.naming import Need
     from ledgit.store.folder import Folder
 
     Progress = Callable[[str, int, int | None], None]
 
-__all__ = ["Left", "Sending", "Uploaded", "here_only", "place_of", "upload_runs"]
+__all__ = ["Sending", "digests_of", "has_cache", "here_only", "left_here", "without"]
 
-_AT_ONCE = 5000  # runs that are looked at together
 _LATER = 10 * 60_000  # ms after a sweep must have ended before what it may have taken is looked at
-
-
-class Left:
-    """Artifacts that are only in this clone.
-
-    Attributes:
-        runs: How many runs need them.
-        objects: How many objects.
-        bytes: Their size together.
-    """
-
-    __slots__ = ("bytes", "objects", "runs")
-
-    def __init__(self, runs: int = 0, objects: int = 0, size: int = 0) -> None:
-        self.runs, self.objects, self.bytes = runs, objects, size
-
-    def __bool__(self) -> bool:
-        return self.objects > 0
-
-    def __eq__(self, other: object) -> bool:
-        return isinstance(other, Left) and str(self) == str(other)
-
-    def __hash__(self) -> int:
-        return hash(str(self))
-
-    def __str__(self) -> str:
-        return f"{self.runs} {self.objects} {self.bytes}"
-
-    def __repr__(self) -> str:
-        return f"Left({self.runs}, {self.objects}, {self.bytes})"
-
-    @classmethod
-    def parse(cls, text: str) -> Left:
-        """Read what :meth:`__str__` wrote; anything else is nothing."""
-        try:
-            runs, objects, size = map(int, text.split())
-        except ValueError:
-            return cls()
-        return cls(runs, objects, size)
-
-
-class Uploaded:
-    """What went to the artifact remote.
-
-    Attributes:
-        remote: Its address, without credentials; "" where there is none.
-        sent: How many objects were sent.
-        bytes: Their size together.
-        here: What is only in this clone, because there is no remote or it took nothing.
-        held: Runs whose objects could not be sent: id → why.
-        absent: Runs that need objects which are neither here nor there: id → a path.
-        trouble: Why runs that have landed could not be looked after; the next push tries again.
-        again: Runs whose objects somebody was deleting: they were sent again, and a later push looks once more.
-    """
-
-    __slots__ = ("absent", "again", "bytes", "held", "here", "remote", "sent", "trouble")
-
-    def __init__(self) -> None:
-        self.remote = ""
-        self.sent = 0
-        self.bytes = 0
-        self.here = Left()
-        self.held: dict[str, str] = {}
-        self.absent: dict[str, str] = {}
-        self.trouble = ""
-        self.again: set[str] = set()
-
-
-def place_of(repo: Repo) -> Place | None:
-    """Return where Ledgit's artifact remote is, as this clone is set up; None if nothing says so."""
-    from ledgit.artifacts import find_place
-    from ledgit.store.config import committed_config
-
-    chosen = repo.config().get("ledgit.artifactRemote")
-    settings = {"ledgit.artifactRemote": chosen} if chosen else {}
-    return find_place(settings, committed_config(repo, "artifacts"), repo.work_tree)
-
-
-def upload_runs(
-    repo: Repo,
-    folder: Folder,
-    runs: Mapping[str, Iterable[str]],
-    progress: Progress | None = None,
-    *,
-    swept: Collection[str] = (),
-) -> Uploaded:
-    """Send what *runs* (id → heads) need, as :meth:`Sending.before` does."""
-    sending = Sending(repo, folder, progress, swept=swept)
-    sending.before(runs)
-    return sending.done
+_LONG_BYTES, _LONG_COUNT = 8 << 20, 200  # what is more takes so long that others should not wait for it
 
 
 class Sending:
@@ -137,14 +49,26 @@ class Sending:
         folder: Ledgit's folder.
         progress: Is told (what, done, total).
         swept: Objects that somebody is deleting: they count as absent, whatever the remote says.
+        aside: A context in which other pulls and pushes may work in the clone; what takes long is sent in one.
+
+    Attributes:
+        heads: Heads of the runs it was asked about.
+        again: Objects that were swept, and have been sent since.
+        done: What it did so far.
     """
 
     def __init__(
-        self, repo: Repo, folder: Folder, progress: Progress | None = None, *, swept: Collection[str] = ()
+        self,
+        repo: Repo,
+        folder: Folder,
+        progress: Progress | None = None,
+        *,
+        swept: Collection[str] = (),
+        aside: Callable[[], AbstractContextManager[object]] | None = None,
     ) -> None:
-        self.repo, self.folder, self.progress, self.swept = repo, folder, progress, swept
-        self._heads: dict[str, tuple[str, ...]] = {}  # run → heads
-        self._again: set[str] = set()  # objects that were swept, and have been sent since
+        self.repo, self.folder, self.progress, self.swept, self.aside = repo, folder, progress, swept, aside
+        self.heads: dict[str, tuple[str, ...]] = {}
+        self.again: set[str] = set()
         self.done = Uploaded()
         self._place: Place | None = None
         self._found = False
@@ -158,17 +82,12 @@ class Sending:
         Without a remote all may go. So may a run whose objects are not here either: holding it back
         would bring them to nobody.
         """
-        if not runs or not _has_cache(self.folder):
+        if not runs or not has_cache(self.folder):
             return {}
-        self._heads |= {run_id: tuple(heads) for run_id, heads in runs.items()}
+        self.heads |= {run_id: tuple(heads) for run_id, heads in runs.items()}
         needs = objects_of(self.repo, self.folder, runs)
         try:
-            if not needs or self.place() is None:
-                return {}
-            with Known(self.folder) as known:
-                # What is being swept was there when it was confirmed.
-                swept = {run_id for oid in needs.keys() & set(self.swept) for run_id in needs[oid].runs}
-                needs = _without(needs, known.confirmed(self.url, _digests(needs)) - swept)
+            needs = self.unconfirmed(needs)
             failed = self.send(needs) if needs else {}
         except LedgitError as error:
             here = [need for oid, need in needs.items() if self.cache.has(oid)]
@@ -178,32 +97,78 @@ class Sending:
         self.done.held |= held
         return held
 
+    def unconfirmed(self, needs: Mapping[str, Need]) -> dict[str, Need]:
+        """Return what of *needs* the remote has to be asked for; nothing where there is no remote."""
+        if not needs or self.place() is None:
+            return {}
+        with Known(self.folder) as known:
+            # What is being swept was there when it was confirmed.
+            swept = {run_id for oid in needs.keys() & set(self.swept) for run_id in needs[oid].runs}
+            return without(needs, known.confirmed(self.url, digests_of(needs)) - swept)
+
+    def plan(self, needs: Mapping[str, Need]) -> None:
+        """Find out which of *needs* would be sent, and note it; nothing is."""
+        for oid in self._missing(needs, self._to_be_swept(needs)):
+            need = needs[oid]
+            self.done.planned.append(Planned(oid, need.path, need.runs, self.cache.size(oid)))
+
     def send(self, needs: Mapping[str, Need]) -> dict[str, str]:
         """Send those of the objects that the remote lacks and that are here; return those that failed, with reasons.
 
         Raises:
             LedgitError: The remote can't be used.
         """
-        remote = self.remote()
-        sizes = {oid: _size(self.cache, oid) or need.size for oid, need in needs.items()}
-        swept = (set(self.swept) & needs.keys()) - self._again
-        missing = remote.missing(needs, sizes) | swept
+        swept = self._to_be_swept(needs)
+        here = self._missing(needs, swept)
         self._look_again(needs, swept)
-        if not missing:
-            return {}
+        if self.aside is not None and self._takes_long(here):
+            with self.aside():
+                return self._upload(self._not_purged(needs, here), swept)
+        return self._upload(here, swept)
+
+    def _to_be_swept(self, needs: Mapping[str, Need]) -> set[str]:
+        return (set(self.swept) & needs.keys()) - self.again
+
+    def _missing(self, needs: Mapping[str, Need], swept: Collection[str]) -> list[str]:
+        """Return what the remote lacks of *needs* and is here; what is nowhere is noted."""
+        sizes = {oid: _size(self.cache, oid) or need.size for oid, need in needs.items()}
         here: list[str] = []
-        absent: list[str] = []
-        for oid in missing:
-            (here if self.cache.has(oid) else absent).append(oid)
-        for oid in absent:
-            self.done.absent |= dict.fromkeys(needs[oid].runs, needs[oid].path)
-        moved = remote.upload(self.cache, here, self.progress) if here else None
-        if moved is None:
+        for oid in self.remote().missing(needs, sizes).union(swept):
+            if self.cache.has(oid):
+                here.append(oid)
+            else:
+                self.done.absent |= dict.fromkeys(needs[oid].runs, needs[oid].path)
+        return here
+
+    def _upload(self, oids: list[str], swept: Collection[str]) -> dict[str, str]:
+        if not oids:
             return {}
+        moved = self.remote().upload(self.cache, oids, self.progress)
         self.done.sent += len(moved.done)
         self.done.bytes += moved.bytes
-        self._again |= swept & set(moved.done)
+        self.again.update(oid for oid in moved.done if oid in swept)
         return moved.failed
+
+    def _takes_long(self, oids: list[str]) -> bool:
+        if len(oids) > _LONG_COUNT:
+            return True
+        return sum(_size(self.cache, oid) or 0 for oid in oids) > _LONG_BYTES
+
+    def _not_purged(self, needs: Mapping[str, Need], oids: Iterable[str]) -> list[str]:
+        """Return those of *oids* that a run needs which nobody has purged while others could work here."""
+        from ledgit.git import Objects
+        from ledgit.store.heads import is_purged
+
+        objects = Objects.of(self.repo)
+        gone: dict[str, bool] = {}
+
+        def is_gone(run_id: str) -> bool:
+            if run_id not in gone:
+                start = self._start(run_id)
+                gone[run_id] = start is not None and is_purged(self.repo, objects, run_id, start)
+            return gone[run_id]
+
+        return [oid for oid in oids if self.cache.has(oid) and not all(map(is_gone, needs[oid].runs))]
 
     def _look_again(self, needs: Mapping[str, Need], swept: Collection[str]) -> None:
         """Note, before any of it is sent, that whoever deletes these objects may do so after they were sent."""
@@ -222,149 +187,13 @@ class Sending:
 
         objects = Objects.of(self.repo)
         try:
-            for head in self._heads.get(run_id, ()):
+            for head in self.heads.get(run_id, ()):
                 entry = objects.find(head, f"{RUN_FOLDER}/entry.json")
                 if entry is not None:
                     return decode_entry(objects.read(entry.oid)[1]).start
         except LedgitError:
             return None
         return None
-
-    # ------------------------------------------------------------------ after it landed
-
-    def after(
-        self, ledger: str, tip: str | None, objects: Objects, sent: Mapping[str, Iterable[str]] | None = None
-    ) -> None:
-        """Look again after all runs that have landed, and send what earlier pushes left here.
-
-        Never fails: what can't be done now is done by the next push, and `done.trouble` says why.
-
-        Args:
-            ledger: Address of the ledger.
-            tip: Its tip; None if there is none.
-            objects: Reads it.
-            sent: Runs that this push left in an inbox: id → heads.
-        """
-        stamp = settings_stamp(self.repo)
-        said = settled(self.folder, tip, stamp)
-        now = now_ms()
-        if said is not None and not sent and not due_again(self.folder, now):
-            self.done.here = Left.parse(said)
-            return
-        try:
-            whole = self._catch_up(ledger, tip, objects, sent or {}, now)
-        except LedgitError as error:
-            self.done.trouble = str(error)
-            return
-        finally:
-            self.close()
-        if whole and not sent:
-            note_settled(self.folder, tip, stamp, str(self.done.here) if self.done.here else "")
-
-    def _catch_up(
-        self, ledger: str, tip: str | None, objects: Objects, sent: Mapping[str, Iterable[str]], now: int
-    ) -> bool:
-        """Return whether nothing is left that another push could do."""
-        if not _has_cache(self.folder) and not due_again(self.folder, now):
-            return True  # without finding out where the remote is: most pushes end here
-        self.place()
-        due = due_again(self.folder, now, self.url)
-        if not _has_cache(self.folder):
-            clear_again(self.folder, self.url, due, now)
-            return True  # whatever a run needs, it is not here
-        tree = objects.commit(tip).tree if tip is not None else None
-        with Known(self.folder) as known:
-            known.doubt(self.url, due)
-            todo = {run_id: tuple(heads) for run_id, heads in sent.items()}
-            starts = known.pending(self.url)
-            gone = []
-            for run_id, start in starts.items():
-                heads = _heads(objects, tree, run_id, start)
-                if heads:
-                    todo[run_id] = heads
-                elif run_id not in todo:
-                    gone.append(run_id)
-            known.settle(self.url, gone)
-            if tree is not None:
-                for new in self._unseen(known, ledger, tree, objects):
-                    starts |= {run_id: start for run_id, (start, _) in new.items()}
-                    todo |= {run_id: heads for run_id, (_, heads) in new.items()}
-            whole = self._settle(known, todo, starts, due)
-            if whole:
-                clear_again(self.folder, self.url, due, now)
-            return whole
-
-    def _unseen(
-        self, known: Known, ledger: str, tree: str, objects: Objects
-    ) -> Iterator[dict[str, tuple[int, tuple[str, ...]]]]:
-        """Yield the runs that nobody has looked at and that need something which is here; id → (start, heads)."""
-        from ledgit.store.sync.table import new_lines
-
-        before = known.looked(self.url, ledger)
-        if before == tree:
-            return
-        if before is not None and objects.kind(before) != "tree":
-            before = None
-        looked = 0
-        found: dict[str, tuple[int, tuple[str, ...]]] = {}
-        for line in new_lines(objects, before, tree):
-            if not line.head or line.purged:
-                continue
-            start, heads = found.get(line.id, (line.start or 0, ()))
-            found[line.id] = (start, (*heads, line.head))
-            if len(found) >= _AT_ONCE:
-                looked += len(found)
-                if self.progress is not None:
-                    self.progress("looking for artifacts", looked, None)
-                yield self._keep(known, found)
-                found = {}
-        yield self._keep(known, found)
-        known.look(self.url, ledger, tree)
-
-    def _keep(
-        self, known: Known, runs: dict[str, tuple[int, tuple[str, ...]]]
-    ) -> dict[str, tuple[int, tuple[str, ...]]]:
-        """Return those of *runs* that need something which is here; they are noted as waiting."""
-        needs = objects_of(
-            self.repo, self.folder, {run_id: heads for run_id, (_, heads) in runs.items()}, members=False
-        )
-        here = {run_id for oid, need in needs.items() if self.cache.has(oid) for run_id in need.runs}
-        kept = {run_id: runs[run_id] for run_id in runs if run_id in here}
-        known.wait(self.url, {run_id: start for run_id, (start, _) in kept.items()})
-        return kept
-
-    def _settle(
-        self, known: Known, todo: Mapping[str, Sequence[str]], starts: Mapping[str, int], due: Collection[str] = ()
-    ) -> bool:
-        """Send what the runs *todo* need; note those that have all of it there. Return whether nothing can be done."""
-        self._heads |= {run_id: tuple(heads) for run_id, heads in todo.items()}
-        needs = objects_of(self.repo, self.folder, todo)
-        # A mark stands until both clocks say that it is over. Whoever was deleting when *due* runs were noted has
-        # ended by this one, and nobody has begun since, as they are in the ledger: what is there now stays there.
-        self._again |= {oid for oid, need in needs.items() if any(run in due for run in need.runs)}
-        digests = _digests(needs)
-        confirmed = known.confirmed(self.url, digests) if self._place is not None else set()
-        confirmed -= {run_id for oid in needs.keys() & set(self.swept) for run_id in needs[oid].runs}
-        known.settle(self.url, confirmed | (todo.keys() - digests.keys()))
-        waiting = _without(needs, confirmed)
-        here = {oid: need for oid, need in waiting.items() if self.cache.has(oid)}
-        if not here:
-            known.settle(self.url, [run_id for run_id in todo if run_id in starts])
-            return True
-        if self._place is None:
-            self.done.here = _left(self.cache, here)
-            return True
-        try:
-            failed = self.send(waiting)
-        except LedgitError:
-            self.done.here = _left(self.cache, here)
-            raise
-        unsent = {run_id for oid in failed for run_id in waiting[oid].runs}
-        self.done.here = _left(self.cache, {oid: waiting[oid] for oid in failed})
-        if failed:
-            self.done.trouble = next(iter(failed.values()))
-        known.confirm(self.url, {run_id: digest for run_id, digest in digests.items() if run_id not in unsent})
-        return not failed
 
     # ------------------------------------------------------------------ the remote
 
@@ -383,6 +212,8 @@ class Sending:
     def place(self) -> Place | None:
         """Return where the remote is, found out once."""
         if not self._found:
+            from ledgit.store.artifacts.setting import place_of
+
             self._place = place_of(self.repo)
             self._found = True
             self.done.remote = self._place.shown if self._place is not None else ""
@@ -415,19 +246,21 @@ def here_only(repo: Repo, folder: Folder, runs: Mapping[str, Iterable[str]]) -> 
     Asks nobody: what somebody else sent is among them.
     """
     from ledgit.artifacts import Cache
+    from ledgit.store.artifacts.setting import place_of
 
     place = place_of(repo)
     needs = objects_of(repo, folder, runs)
     if place is not None:
         with Known(folder) as known:
-            needs = _without(needs, known.confirmed(place.key, _digests(needs)))
+            needs = without(needs, known.confirmed(place.key, digests_of(needs)))
             there = known.fetched(place.key, needs)
             needs = {oid: need for oid, need in needs.items() if oid not in there}
     cache = Cache(folder.cache)
     return {oid: need for oid, need in needs.items() if cache.has(oid)}
 
 
-def _has_cache(folder: Folder) -> bool:
+def has_cache(folder: Folder) -> bool:
+    """Whether this clone ever had a large artifact."""
     return os.path.isdir(folder.cache)
 
 
@@ -437,7 +270,7 @@ def _reason(why: str) -> str:
     )
 
 
-def _digests(needs: Mapping[str, Need]) -> dict[str, str]:
+def digests_of(needs: Mapping[str, Need]) -> dict[str, str]:
     """Return what stands for all objects of each run."""
     runs: dict[str, list[str]] = {}
     for oid, need in needs.items():
@@ -446,14 +279,15 @@ def _digests(needs: Mapping[str, Need]) -> dict[str, str]:
     return {run_id: digest_of(oids) for run_id, oids in runs.items()}
 
 
-def _without(needs: Mapping[str, Need], runs: Collection[str]) -> dict[str, Need]:
+def without(needs: Mapping[str, Need], runs: Collection[str]) -> dict[str, Need]:
     """Return the objects that other runs than these need."""
     if not runs:
         return dict(needs)
     return {oid: need for oid, need in needs.items() if not all(run_id in runs for run_id in need.runs)}
 
 
-def _left(cache: Cache, needs: Mapping[str, Need]) -> Left:
+def left_here(cache: Cache, needs: Mapping[str, Need]) -> Left:
+    """Return how much *needs* are, which are in this clone alone."""
     runs = {run_id for need in needs.values() for run_id in need.runs}
     return Left(len(runs), len(needs), sum(_size(cache, oid) or 0 for oid in needs))
 
@@ -463,14 +297,3 @@ def _size(cache: Cache, oid: str) -> int | None:
         return cache.size(oid)
     except ArtifactNotFound:
         return None
-
-
-def _heads(objects: Objects, tree: str | None, run_id: str, start: int) -> tuple[str, ...]:
-    """Return the heads that a table has of a run; none of one that was purged."""
-    from ledgit.records.table import day_of
-    from ledgit.store.ledger import lines_of
-
-    if tree is None:
-        return ()
-    lines = lines_of(objects, tree, run_id, day_of(start))
-    return () if any(line.purged for line in lines) else tuple(line.head for line in lines if line.head)

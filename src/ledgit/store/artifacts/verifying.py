@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING
 from ledgit.errors import ArtifactNotFound, LedgitError
 from ledgit.store.artifacts.gitreading import Wrong, artifacts_in_trees, check_commits
 from ledgit.store.artifacts.naming import Need, Unread, is_list, objects_of
-from ledgit.store.artifacts.uploading import place_of
+from ledgit.store.artifacts.setting import place_of
 
 if TYPE_CHECKING:
     from ledgit.artifacts import Cache, ObjectRemote, Place

@@ -51,6 +51,10 @@ class LedgerLock:
         if self._outer is not None:
             self._outer._depth += 1
             return self
+        self._open()
+        return self
+
+    def _open(self) -> None:
         self._folder.make(self._folder.path)
         try:
             self._fd = os.open(self._path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
@@ -60,10 +64,10 @@ class LedgerLock:
             self._take()
         except BaseException:
             os.close(self._fd)
+            self._fd = -1
             raise
         self._depth = 1
         _held[self._path, get_ident()] = self
-        return self
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
@@ -72,9 +76,30 @@ class LedgerLock:
         self._outer = None
         holder._depth -= 1
         if holder._depth == 0 and holder._fd >= 0:
-            _held.pop((holder._path, get_ident()), None)
-            os.close(holder._fd)
-            holder._fd = -1
+            holder._close()
+
+    def _close(self) -> None:
+        _held.pop((self._path, get_ident()), None)
+        os.close(self._fd)
+        self._fd = -1
+
+    def pause(self) -> bool:
+        """Let others have the lock; return whether they can: not where it was taken several times.
+
+        What the caller knows of all that it guards may be wrong afterwards.
+        """
+        if self._outer is not None or self._depth != 1 or self._fd < 0:
+            return False
+        self._close()
+        return True
+
+    def resume(self) -> None:
+        """Have it again after :meth:`pause`; waits for whoever has it.
+
+        Raises:
+            Conflict, StorageError: As on entering.
+        """
+        self._open()
 
     def _take(self) -> None:
         import fcntl

@@ -27,6 +27,8 @@ def push(
     Where the remote's ledger was fetched a moment ago it is pushed onto without a fetch, over one
     connection, if it still is what it was: see :mod:`ledgit.store.sync.lately`.
 
+    While many or large artifacts are sent others may pull and push here: then it is fetched once more.
+
     Runs that may not be published or that the host refuses stay here, with the reason; the others
     go. Where somebody else is quicker it is tried again, and at last the runs are left in an inbox
     that the next push by anybody takes in. If nothing is new, nothing is written and there is only
@@ -47,16 +49,21 @@ def push(
         Conflict: Runs would go for good, and nobody agreed; or the ledger was too busy.
     """
     options = options or PushOptions()
-    with SyncLock(folder, progress):
+    lock = SyncLock(folder, progress)
+    with lock:
         line = open_line(repo, folder, remote, prompt=options.prompt)
         line.remote = remote.as_pushed()
         known = None if options.dry_run or options.accept_purges else known_lately(line)
         if known is None:
             line.begin()
         try:
+            from ledgit.store.sync.cargo import Cargo
             from ledgit.store.sync.pushing import Push
 
-            return Push(line, options, progress, known).run()
+            cargo = Cargo(line, lock, progress)
+            done = Push(line, options, progress, cargo, known).run()
         finally:
             line.stop()
             line.objects.rest()
+    cargo.look_after()
+    return done

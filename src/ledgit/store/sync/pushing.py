@@ -14,7 +14,7 @@ from ledgit.store.sync.exchange import (
     forget_gone,
     take_in,
 )
-from ledgit.store.sync.held import ARTIFACTS, REFUSED, Held, hold, read_held, release
+from ledgit.store.sync.held import REFUSED, Held, hold, read_held, release
 from ledgit.store.sync.lately import note_pushed
 from ledgit.store.sync.pushed import Pushed, PushOptions
 from ledgit.store.sync.refusal import Refusals
@@ -25,8 +25,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from ledgit.git import ObjectSet, PushResult
-    from ledgit.store.artifacts.heeding import Heed
-    from ledgit.store.artifacts.uploading import Sending
+    from ledgit.store.sync.cargo import Cargo
     from ledgit.store.sync.compose import Mine
     from ledgit.store.sync.line import Line, Progress
     from ledgit.store.sync.publish import Candidate, Review
@@ -86,10 +85,18 @@ class Push:
         options: How.
         progress: Is told what goes on.
         known: The remote's ledger, if it is known so well that the first attempt needs no fetch.
+        cargo: The artifacts' part of it.
     """
 
-    def __init__(self, line: Line, options: PushOptions, progress: Progress | None, known: str | None = None) -> None:
-        self.line, self.options, self.progress = line, options, progress
+    def __init__(
+        self,
+        line: Line,
+        options: PushOptions,
+        progress: Progress | None,
+        cargo: Cargo,
+        known: str | None = None,
+    ) -> None:
+        self.line, self.options, self.progress, self.cargo = line, options, progress, cargo
         self.known = known  # the remote's ledger, if the first attempt goes without a fetch
         self.done = Pushed(line.remote.shown, dry_run=options.dry_run)
         self.refusals = Refusals(line.remote)
@@ -97,8 +104,6 @@ class Push:
         self.looked: str | None = None  # the remote's ledger when they were
         self.last: str | None = None  # the remote's ledger as it was seen before this push
         self.noted: dict[str, Held] | None = None  # runs that earlier pushes held back
-        self._sending: Sending | None = None
-        self._heed: Heed | None = None
 
     def run(self) -> Pushed:
         """Try until it has arrived, or until it is clear that it can't."""
@@ -107,13 +112,19 @@ class Push:
             ahead = self.known is not None
             found = self.as_known() if ahead else self.take_in()
             if attempts == 0 and not ahead and self.has_nothing(found):
-                return self.done if self.options.dry_run else self.finish(found)
+                if not self.options.dry_run:
+                    return self.finish(found)
+                self.plan_artifacts(found)
+                return self.done
             check_writable(self.line, found.seen.tip)
             self.last = found.seen.before if attempts == 0 else self.last
             attempts += 1
             plan = self.plan(found)
+            if plan is None:
+                continue  # others could work here, so all that was read may be older than what is there
             if self.options.dry_run or self.done.declined:
                 self.count(plan)
+                self.plan_artifacts(found, plan)
                 return self.done
             if ahead and plan.tree == self.line.tree_of(found.seen.tip):
                 attempts = 0  # nothing to push: so what is there has to be asked for
@@ -155,8 +166,8 @@ class Push:
         repo = self.line.repo
         return not found.seen.inboxes and found.seen.tip == local_ledger(repo) and not loose_runs(repo)
 
-    def plan(self, found: Incoming) -> _Plan:
-        """Find out what to push onto what was seen."""
+    def plan(self, found: Incoming) -> _Plan | None:
+        """Find out what to push onto what was seen; None if it has to be looked at once more."""
         from ledgit.git import ObjectSet
         from ledgit.store.ledger import local_ledger
         from ledgit.store.sync.compose import compose, find_mine, loose_lines, united
@@ -175,10 +186,12 @@ class Push:
         if self.looked is not None and tip is not None and not follows(objects, tip, self.looked):
             self.heads = {}  # it began anew: what it had, as code of purged runs, it has no more
         self.looked = tip
-        swept = self.heed.look(objects, line.tree_of(tip)) if self.options.artifacts else set()
+        swept = self.cargo.heed.look(objects, line.tree_of(tip)) if self.options.artifacts else set()
         self.decide(mine)
         if swept:
             self.send_swept(mine)
+        if self.cargo.was_left():
+            return None
         stay = {*self.done.held, *self.refusals.held, *self.refusals.untried, *mine.absent}
         only, group = self.options.runs, self.refusals.group()
         chosen = None if only is None else set(only)
@@ -194,7 +207,8 @@ class Push:
                 theirs = united(objects, fresh, theirs, tree)
         going = [run_id for run_id in mine.runs() if run_id not in stay and (chosen is None or run_id in chosen)]
         tree = compose(objects, fresh, base, mine, stay, chosen)
-        tree = self.heed.without_candidates(objects, fresh, tree, {run_id: mine.runs()[run_id] for run_id in going})
+        runs = {run_id: mine.runs()[run_id] for run_id in going}
+        tree = self.cargo.heed.without_candidates(objects, fresh, tree, runs)
         deletes = list(found.seen.inboxes) if taking and self.refusals.deleting else []
         ready = None
         if ledger is not None and previous is not None and line.where is line.repo:
@@ -254,25 +268,6 @@ class Push:
 
     # ------------------------------------------------------------------ artifacts
 
-    @property
-    def sending(self) -> Sending:
-        """The artifacts' part of this push."""
-        if self._sending is None:
-            from ledgit.store.artifacts.uploading import Sending
-
-            self._sending = Sending(self.line.repo, self.line.folder, self.progress, swept=self.heed.swept)
-            self.done.artifacts = self._sending.done
-        return self._sending
-
-    @property
-    def heed(self) -> Heed:
-        """What somebody who sweeps the artifact remote has announced."""
-        if self._heed is None:
-            from ledgit.store.artifacts.heeding import Heed
-
-            self._heed = Heed(self.line.repo, self.line.folder)
-        return self._heed
-
     def send_swept(self, mine: Mine) -> None:
         """Send once more what somebody is deleting: it was there when an earlier attempt looked."""
         heads = {run_id: several for run_id, several in mine.runs().items() if run_id in self.heads}
@@ -288,14 +283,20 @@ class Push:
         if not self.options.artifacts:
             return found
         found = self.take_in()
-        self.heed.look(self.line.objects, self.line.tree_of(found.seen.tip))
+        self.cargo.heed.look(self.line.objects, self.line.tree_of(found.seen.tip))
         return found
 
     def send_artifacts(self, runs: Mapping[str, tuple[str, ...]]) -> dict[str, Held]:
         """Send what *runs* need, before a ledger names them; return those that must stay."""
-        now, name = now_ms(), self.line.remote.name
-        stay = self.sending.before(runs)
-        return {run_id: Held(runs[run_id], why, ARTIFACTS, now, name) for run_id, why in stay.items()}
+        self.done.artifacts = self.cargo.sending.done
+        return self.cargo.send(runs)
+
+    def plan_artifacts(self, found: Incoming, plan: _Plan | None = None) -> None:
+        """Find out what would go to the artifact remote, of a push that only asks."""
+        if self.options.dry_run and self.options.artifacts and not self.done.declined:
+            runs = plan.mine.runs() if plan is not None else {}
+            self.done.artifacts = self.cargo.sending.done
+            self.cargo.plan(found.seen.tip, {run_id: runs[run_id] for run_id in plan.going} if plan else {})
 
     # ------------------------------------------------------------------ pushing it
 
@@ -410,7 +411,8 @@ class Push:
         after = line.adopt(found.seen.tip, found.trees, self.to_loosen())
         if self.options.artifacts:
             boxed = {run_id: self.heads[run_id] for run_id in done.sent.new} if done.inbox is not None else {}
-            self.sending.after(line.remote.url.shown, found.seen.tip, line.objects, boxed)
+            self.done.artifacts = self.cargo.sending.done
+            self.cargo.landed(found.seen.tip, boxed)
         done.purged = after.purged
         changes = found.changes(line, after)
         forget_gone(line, changes, after.purged)
