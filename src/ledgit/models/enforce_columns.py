@@ -40,8 +40,11 @@ def enforce_column(name: Any, values: Any, dtype: DataType) -> Any:
             raise InvalidModelInput(str(name), f"column {name!r} has no plain dates or times: {error}") from None
     if dtype is DataType.boolean and objects:
         return values  # None among them
-    if dtype is DataType.double and objects and _decimals(values):
-        return pd.to_numeric(values)
+    if dtype is DataType.double and objects:  # decimals, None alone
+        try:
+            return pd.to_numeric(values)
+        except (TypeError, ValueError) as error:
+            raise InvalidModelInput(str(name), f"column {name!r} has what is no number: {error}") from None
     if have.kind == want.kind:
         fits = have.itemsize <= want.itemsize
     elif have.kind == "u" and want.kind == "i":
@@ -56,12 +59,6 @@ def enforce_column(name: Any, values: Any, dtype: DataType) -> Any:
         except (TypeError, ValueError) as error:
             raise InvalidModelInput(str(name), f"column {name!r} can't become {dtype!r}: {error}") from None
     raise InvalidModelInput(str(name), f"column {name!r} has {have}, the model takes {dtype!r}{_hint(values, want)}")
-
-
-def _decimals(values: Any) -> bool:
-    from decimal import Decimal
-
-    return all(isinstance(value, Decimal) for value in values)
 
 
 def _hint(values: Any, want: Any) -> str:

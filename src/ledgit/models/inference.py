@@ -34,15 +34,14 @@ def infer_schema(data: Any) -> Schema:
     if is_series(data):
         return Schema([ColSpec(_column_type(data), data.name, not _any_missing(data))])
     if is_frame(data):
-        return Schema([_column(data, place) for place in range(len(data.columns))])
+        # By place, as names may repeat; iterated, they are Python's own types.
+        return Schema([_column(name, data.iloc[:, place]) for place, name in enumerate(data.columns)])
     if is_array(data):
         return Schema([_tensor(data, data.dtype)])
     if is_sparse(data):
         return Schema([_tensor(data, data.data.dtype)])
     if isinstance(data, list):
-        items = _infer(data)
-        assert isinstance(items, Array)
-        return Schema([ColSpec(items.dtype)])
+        return Schema([ColSpec(_items(data))])
     found = _infer(data)
     if found is None:
         raise UsageError("an empty array has no type")
@@ -56,9 +55,7 @@ def _of_records(rows: list[dict[str, Any]]) -> Schema:
             columns.setdefault(key, []).append(value)
     found = []
     for name, values in columns.items():
-        items = _infer(values)
-        assert isinstance(items, Array)
-        found.append(ColSpec(items.dtype, name, all(row.get(name) is not None for row in rows)))
+        found.append(ColSpec(_items(values), name, all(row.get(name) is not None for row in rows)))
     return Schema(found)
 
 
@@ -77,9 +74,8 @@ def _of_dictionary(data: dict[Any, Any]) -> Schema:
     return Schema(found)
 
 
-def _column(frame: Any, place: int) -> ColSpec:
-    column = frame.iloc[:, place]
-    return ColSpec(_column_type(column), frame.columns[place], not _any_missing(column))
+def _column(name: Any, column: Any) -> ColSpec:
+    return ColSpec(_column_type(column), name, not _any_missing(column))
 
 
 def _tensor(data: Any, dtype: Any, name: str | None = None) -> TensorSpec:
@@ -104,18 +100,25 @@ def _column_type(column: Any) -> ColumnType:
     if column.dtype.kind != "O":
         return numpy_type(column.dtype)
     try:
-        found = _infer(column.to_list())
-        if isinstance(found, Array):
-            return found.dtype
-        if isinstance(found, AnyType):  # no rows
-            raise UsageError("an empty column has no type")
+        return _items(column.to_list())
     except UsageError as error:
         from pandas.api.types import is_string_dtype
 
         if is_string_dtype(column):
             return DataType.string
         raise UsageError(f"column {column.name!r} has no type that a signature knows: {error}") from None
-    raise UsageError(f"column {column.name!r} has no type that a signature knows")
+
+
+def _items(values: list[Any]) -> ColumnType:
+    """Return the type that all of *values* have.
+
+    Raises:
+        UsageError: There is none.
+    """
+    found = _infer(values)
+    if not isinstance(found, Array):
+        raise UsageError("nothing in it has a type")
+    return found.dtype
 
 
 def numpy_type(dtype: Any) -> DataType:

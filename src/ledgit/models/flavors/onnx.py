@@ -14,7 +14,7 @@ from typing import Any, ClassVar
 from ledgit.errors import InvalidModelInput, InvalidValue, RecordError, UsageError
 from ledgit.models.consent import Trust
 from ledgit.models.flavors import BaseFlavor, Predictor, Saved, Stored, import_library
-from ledgit.models.inference import is_array, is_frame
+from ledgit.models.kinds import is_array, is_frame
 from ledgit.models.paths import inside
 
 __all__ = ["FLAVOR", "Onnx"]

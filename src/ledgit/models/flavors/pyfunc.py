@@ -45,11 +45,10 @@ class Loaded:
     @property
     def python_model(self) -> Any:
         """The user's own object or function."""
-        wrapped = type(self._model).__name__  # pickled with their code, these are classes of their own
-        return (
-            {"FunctionModel": "func", "ObjectModel": "model"}.get(wrapped)
-            and (self._model.func if wrapped == "FunctionModel" else self._model.model)
-        ) or self._model
+        inside = {"FunctionModel": "func", "ObjectModel": "model"}
+        # Pickled with their code, these are classes of their own: their names are what tells.
+        name = inside.get(type(self._model).__name__)
+        return self._model if name is None else getattr(self._model, name)
 
     def predict(self, data: Any, params: Mapping[str, Any] | None = None) -> Any:
         """Return the model's prediction."""

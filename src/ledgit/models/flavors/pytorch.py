@@ -15,8 +15,10 @@ import json
 import os
 import shutil
 import sys
+import warnings
 import zipfile
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from types import MappingProxyType
 from typing import Any, ClassVar
 
@@ -108,7 +110,8 @@ class PyTorch(BaseFlavor):
         path = os.path.join(data, PICKLED) if os.path.isdir(data) else data
         trust.require(f"{name}/{PICKLED}")
         if _is_torchscript(path):
-            module = torch.jit.load(path, map_location=device or "cpu")
+            with _no_deprecation():
+                module = torch.jit.load(path, map_location=device or "cpu")
         else:
             module = torch.load(path, map_location=device or "cpu", weights_only=False)
         return module.eval()
@@ -117,16 +120,29 @@ class PyTorch(BaseFlavor):
         """Return a function that calls the module on a tensor of the data's rows, as MLflow does."""
 
         def predict(data: Any, params: Mapping[str, Any] | None) -> Any:
-            training = getattr(model, "training", False) and hasattr(model, "train")
-            try:
-                return torch_modules.predict(model.eval() if training else model, data, params)
-            except TypeError as error:
-                raise InvalidModelInput("", f"the PyTorch model did not predict: {error}") from error
-            finally:
-                if training:
-                    model.train()
+            with _evaluating(model):
+                try:
+                    return torch_modules.predict(model, data, params)
+                except TypeError as error:
+                    raise InvalidModelInput("", f"the PyTorch model did not predict: {error}") from error
 
         return predict
+
+
+@contextmanager
+def _evaluating(model: Any) -> Iterator[None]:
+    """Have dropout and its like off for a while; each part is trained on as it was."""
+    before = [part for part in model.modules() if part.training]
+    try:
+        if before:
+            model.eval()
+    except NotImplementedError:  # what torch.export made has no modes
+        before = []
+    try:
+        yield
+    finally:
+        for part in before:
+            part.training = True
 
 
 def _save_plain(model: Any, folder: str, data: str) -> dict[str, Any] | None:
@@ -237,7 +253,8 @@ def _export(torch: Any, model: Any, path: str, example: Any) -> None:
     tensors = tuple(torch.from_numpy(one) if isinstance(one, np.ndarray) else one for one in given)
     shapes = tuple({0: torch.export.Dim.AUTO} if one.ndim else None for one in tensors)
     try:
-        torch.export.save(torch.export.export(model, tensors, dynamic_shapes=shapes), path)
+        with _evaluating(model):
+            torch.export.save(torch.export.export(model, tensors, dynamic_shapes=shapes), path)
     except Exception as error:
         # Whatever the tracer meets in the user's code.
         said = str(error).strip().splitlines() or [""]
@@ -251,7 +268,8 @@ def _pickle(torch: Any, flavor: PyTorch, model: Any, data: str, chosen: Any) -> 
     with open(os.path.join(data, PICKLE_INFO), "w", encoding="utf-8") as stream:
         stream.write(name)
     if isinstance(model, torch.jit.ScriptModule):
-        torch.jit.save(model, path)
+        with _no_deprecation():
+            torch.jit.save(model, path)
         return name
     try:
         torch.save(model, path, pickle_module=chosen or _cloudpickle(flavor))
@@ -271,6 +289,14 @@ def _cloudpickle(flavor: PyTorch) -> Any:
         Pickler=library.CloudPickler, Unpickler=pickle.Unpickler, dump=library.dump, dumps=library.dumps,
         load=pickle.load, loads=pickle.loads, __name__=MLFLOW_PICKLE,
     )  # fmt: skip
+
+
+@contextmanager
+def _no_deprecation() -> Iterator[None]:
+    """Leave it to PyTorch to say, where a module is scripted, that TorchScript is on its way out."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", DeprecationWarning)
+        yield
 
 
 def _is_torchscript(path: str) -> bool:

@@ -61,8 +61,8 @@ def build(structure: Mapping[str, Any], tensors: Mapping[str, Any], find_class: 
     Raises:
         ValueError: The description does not decode.
     """
-    if structure.get("format") != FORMAT:
-        raise ValueError(f"it has format {structure.get('format')!r}, and {FORMAT} can be read")
+    if not isinstance(structure, Mapping) or structure.get("format") != FORMAT:
+        raise ValueError(f"{STRUCTURE} is not of format {FORMAT}")
     try:
         return _Reader(structure["modules"], tensors, find_class).module(0)
     except (KeyError, IndexError, TypeError, AttributeError, StopIteration, RecursionError) as error:
