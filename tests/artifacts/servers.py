@@ -136,6 +136,7 @@ class Wire:
     def __init__(self, target: int) -> None:
         self.target = target
         self.sent = 0  # bytes from the client
+        self.received = 0  # bytes to it
         self.connections = 0
         self._cut_at: int | None = None
         self._stall_at: int | None = None
@@ -202,6 +203,8 @@ class Wire:
             while data := source.recv(65536):
                 if counted:
                     self.sent += len(data)
+                else:
+                    self.received += len(data)
                 if self.is_cut:
                     self.reset()
                     return

@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from tests.artifacts.remote_kit import MIB, Clock, Clone, dvc, object_files
+from tests.artifacts.remote_kit import MIB, Clock, Clone, dvc, files_below, object_files
 from tests.artifacts.servers import BUCKET, S3, S3_USER, Wire
 
 from ledgit.artifacts import ObjectRemote
@@ -91,6 +91,75 @@ def test_a_large_object_goes_in_pieces_and_comes_back(tmp_path: Path, clone: Clo
 
     assert other.check(clone.all[-1])
     assert keys(clone, "pieces", clone.all[-1:]) == s3.keys("pieces/")
+
+
+@pytest.mark.parametrize("streams", [1, 3])
+def test_an_object_of_any_size_comes_whole(clone: Clone, s3: S3, monkeypatch: pytest.MonkeyPatch, streams: int) -> None:
+    """Empty, of one answer to the byte, of one more, and of many streams that share what room there is."""
+    from ledgit.artifacts import ranges
+
+    monkeypatch.setattr(ranges, "_FIRST", 1000)
+    monkeypatch.setattr(ranges, "_LEAST", 300)
+    monkeypatch.setattr(ranges, "_MOST", 700)
+    monkeypatch.setattr(ranges, "_FURTHER", streams)
+    sizes = (0, 1, 999, 1000, 1001, 1300, 2000, 9999, 300_001)
+    oids = {size: clone.cache.put_bytes(os.urandom(size)) for size in sizes}
+    with store(clone, f"sizes{streams}") as remote:
+        assert {} == remote.upload(clone.cache, oids.values()).failed
+        other = clone.other_cache()
+        moved = remote.download(other, oids.values())
+
+    assert {} == moved.failed
+    assert sum(sizes) == moved.bytes
+    assert dict.fromkeys(sizes, True) == {size: other.check(oid) for size, oid in oids.items()}
+
+
+def test_a_stream_that_breaks_goes_on_where_it_was(clone: Clone, s3: S3, wire: Wire) -> None:
+    """A router forgets all connections in the middle of a download: what has come is not asked for again."""
+    large = clone.cache.put_bytes(os.urandom(100 * MIB))
+    with store(clone, "streams") as remote:
+        assert {} == remote.upload(clone.cache, [large]).failed
+    through(clone, wire)
+    broken = False
+
+    def shake(_what: str, done: int, _total: int | None) -> None:
+        nonlocal broken
+        if not broken and done > MIB:
+            broken = True
+            wire.reset()
+
+    with store(clone, "streams") as remote:
+        moved = remote.download(clone.other_cache(), [large], shake)
+
+    assert broken
+    assert {} == moved.failed
+    assert clone.other_cache().check(large)
+    assert wire.received < 130 * MIB
+
+
+def test_a_download_that_is_cut_off_can_be_repeated(clone: Clone, s3: S3, wire: Wire) -> None:
+    """Nothing half is in the cache, and nothing is left beside it."""
+    large = clone.cache.put_bytes(os.urandom(100 * MIB))
+    with store(clone, "halved") as remote:
+        assert {} == remote.upload(clone.cache, [large]).failed
+    through(clone, wire)
+    other = clone.other_cache()
+
+    def cut(_what: str, done: int, _total: int | None) -> None:
+        if done > MIB and not wire.is_cut:
+            wire.cut_after(0)
+            wire.reset()
+
+    with store(clone, "halved") as remote, Clock() as clock:
+        moved = remote.download(other, [large], cut)
+    assert isinstance(moved.errors[large], Unreachable)
+    assert clock.seconds < 60
+    assert {} == files_below(Path(other.path))
+    wire.mend()
+    with store(clone, "halved") as remote:
+        assert {} == remote.download(other, [large]).failed
+
+    assert other.check(large)
 
 
 @pytest.mark.parametrize("page", [1000, 3, 1])
@@ -204,7 +273,7 @@ def test_nobody_answers(clone: Clone, wire: Wire) -> None:
 
     assert set(clone.all) == set(moved.failed)
     assert all(isinstance(error, Unreachable) for error in moved.errors.values())
-    assert clock.seconds < 20
+    assert clock.seconds < 60
 
 
 def test_a_large_upload_that_is_cut_off_can_be_repeated(tmp_path: Path, clone: Clone, s3: S3, wire: Wire) -> None:
@@ -217,7 +286,7 @@ def test_a_large_upload_that_is_cut_off_can_be_repeated(tmp_path: Path, clone: C
         moved = remote.upload(clone.cache, [*clone.all, large])
 
     assert isinstance(moved.errors[large], Unreachable)
-    assert clock.seconds < 60
+    assert clock.seconds < 120
     sent = [oid for oid in (*clone.all, large) if oid not in moved.failed]
     assert keys(clone, "cut", sent) == s3.keys("cut/")
     wire.mend()
@@ -281,7 +350,7 @@ def test_a_server_that_falls_silent_is_given_up(clone: Clone, wire: Wire, monkey
             moved = remote.upload(clone.cache, clone.all)
 
     assert isinstance(moved.errors[clone.large], Unreachable)
-    assert clock.seconds < 30
+    assert clock.seconds < 60
 
 
 def test_nothing_is_printed_and_nothing_hangs_at_the_end(clone: Clone, wire: Wire) -> None:

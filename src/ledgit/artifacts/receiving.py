@@ -12,8 +12,9 @@ from ledgit.artifacts.hashing import digest_file
 from ledgit.artifacts.meter import Meter, Part
 from ledgit.artifacts.moved import Moved
 from ledgit.artifacts.parallel import each
-from ledgit.artifacts.sending import AT_ONCE, LARGE_JOBS, moving_options
-from ledgit.artifacts.stalls import get_file
+from ledgit.artifacts.ranges import Streams
+from ledgit.artifacts.sending import AT_ONCE
+from ledgit.artifacts.stalls import get_file, watched
 from ledgit.artifacts.unfinished import FOLDER, clear_local, new_name, release
 from ledgit.errors import ArtifactDamaged, ArtifactNotFound, StorageError, Unreachable
 
@@ -26,6 +27,9 @@ if TYPE_CHECKING:
     Progress = Callable[[str, int, int | None], None]
 
 __all__ = ["receive"]
+
+_ANSWER = 60  # seconds until a host must have said how much it gives at once
+_PIECE = 256 << 10
 
 
 def receive(remote: ObjectRemote, cache: Cache, oids: Iterable[str], progress: Progress | None) -> Moved:
@@ -56,19 +60,20 @@ def receive(remote: ObjectRemote, cache: Cache, oids: Iterable[str], progress: P
 
 def _run(remote: ObjectRemote, cache: Cache, oids: list[str], folder: str, meter: Meter, moved: Moved) -> None:
     sizes: dict[str, int] = {}
+    streams = Streams()
 
     def one(oid: str) -> None:
         if remote.down:
             raise Unreachable(remote.shown, "it can't be reached")
         try:
             sizes[oid] = remote.attempt(
-                lambda fs: _get(remote, fs, cache, oid, os.path.join(folder, oid), meter), "read"
+                lambda fs: _get(remote, fs, cache, oid, os.path.join(folder, oid), meter, streams), "read"
             )
         except ArtifactNotFound:
             raise ArtifactNotFound(f"md5:{oid}") from None
 
     # Sizes are not known, so that few go at once where each may be large in memory.
-    jobs = min(remote.jobs(), 4 if remote.plain else 2 * LARGE_JOBS)
+    jobs = remote.jobs() if remote.kind == "s3" else min(remote.jobs(), 4)
     for outcome in each(one, oids, jobs):
         meter.tell()
         if outcome is None:
@@ -83,14 +88,16 @@ def _run(remote: ObjectRemote, cache: Cache, oids: list[str], folder: str, meter
         moved.bytes += sizes[outcome.item]
 
 
-def _get(remote: ObjectRemote, fs: Any, cache: Cache, oid: str, scratch: str, meter: Meter) -> int:
+def _get(remote: ObjectRemote, fs: Any, cache: Cache, oid: str, scratch: str, meter: Meter, streams: Streams) -> int:
     """Fetch one object and return its size."""
     part = Part(meter)
     source = remote.path(fs, oid)
     try:
         try:
-            options = moving_options(fs, remote.kind, 0, "get")
-            get_file(fs, source, scratch, part, AT_ONCE, **options)
+            if remote.kind == "s3":
+                watched(fs, streams.get_file(fs.fs, source, scratch, part), part, 0)
+            else:
+                get_file(fs, source, scratch, part, AT_ONCE, **_options(fs, remote.kind))
             size = os.stat(scratch).st_size
             found = digest_file(scratch)
         except OSError as error:
@@ -109,6 +116,23 @@ def _get(remote: ObjectRemote, fs: Any, cache: Cache, oid: str, scratch: str, me
             os.unlink(scratch)
     part.finish(size)
     return size
+
+
+def _options(fs: Any, kind: str) -> dict[str, Any]:
+    """Return how to ask: over SSH in the largest pieces that the host gives, where ``sshfs`` asks for 48 KiB."""
+    if kind != "ssh":
+        return {}
+    if not hasattr(fs, "_ledgit_piece"):
+        from fsspec.asyn import sync
+
+        async def limit() -> int:
+            async with fs.fs._pool.get() as channel:
+                # An older asyncssh doesn't tell, an older host doesn't say.
+                return int(getattr(getattr(channel, "limits", None), "max_read_len", 0))
+
+        fs._ledgit_piece = sync(fs.fs.loop, limit, timeout=_ANSWER)
+    piece = min(fs._ledgit_piece, _PIECE)
+    return {"block_size": piece} if piece > _PIECE // 4 else {}
 
 
 def _check_disk(error: OSError, scratch: str) -> None:

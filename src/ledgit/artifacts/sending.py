@@ -9,6 +9,7 @@ from __future__ import annotations
 import contextlib
 import os
 import shutil
+import threading
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
@@ -38,7 +39,7 @@ if TYPE_CHECKING:
 
     Progress = Callable[[str, int, int | None], None]
 
-__all__ = ["moving_options", "send"]
+__all__ = ["send"]
 
 LARGE = 1 << 20  # bytes; of larger ones only two go at once: each has several pieces in memory
 LARGE_JOBS = 2
@@ -91,12 +92,12 @@ def _groups(oids: list[str], sizes: dict[str, int], jobs: int) -> Iterator[tuple
         yield group, jobs if sizes[group[-1]] <= LARGE else min(jobs, LARGE_JOBS)
 
 
-def moving_options(fs: Any, kind: str, size: int, direction: str) -> dict[str, Any]:
+def _options(fs: Any, kind: str, size: int) -> dict[str, Any]:
     """Return what keeps the libraries from holding much of a large file in memory."""
     if kind == "s3":
         least = -(-size // _MOST_CHUNKS)
         return {"chunksize": max(_CHUNK, least), "max_concurrency": _CHUNKS}
-    if hasattr(fs.fs, "max_concurrency") and direction == "put":
+    if hasattr(fs.fs, "max_concurrency"):
         return {"max_concurrency": _CHUNKS}
     return {}
 
@@ -213,23 +214,60 @@ class _Sender:
         if self.remote.kind == "local":
             self.remote.attempt(lambda _: self._copy(oid), "write")
             return
-        with self.cache.open(oid):
-            pass  # hashed: what is damaged here must not be what others get
-        self.remote.attempt(lambda fs: self._put(fs, oid), "write")
+        if not self.remote.plain or self.sizes[oid] <= LARGE:
+            self._check(oid)
+            self.remote.attempt(lambda fs: self._put(fs, oid), "write")
+            return
+        # Hashed while it is sent: nobody sees it there before it is moved to its name.
+        failed: list[BaseException] = []
 
-    def _put(self, fs: Any, oid: str) -> None:
-        """Send one object over the network."""
+        def check() -> None:
+            try:
+                self._check(oid)
+            except BaseException as error:
+                failed.append(error)
+
+        checking = threading.Thread(target=check, name="ledgit-transfer-hash", daemon=True)
+        checking.start()
+
+        def checked() -> None:
+            checking.join()
+            if failed:
+                raise failed[0]
+
+        try:
+            self.remote.attempt(lambda fs: self._put(fs, oid, checked), "write")
+        except Unreachable:
+            raise
+        except LedgitError:
+            checked()  # what is damaged is set aside at once, and can't be read any more
+            raise
+
+    def _check(self, oid: str) -> None:
+        """Hash the object here: what is damaged must not be what others get.
+
+        Raises:
+            ArtifactDamaged: It is; it was set aside.
+            ArtifactNotFound: It is gone.
+        """
+        with self.cache.open(oid):
+            pass
+
+    def _put(self, fs: Any, oid: str, checked: Callable[[], None] | None = None) -> None:
+        """Send one object over the network; *checked* raises if it must not get its name."""
         size = self.sizes[oid]
         part = Part(self.meter)
         final = self.remote.path(fs, oid)
         target = fs.join(self._folder, oid) if self.remote.plain else final
         try:
-            options = moving_options(fs, self.remote.kind, size, "put")
+            options = _options(fs, self.remote.kind, size)
             put_file(fs, self.cache.location(oid), target, part, min(size, AT_ONCE), **options)
             if self.remote.plain:
                 there = fs.info(target).get("size")
                 if there != size:
                     raise Unreachable(self.remote.shown, f"only {there} of {size} bytes of an artifact arrived")
+                if checked is not None:
+                    checked()
                 if oid[:2] not in self._heads:
                     fs.makedirs(fs.parent(final))
                     self._heads.add(oid[:2])

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from ledgit.artifacts.meter import Part
 
-__all__ = ["get_file", "put_file"]
+__all__ = ["get_file", "put_file", "watched"]
 
 PATIENCE = 90  # seconds without progress, and
 SLOWEST = 32 << 10  # bytes a second that the slowest connection is given for what is on the way
@@ -36,7 +36,7 @@ def put_file(fs: Any, source: str, target: str, part: Part, at_once: int, **opti
         Exception: What the library raises.
     """
     if fs.fs.async_impl:
-        _watched(fs, fs.fs._put_file(source, target, callback=part, **options), part, at_once)
+        watched(fs, fs.fs._put_file(source, target, callback=part, **options), part, at_once)
         fs.fs.invalidate_cache(fs.parent(target))
     else:
         fs.put_file(source, target, callback=part, **options)
@@ -45,13 +45,13 @@ def put_file(fs: Any, source: str, target: str, part: Part, at_once: int, **opti
 def get_file(fs: Any, source: str, target: str, part: Part, at_once: int, **options: Any) -> None:
     """Fetch the file *source* from DVC's file system *fs* as the local file *target*; as :func:`put_file`."""
     if fs.fs.async_impl:
-        _watched(fs, fs.fs._get_file(source, target, callback=part, **options), part, at_once)
+        watched(fs, fs.fs._get_file(source, target, callback=part, **options), part, at_once)
     else:
         fs.get_file(source, target, callback=part, **options)
 
 
-def _watched(fs: Any, coroutine: Any, part: Part, at_once: int) -> None:
-    """Wait for *coroutine* as long as there is progress."""
+def watched(fs: Any, coroutine: Any, part: Part, at_once: int) -> None:
+    """Run *coroutine* on the loop of DVC's file system *fs* as long as there is progress; see :func:`put_file`."""
     future = asyncio.run_coroutine_threadsafe(coroutine, fs.fs.loop)
     patience = PATIENCE + at_once / SLOWEST
     seen, since = part.at, time.monotonic()
