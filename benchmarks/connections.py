@@ -51,7 +51,7 @@ def _server(line: list[str], port: int) -> Iterator[None]:
     root = Path(__file__).parent.parent
     process = subprocess.Popen(line, stderr=subprocess.DEVNULL, cwd=root)
     try:
-        for _ in range(500):
+        for _ in range(5000):
             try:
                 socket.create_connection(("127.0.0.1", port)).close()
                 break

@@ -11,6 +11,7 @@ import time
 from pathlib import Path
 
 import pytest
+from tests.background import wait_for
 from tests.conftest import GitFunction
 from tests.tracking.conftest import _fresh_session
 
@@ -104,13 +105,9 @@ def test_a_large_file_is_hashed_while_the_run_goes_on(repo: Path) -> None:
     Path("large").write_bytes(os.urandom(LARGE))
     run = ledgit.start_run()
     ledgit.log_artifact("large")
-    for _ in range(500):
-        hashed = [item for kind, item in run.store.read().events if kind == "hashed"]
-        if hashed:
-            break
-        time.sleep(0.01)
+    wait_for(lambda: any(kind == "hashed" for kind, _ in run.store.read().events))
 
-    (item,) = hashed
+    (item,) = (item for kind, item in run.store.read().events if kind == "hashed")
     staged = os.path.join(run.store.directory, item["file"])
     assert os.stat(staged).st_ino == os.stat(cache_of(repo).location(item["md5"])).st_ino
     assert Path("large").read_bytes() == run.read_artifact("large")

@@ -83,4 +83,4 @@ def test_nobody_answers(clone: Clone) -> None:
     assert set(clone.all) == set(moved.failed)
     assert all(isinstance(error, Unreachable) for error in moved.errors.values())
     assert "sesame" not in str(moved)
-    assert clock.seconds < 30
+    assert clock.seconds < 60

@@ -178,13 +178,14 @@ def test_ctrl_c_on_a_terminal_reaches_the_child_once(tmp_path: Path) -> None:
     log, count = tmp_path / "log", tmp_path / "count"
     code = f"""
 import signal, time
+came = []
 def got(*_):
+    came.append(time.monotonic())
     with open({str(count)!r}, "a") as file:
         file.write("x")
 signal.signal(signal.SIGINT, got)
 print("ready", flush=True)
-end = time.monotonic() + 0.5
-while time.monotonic() < end:
+while not came or time.monotonic() < came[0] + 0.5:
     time.sleep(0.05)
 """
     pid, ours = pty.fork()

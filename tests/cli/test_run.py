@@ -120,7 +120,7 @@ def test_a_signal_reaches_the_command_and_the_run_is_killed(process: Cli, repo: 
 
 def test_what_was_printed_survives_a_kill_of_ledgit_itself(process: Cli, repo: Path) -> None:
     """The log is written as it comes, not at the end."""
-    code = "import time; print('ready', flush=True); time.sleep(1)"
+    code = "import os, time; print('ready', flush=True)\nwhile not os.path.exists('ended'): time.sleep(0.02)"
     with subprocess.Popen(
         [sys.executable, "-m", "ledgit", "run", "--name", "doomed", *python(code)],
         cwd=repo,
@@ -132,6 +132,7 @@ def test_what_was_printed_survives_a_kill_of_ledgit_itself(process: Cli, repo: P
         assert running.stdout.readline() == b"ready\n"
         running.kill()
         running.wait(timeout=30)
+    (repo / "ended").touch()
     process("init")
     run = newest(process)
 

@@ -59,8 +59,7 @@ def leave(say: Say, run_id: str | None = None, *, facts: bool = True) -> None:
     run = open_run(run_id)
     everything(run)
     if facts and run._facts is not None:
-        run._facts.join()
-        time.sleep(0.08)  # the snapshot's own ref comes a little later
+        run._facts.join()  # the snapshot has a ref of its own then
     say(run.id)
     os.kill(os.getpid(), signal.SIGKILL)
 

@@ -114,7 +114,7 @@ def fork_while_talking_to_git(say: Say) -> bool:
         os.read(reader, 1)
         os._exit(0)
     try:
-        command.communicate(timeout=5)
+        command.communicate(timeout=20)
         return True
     except subprocess.TimeoutExpired:
         return False

@@ -91,7 +91,7 @@ def test_a_run_does_not_wait_for_a_child_that_lives_on(repo: Path, forks: Forks)
     """It ends at once and becomes a commit when the child is gone."""
     made = forks.run("tasks_forks:end_before_the_child")
     assert made["commit"] is None
-    assert 2.0 > made["took"]
+    assert 20 > made["took"]
     assert {} == run_refs(repo)
 
     recover_all(repo)

@@ -9,6 +9,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from tests.background import PATIENCE
 
 from ledgit.git import Repo, cleancheck, take_snapshot
 from ledgit.git.changes import QUIET
@@ -139,7 +140,7 @@ def test_files_changed_this_moment_are_not_trusted(repo: Path, monkeypatch: pyte
 
 def test_it_is_trusted_once_the_files_are_older(repo: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     found = Repo.discover(str(repo))
-    deadline = time.monotonic() + 10
+    deadline = time.monotonic() + PATIENCE
     calls = count_git_calls(monkeypatch)
     while time.monotonic() < deadline:
         del calls[:]

@@ -6,7 +6,6 @@ import os
 import signal
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 import pytest
@@ -64,13 +63,11 @@ def test_one_that_is_asked_to_end_may_clean_up() -> None:
 
 def test_one_that_does_not_listen_is_killed() -> None:
     process = spawn(("sh", "-c", "trap '' TERM; echo ready; while :; do sleep 0.01; done"), os.environ)
-    began = time.monotonic()
     with process:
         assert os.read(process._fds["out"], 10) == b"ready\n"
         process.end(0.05)
 
     assert process.returncode == -signal.SIGKILL
-    assert time.monotonic() - began < 5
 
 
 def test_a_missing_command_leaves_no_open_file() -> None:

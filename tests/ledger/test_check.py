@@ -286,7 +286,7 @@ def test_a_small_ledger_that_looks_endless_is_refused_at_once(ledger: Ledger) ->
     split = leaf_tree = fresh.tree([TreeEntry(f"{digit}.jsonl", FILE, leaf) for digit in "0123456789abcdef"])
     for _ in range(20):
         split = fresh.tree([TreeEntry(digit, "40000", split) for digit in "0123456789abcdef"])
-    started = time.monotonic()
+    started = time.process_time()
 
     for changes in (
         {"segments": ("40000", segments)},
@@ -296,7 +296,7 @@ def test_a_small_ledger_that_looks_endless_is_refused_at_once(ledger: Ledger) ->
     ):
         with pytest.raises(RecordError):
             ledger.check(ledger.spoilt(changes))
-    assert 5 > time.monotonic() - started
+    assert 5 > time.process_time() - started
 
 
 def test_a_newer_format_is_told_politely(ledger: Ledger) -> None:

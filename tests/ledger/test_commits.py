@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+import os
 import random
-import time
 from pathlib import Path
 
 import pytest
@@ -82,9 +82,9 @@ def test_ten_thousand_heads_take_two_levels(repo: Path, opened: Repo) -> None:
     tip = commit_ledger(objects, fresh, tree, None, made, who=WHO, when=NOW)
     fresh.write(opened, keep=False)
 
-    started = time.perf_counter()
+    started = os.times().children_user
     count = int(run_git(repo, "rev-list", "--count", tip))
-    assert 10.0 > time.perf_counter() - started
+    assert 10.0 > os.times().children_user - started
     assert 1 + 10_050 + 101 + 2 == count
     assert 2 == len(run_git(repo, "rev-parse", f"{tip}^@").split())
 

@@ -63,7 +63,7 @@ def test_a_stopped_process_that_merges_holds_up_no_run(repo: Path) -> None:
         for _ in range(16):
             assert ActiveRun.create(opened, RunStart()).finish()
         recover_all(repo)
-        assert 10 > time.monotonic() - before
+        assert 60 > time.monotonic() - before  # 16 that wait for it would take longer
         assert 16 < len(packs(repo))
 
     tidy(opened, Folder.of(opened))

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import sys
 import threading
-import time
 from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
+from tests import background
 
 import ledgit
 from ledgit.errors import ConfigError, InvalidValue, MissingDependency
@@ -28,13 +28,7 @@ NAMES = {
 
 def wait_for(run: ledgit.ActiveRun, name: str, points: int = 1) -> None:
     """Wait until the monitor's thread has logged that many points."""
-    end = time.monotonic() + 20
-    while time.monotonic() < end:
-        history = run.store.read().histories.get(name)
-        if history is not None and len(history) >= points:
-            return
-        time.sleep(0.01)
-    raise AssertionError(name)
+    background.wait_for(lambda: len(run.store.read().histories.get(name) or ()) >= points)
 
 
 def test_a_run_logs_the_machine_until_it_ends(repo: Path) -> None:
