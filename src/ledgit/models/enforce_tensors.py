@@ -87,7 +87,7 @@ def _from_column(where: str, column: Any, spec: Any) -> Any:
             return _check(where, np.array(column, dtype=spec.type).reshape(shape), spec)
         if isinstance(first, list) and first and np.isscalar(first[0]):
             found = np.vstack(column.tolist()).reshape(shape).astype(spec.type)
-        elif is_array(first):
+        elif is_array(first):  # whose dtype MLflow leaves alone, too
             found = np.vstack(column.tolist()).reshape(shape)
         else:
             raise InvalidModelInput(
@@ -97,7 +97,7 @@ def _from_column(where: str, column: Any, spec: Any) -> Any:
         raise InvalidModelInput(name, f"{where} can't become the shape {_shape(spec)}: {error}") from None
     if len(found) != len(column):
         raise InvalidModelInput(name, f"{where} can't become the shape {_shape(spec)}: it has {len(column)} rows")
-    return _check(where, found, spec)
+    return found
 
 
 def _shape(spec: Any) -> str:
