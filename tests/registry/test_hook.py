@@ -336,7 +336,7 @@ def test_an_altered_signed_promotion_is_refused(
     ada = make_ssh_key(tmp_path / "keys", "ada")
     allow(there.path, tmp_path / "signers", ada=ada)
     sign_with_ssh(repo, ada)
-    registry.promote("churn@1", "test")
+    registry.promote("churn@1", "test", sign=True)
     text = git(repo, "cat-file", "tag", "churn#test#1") + "\n"
     forged = text.replace("churn#test#1", "churn#prod#2").replace('stage: "test"', 'stage: "prod"')
     oid = git(repo, "hash-object", "-t", "tag", "-w", "--stdin", stdin=forged.encode())
@@ -401,6 +401,32 @@ def test_an_unexpected_error_lets_nothing_in(server: MakeServer, make_run: MakeR
 
     assert there.push("refs/tags/churn@v0.0.1", CLAIM).returncode != 0
     assert [] == there.refs()
+
+
+def test_a_ledgit_push_keeps_what_the_hook_refuses_and_says_why(
+    server: MakeServer,
+    make_run: MakeRun,
+    registry: Registry,
+    cli: Cli,
+    policy: WritePolicy,
+    repo: Path,
+    git: GitFunction,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """The version goes, the promotion stays here."""
+    policy(RELEASE)
+    there = server()
+    monkeypatch.setenv("LEDGIT", str(there.program))
+    git(repo, "update-ref", "-d", "refs/remotes/origin/main")
+    (repo / ".ledgit" / "config.yaml").unlink()
+    registry.register(make_run(), "churn")
+    registry.promote("churn@1", "prod")
+
+    done = cli("push", "--no-artifacts")
+
+    assert "is for *@release.example.org" in done.out + done.err
+    assert ["refs/tags/churn@v0.0.1"] == there.refs()
+    assert git(repo, "rev-parse", "refs/tags/churn#prod#1")
 
 
 def test_lines_of_something_else_are_refused(cli: Cli, monkeypatch: pytest.MonkeyPatch) -> None:

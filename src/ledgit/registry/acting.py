@@ -188,6 +188,21 @@ class RegistryActing(RegistryDescribing):
         self._judge("deregister", found.model, found, "", sign)
         return deregister(self.opened.repo, self.opened.folder, found, reason=reason, sign=sign)
 
+    def move(self, version: ModelVersion | str, to: str, *, sign: bool | None = None) -> ModelVersion:
+        """Give a version that was never shared another version; the stages that it stands at come along.
+
+        Raises:
+            ModelNotFound, VersionNotFound: There is no such version.
+            RunStateError: Others have it.
+            InvalidValue: *to* is no version.
+            VersionExists: *to* is taken.
+        """
+        from ledgit.store.registry import move_version
+
+        found = self.version(version) if isinstance(version, str) else version
+        made = move_version(self.opened.repo, self.opened.folder, found, to, sign=sign)
+        return self.state.version(made.model, made.version)
+
     def ci_stays_silent(self, event: Event) -> str:
         """Return why no CI will react to a promotion's tag, for people; "" if one may."""
         from ledgit.git import try_git
