@@ -54,8 +54,11 @@ GROUPS = (
         ),
     ),
     (
-        "version models",
-        (("registry", "register models, promote versions to stages, and check who did what"),),
+        "models",
+        (
+            ("models", "look at models, serve them, predict with them"),
+            ("registry", "register models, promote versions to stages, and check who did what"),
+        ),
     ),
     (
         "clean up and check",

@@ -16,11 +16,13 @@ from ledgit.models.types import AnyType, Array, DataType
 
 __all__ = [
     "KINDS",
+    "cast_frame",
     "frame_from_csv",
     "frame_from_json",
     "inputs_from_json",
     "instances_from_json",
     "read_request",
+    "text_columns",
     "to_json",
 ]
 
@@ -66,18 +68,22 @@ def frame_from_csv(text: str, schema: Schema | None) -> Any:
     """
     import pandas as pd
 
-    kinds = {}
-    if schema is not None and schema.has_input_names() and not schema.is_tensor_spec():
-        kinds = {
-            name: spec.type.to_pandas()
-            for name, spec in schema.input_dict().items()
-            if spec.type is DataType.string or spec.type is DataType.binary
-        }
     try:
-        frame = pd.read_csv(io.StringIO(text), dtype=kinds or None)
+        frame = pd.read_csv(io.StringIO(text), dtype=text_columns(schema) or None)
     except (ValueError, pd.errors.ParserError, pd.errors.EmptyDataError) as error:
         raise UsageError(f"the input is no CSV: {error}") from None
-    return _cast(frame, schema)
+    return cast_frame(frame, schema)
+
+
+def text_columns(schema: Schema | None) -> dict[str, Any]:
+    """Return the pandas dtypes of the columns that a CSV reader must not take for numbers: column → dtype."""
+    if schema is None or not schema.has_input_names() or schema.is_tensor_spec():
+        return {}
+    return {
+        name: spec.type.to_pandas()
+        for name, spec in schema.input_dict().items()
+        if spec.type is DataType.string or spec.type is DataType.binary
+    }
 
 
 def frame_from_json(data: Any, orient: str, schema: Schema | None) -> Any:
@@ -105,10 +111,10 @@ def frame_from_json(data: Any, orient: str, schema: Schema | None) -> Any:
             frame = pd.DataFrame(index=data.get("index"), columns=data.get("columns"), data=data["data"])
     except (ValueError, TypeError, AssertionError) as error:
         raise UsageError(f"dataframe_{orient} is no data frame: {error}") from None
-    return _cast(frame, schema)
+    return cast_frame(frame, schema)
 
 
-def _cast(frame: Any, schema: Schema | None) -> Any:
+def cast_frame(frame: Any, schema: Schema | None) -> Any:
     """Return *frame* with what JSON can't say put right: bytes, times, and numbers of another width."""
     if schema is None:
         return frame
