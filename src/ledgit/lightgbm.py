@@ -1,5 +1,10 @@
-"""``mlflow.lightgbm`` by the same name: autologging for lightgbm."""
+"""``mlflow.lightgbm`` by the same name: models and autologging for LightGBM."""
 
+from ledgit.models.faces import face
+from ledgit.register import register_logged
 from ledgit.tracking.autologging.lightgbm import autolog
 
-__all__ = ["autolog"]
+__all__ = ["autolog", "load_model", "log_model", "save_model"]
+
+_FACE = face("lightgbm", register_logged)
+save_model, log_model, load_model = _FACE.save_model, _FACE.log_model, _FACE.load_model
