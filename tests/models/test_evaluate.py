@@ -156,6 +156,37 @@ def test_probabilities_are_understood_in_every_form(people: pd.DataFrame, classi
     assert {k: v for k, v in expected.metrics.items() if k != "score"} == pytest.approx(found.metrics)
 
 
+def test_a_logged_model_is_evaluated_by_its_uri(people: pd.DataFrame, classifier: Any) -> None:
+    """Its probabilities are asked for too, and its signature says which columns it wants."""
+    features = people[["age", "income"]]
+    expected = evaluate(classifier, people, targets="y", model_type="classifier", **QUIET)
+    with ledgit.start_run() as run:
+        info = ledgit.sklearn.log_model(classifier, "model", input_example=features[:2])
+        loaded = ledgit.pyfunc.load_model(info.model_uri)
+        given = [
+            evaluate(one, people, targets="y", model_type="classifier", **QUIET) for one in (info.model_uri, loaded)
+        ]
+
+    assert [expected.metrics] * 2 == [result.metrics for result in given]
+    assert expected.metrics == dict(ledgit.get_run(run.id).data.metrics)
+
+
+def test_models_of_other_libraries_are_asked_in_their_way(people: pd.DataFrame) -> None:
+    """A booster takes matrices of its own, a network tensors."""
+    import torch
+    import xgboost
+
+    features = people[["age", "income"]]
+    booster = xgboost.train({"objective": "binary:logistic", "nthread": 1}, xgboost.DMatrix(features, people.y), 3)
+    network = torch.nn.Sequential(torch.nn.Linear(2, 2), torch.nn.Softmax(dim=1))
+
+    of_booster = evaluate(booster, features, targets=people.y, model_type="classifier", **QUIET).metrics
+    of_network = evaluate(network, features, targets=people.y, model_type="classifier", **QUIET).metrics
+
+    assert of_booster["accuracy_score"] > 0.8
+    assert {"roc_auc", "log_loss"} <= set(of_booster) & set(of_network)
+
+
 def test_scores_that_are_no_probabilities_give_labels_alone() -> None:
     """Logits have no log loss; their greatest is the prediction."""
     logits = np.array([[4.0, -1, 0], [0, 3, 1], [0, 1, 9], [2, 1, 0]])

@@ -54,7 +54,7 @@ def make_predictor(model: Any, trust: bool | None = None) -> Predictor:
     columns = _signature_columns(model) or tuple(
         str(name) for name in getattr(native, "feature_names_in_", getattr(model, "feature_names_in_", ()))
     )
-    predict = getattr(model, "predict", None)
+    predict = _by_flavor(model) or getattr(model, "predict", None)
     if predict is None and callable(model):
         predict = model
     if predict is None:
@@ -280,6 +280,21 @@ def _taken(np: Any, classes: tuple[Any, ...], codes: Any) -> Any:
 
 def _item(label: Any) -> Any:
     return label.item() if hasattr(label, "item") else label
+
+
+def _by_flavor(model: Any) -> Callable[[Any], Any] | None:
+    """Return how to ask a library's model that does not take tables and arrays by itself, or prints."""
+    from ledgit.errors import FlavorNotFound
+    from ledgit.models.flavors import Stored, flavor_for
+
+    try:
+        flavor = flavor_for(model)
+    except FlavorNotFound:
+        return None
+    if flavor.name not in {"xgboost", "pytorch", "keras", "transformers"}:
+        return None
+    ask = flavor.predictor(model, Stored("", {}))
+    return lambda data: ask(data, None)
 
 
 def _native(model: Any) -> Any:
