@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     from ledgit.errors import LedgitError, LedgitWarning
     from ledgit.experiment import Experiment
     from ledgit.models.autologging import autolog
+    from ledgit.registry import Registry
     from ledgit.registry.fluent import register_model
     from ledgit.repository import Repository, Run, RunSet
     from ledgit.repository import open_repository as open  # noqa: A004, F401 - a name that star imports leave out
@@ -95,6 +96,7 @@ __all__ = [
     "LedgitError",
     "LedgitWarning",
     "MlflowClient",
+    "Registry",
     "Repository",
     "Run",
     "RunSet",
@@ -164,6 +166,7 @@ _ELSEWHERE = {
     "LedgitError": "ledgit.errors",
     "LedgitWarning": "ledgit.errors",
     "MlflowClient": "ledgit.client",
+    "Registry": "ledgit.registry",
     "Repository": "ledgit.repository",
     "Run": "ledgit.repository",
     "RunSet": "ledgit.repository",

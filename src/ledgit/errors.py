@@ -451,3 +451,4 @@ for _error in (
     *(FlavorNotFound, InvalidModelInput, ModelNotFound, PolicyRefused, UntrustedModel, VersionExists, VersionNotFound),
 ):
     _error.__module__ = __name__  # where people know them from, in tracebacks too
+del _error
