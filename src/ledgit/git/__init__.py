@@ -41,7 +41,8 @@ if TYPE_CHECKING:
     )
     from ledgit.git.patches import base_ref, code_patch_ids, find_base, patch_id
     from ledgit.git.reflock import remove_left_lock
-    from ledgit.git.refs import RefUpdate, list_refs, read_ref, ref_names, stamp, sync_ref, update_refs
+    from ledgit.git.refnames import ref_names
+    from ledgit.git.refs import RefUpdate, list_refs, read_ref, stamp, sync_ref, update_refs
     from ledgit.git.repo import Config, Repo, identity
     from ledgit.git.runcode import code_tree_without_run, users_dvc_files
     from ledgit.git.snapshot import LeftOut, Snapshot, SnapshotOptions, Submodule, protect, take_snapshot
@@ -155,7 +156,8 @@ _MODULES = {
     "parsing": "EXECUTABLE FILE GITLINK SYMLINK TREE Commit Signature TreeEntry parse_commit parse_tree",
     "patches": "base_ref code_patch_ids find_base patch_id",
     "reflock": "remove_left_lock",
-    "refs": "RefUpdate list_refs read_ref ref_names stamp sync_ref update_refs",
+    "refnames": "ref_names",
+    "refs": "RefUpdate list_refs read_ref stamp sync_ref update_refs",
     "repo": "Config Repo identity",
     "runcode": "code_tree_without_run users_dvc_files",
     "snapshot": "LeftOut Snapshot SnapshotOptions Submodule protect take_snapshot",

@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
     from ledgit.git.repo import Repo
 
-__all__ = ["RefUpdate", "list_refs", "read_ref", "ref_names", "stamp", "update_refs"]
+__all__ = ["RefUpdate", "list_refs", "read_ref", "stamp", "update_refs"]
 
 ZERO = "0" * 40
 _MOST_FILES = 64  # locks held open at a time; larger updates are Git's
@@ -76,27 +76,6 @@ def list_refs(repo: Repo, prefix: str = "refs/ledgit/") -> dict[str, str]:
     loose = dict(_walk(os.path.join(repo.common_dir, prefix.rstrip("/")), prefix))
     found = _read_packed(repo, prefix)
     found.update((name, value) for name, value in loose.items() if value is not None)
-    return found
-
-
-def ref_names(repo: Repo, beginning: str) -> set[str]:
-    """Return the full names of the refs that begin with *beginning* (``refs/tags/churn@``), without reading them.
-
-    Also torn ones: for whoever looks for a name that is free.
-    """
-    found = set(_named(_packed_data(repo), beginning))
-    above, _, start = beginning.rpartition("/")
-    folder = os.path.join(repo.common_dir, above)
-    try:
-        with os.scandir(folder) as scan:
-            entries = [(entry.name, entry.is_dir()) for entry in scan if entry.name.startswith(start)]
-    except (FileNotFoundError, NotADirectoryError):
-        return found
-    for name, is_folder in entries:
-        if is_folder:
-            found.update(ref for ref, _ in _walk(f"{folder}/{name}", f"{above}/{name}/"))
-        elif not name.endswith(".lock"):
-            found.add(f"{above}/{name}")
     return found
 
 

@@ -11,7 +11,7 @@ import os
 
 from ledgit.errors import Conflict, GitFailed, RefMoved
 from ledgit.records.registry_message import encode_message
-from ledgit.records.registry_names import claim_slug, parse_tag, slug_of
+from ledgit.records.registry_names import Semver, claim_slug, parse_tag, slug_of
 from ledgit.records.registry_state import Event
 from ledgit.store.packs import note_pack
 from ledgit.store.registry.events import event_of, row_of
@@ -30,6 +30,10 @@ KEPT = "refs/ledgit/registry/"
 VERSIONS = "refs/ledgit/versions/"
 _MOST_KNOWN = 64  # models whose newest date stays in memory
 
+_MOST_NAMES = 50_000  # of tags and versions whose meaning stays in memory
+
+_names: dict[str, TagName | None] = {}
+_ranks: dict[str, tuple[object, ...]] = {}
 _dates: dict[tuple[str, str], dict[str, int]] = {}
 
 
@@ -57,18 +61,21 @@ class ModelTags:
         self._repo, self._objects, self._model, self._slug = repo, objects, model, slug_of(model)
         self.names: dict[str, TagName] = {}
         # What was pruned before it was pushed comes back some day, so its name is taken as well.
-        for above in (TAGS, KEPT):
-            for mark in "@#":
-                for ref in ref_names(repo, f"{above}{self._slug}{mark}"):
-                    tag = ref[len(above) :]
-                    name = parse_tag(tag)
-                    if name is not None and name.artifact == self._slug:
-                        self.names[tag] = name
+        beginnings = [f"{above}{self._slug}{mark}" for above in (TAGS, KEPT) for mark in "@#"]
+        for ref in ref_names(repo, *beginnings):
+            tag = ref[len(TAGS if ref.startswith(TAGS) else KEPT) :]
+            name = _parsed(tag)
+            if name is not None and name.artifact == self._slug:
+                self.names[tag] = name
 
     @property
     def versions(self) -> list[str]:
         """All versions that there ever were: the names of those that were deregistered are taken, too."""
         return list(dict.fromkeys(name.version for name in self.names.values() if name.version))
+
+    def greatest(self) -> str | None:
+        """Return the greatest of all versions that there ever were; None if there was none."""
+        return max(self.versions, key=_rank, default=None)
 
     def next_counter(self) -> int:
         """Return the number for the next counted tag."""
@@ -131,6 +138,23 @@ class ModelTags:
 
 _numbers: dict[tuple[str, str], int] = {}
 _highest: dict[tuple[str, str], tuple[str, int]] = {}
+
+
+def _parsed(tag: str) -> TagName | None:
+    if tag not in _names:
+        if len(_names) >= _MOST_NAMES:
+            _names.clear()
+        _names[tag] = parse_tag(tag)
+    return _names[tag]
+
+
+def _rank(version: str) -> tuple[object, ...]:
+    found = _ranks.get(version)
+    if found is None:
+        if len(_ranks) >= _MOST_NAMES:
+            _ranks.clear()
+        found = _ranks[version] = Semver.parse(version).key
+    return found
 
 
 class Tagging:

@@ -102,11 +102,10 @@ def register(repo: Repo, folder: Folder, registration: Registration) -> ModelVer
 
 
 def _free_version(tags: ModelTags, registration: Registration) -> str:
-    taken = tags.versions
-    greatest = Semver.greatest(taken)
     if registration.version is None:
+        greatest = tags.greatest()
         return str((Semver(0, 0, 0) if greatest is None else Semver.parse(greatest)).bump(registration.bump))
-    version = str(Semver.parse(registration.version))
+    version, taken = str(Semver.parse(registration.version)), tags.versions
     if version in taken:
         raise VersionExists(registration.model, version, next_free(version, taken))
     return version
