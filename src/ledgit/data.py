@@ -14,9 +14,11 @@ from ledgit.tracking.data import (
     from_torch,
     load_delta,
 )
+from ledgit.tracking.data_sources import DatasetSource, get_source
 
 __all__ = [
     "Dataset",
+    "DatasetSource",
     "from_arrow",
     "from_file",
     "from_huggingface",
@@ -27,5 +29,6 @@ __all__ = [
     "from_spark",
     "from_tensorflow",
     "from_torch",
+    "get_source",
     "load_delta",
 ]

@@ -8,6 +8,7 @@ from __future__ import annotations
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from ledgit.artifacts.cache import FEW, Cache, check_oid, sync_all
+    from ledgit.artifacts.downloading import download_tree, download_url
     from ledgit.artifacts.folders import (
         LeftOut,
         Member,
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
         take_folder,
     )
     from ledgit.artifacts.hashing import Hashes, copy_and_digest, copy_data, digest_file, in_threads
+    from ledgit.artifacts.many import present
     from ledgit.artifacts.moved import Moved
     from ledgit.artifacts.place import DVC_GITIGNORE, Place, dvc_config, find_place, without_credentials
     from ledgit.artifacts.previews import Picture, Preview, preview, preview_folder
@@ -44,11 +46,14 @@ __all__ = [
     "copy_data",
     "decode_list",
     "digest_file",
+    "download_tree",
+    "download_url",
     "dvc_config",
     "encode_list",
     "find_place",
     "in_threads",
     "open_remote",
+    "present",
     "preview",
     "preview_folder",
     "read_small",
@@ -60,6 +65,7 @@ __all__ = [
 
 _HOMES = {
     "cache": ("FEW", "Cache", "check_oid", "sync_all"),
+    "downloading": ("download_tree", "download_url"),
     "folders": (
         "LeftOut",
         "Member",
@@ -72,6 +78,7 @@ _HOMES = {
         "take_folder",
     ),
     "hashing": ("Hashes", "copy_and_digest", "copy_data", "digest_file", "in_threads"),
+    "many": ("present",),
     "place": ("DVC_GITIGNORE", "Place", "dvc_config", "find_place", "without_credentials"),
     "previews": ("Picture", "Preview", "preview", "preview_folder"),
     "moved": ("Moved",),

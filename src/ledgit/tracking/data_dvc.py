@@ -13,7 +13,7 @@ from typing import Any
 
 from ledgit.errors import LedgitError
 
-__all__ = ["LEGACY", "Tracked", "find_tracked", "list_in_cache", "remote_of"]
+__all__ = ["LEGACY", "Tracked", "cached", "dvc_root", "find_tracked", "list_in_cache", "remote_of"]
 
 #: DVC 2 took the MD5 of texts with their line ends as Unix has them.
 LEGACY = "md5-dos2unix"
@@ -54,7 +54,7 @@ class Tracked:
 def find_tracked(path: str) -> Tracked | None:
     """Return what DVC's files say of *path*, which need not be there; None if they don't name it."""
     path = os.path.abspath(path)
-    root = _root(path)
+    root = dvc_root(path)
     if root is None:
         return None
     best: Tracked | None = None
@@ -89,10 +89,7 @@ def list_in_cache(tracked: Tracked) -> list[tuple[str, str]] | None:
     """Return the files of a tracked folder, (path, MD5) each, from DVC's cache; None if it isn't there."""
     import json
 
-    folder = _config(tracked.root).get("cache", {}).get("dir", "")
-    cache = os.path.join(tracked.root, ".dvc", folder) if folder else os.path.join(tracked.root, ".dvc", "cache")
-    inner = ("files", "md5") if tracked.kind == "md5" else ()
-    place = os.path.join(cache, *inner, tracked.md5[:2], tracked.md5[2:])
+    place = cached(tracked.root, tracked.md5, tracked.kind)
     data = _read(place, _LARGEST_LIST)
     if data is None:
         return None
@@ -102,7 +99,16 @@ def list_in_cache(tracked: Tracked) -> list[tuple[str, str]] | None:
         return None
 
 
-def _root(path: str) -> str | None:
+def cached(root: str, md5: str, kind: str = "md5") -> str:
+    """Return where DVC's cache of the project at *root* has an object, whether it is there or not."""
+    folder = _config(root).get("cache", {}).get("dir", "")
+    cache = os.path.join(root, ".dvc", folder) if folder else os.path.join(root, ".dvc", "cache")
+    inner = ("files", "md5") if kind == "md5" else ()
+    return os.path.join(cache, *inner, md5[:2], md5[2:])
+
+
+def dvc_root(path: str) -> str | None:
+    """Return the folder of the DVC project that *path* is in; None if it is in none."""
     here = path if os.path.isdir(path) else os.path.dirname(path)
     while not os.path.isfile(os.path.join(here, ".dvc", "config")):
         above = os.path.dirname(here)

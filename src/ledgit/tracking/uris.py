@@ -24,6 +24,7 @@ __all__ = [
     "load_dict",
     "load_image",
     "load_text",
+    "make_folder",
     "read_bytes",
     "read_staged",
 ]
@@ -91,7 +92,7 @@ def download_artifacts(
     run = session.repository().run(run_id)
     inside = check_artifact_path(artifact_path) if artifact_path and artifact_path.strip("/") else ""
     run.artifact_files(inside)  # before a folder is made
-    folder = _folder(dst_path)
+    folder = make_folder(dst_path)
     run.save_artifacts(folder, inside)
     return os.path.join(folder, *inside.split("/")) if inside else folder
 
@@ -248,7 +249,7 @@ def _local(uri: str, target: str | os.PathLike[str] | None) -> str:
         return os.path.abspath(path)
     import shutil
 
-    copy = os.path.join(_folder(target), os.path.basename(os.path.abspath(path)))
+    copy = os.path.join(make_folder(target), os.path.basename(os.path.abspath(path)))
     try:
         if os.path.isdir(path):
             return str(shutil.copytree(path, copy, dirs_exist_ok=True))
@@ -257,7 +258,8 @@ def _local(uri: str, target: str | os.PathLike[str] | None) -> str:
         raise StorageError(copy, error.strerror or str(error)) from error
 
 
-def _folder(path: str | os.PathLike[str] | None) -> str:
+def make_folder(path: str | os.PathLike[str] | None) -> str:
+    """Return the folder *path*, made if need be; a new temporary one if it is None."""
     if path is None:
         import tempfile
 
