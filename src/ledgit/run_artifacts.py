@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from ledgit.records.state import RunState
     from ledgit.run import Run
     from ledgit.store.artifacts.fetching import Fetched
-    from ledgit.store.artifacts.listing import ArtifactFile
+    from ledgit.store.artifacts.listing import ArtifactFile, FolderSeen
     from ledgit.store.artifacts.naming import Need
 
     Progress = Callable[[str, int, int | None], None]
@@ -71,6 +71,24 @@ class RunArtifacts(RunReading):
             near = [record.path for record in records if os.path.basename(inside) in record.path]
             raise ArtifactNotFound(f"{run.id[:8]}/{inside}", near or [record.path for record in records][:3])
         return found
+
+    def artifact_folders(self, run: Run, inside: str = "") -> tuple[list[ArtifactFile], list[FolderSeen]]:
+        """Return the files of a run at or in *inside*, by path, and the folders in it that were logged as one.
+
+        What is in such a folder is not among the files: a list of a million files takes a moment.
+
+        Raises:
+            ArtifactNotFound: There is nothing at this path.
+        """
+        from ledgit.store.artifacts.listing import files_of, folders_of
+
+        records, cache = run.record().artifacts, self._cache
+        folders = folders_of(cache, records, inside)
+        whole = {seen.record.path for seen in folders}
+        files = files_of(cache, [record for record in records if record.path not in whole], inside)
+        if inside and not files and not folders:
+            self.artifact_files(run, inside)  # says what is near
+        return files, folders
 
     def open_artifact(self, run: Run, path: str, *, fetch: bool = True) -> BinaryIO:
         """Open the artifact *path* for reading; close it.

@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 from tests.artifacts.people import Person, clone, make_file, make_folder, same, start_project
 
+from ledgit.artifacts import Cache
 from ledgit.git import Repo
 from ledgit.store import ActiveRun, RunStart
 
@@ -48,6 +49,31 @@ def test_ls_shows_a_large_folder_as_one_line_until_it_is_asked_for(ada: Person, 
     assert "plots/0/0.bin" not in whole
     assert "plots/1/1.bin" in inside
     assert "plots/0/" not in inside
+
+
+def test_ls_says_how_much_of_a_folder_is_here(ada: Person, tmp_path: Path) -> None:
+    """All, some or nothing of it; where its list is not here nobody knows, and nothing is."""
+    run = ada.log(make_folder(tmp_path / "plots"), texts={"note.txt": "small"})
+    (listed,) = (oid for oid in ada.objects() if oid.endswith(".dir"))
+    cache = Cache(str(ada.cache))
+
+    def where() -> str:
+        lines = [line for line in ada.says("artifacts", "ls", run).splitlines() if line.startswith("plots/")]
+        (line,) = lines
+        assert "plots/ (120 files)" in line
+        return line.split()[-1]
+
+    assert "here" == where()
+    files = sorted(ada.objects() - {listed})
+    cache.remove(files[0])
+    assert "partly" == where()
+    for oid in files:
+        cache.remove(oid)
+    assert "missing" == where()
+    cache.remove(listed)
+    assert "missing" == where()
+    assert "git" in ada.says("artifacts", "ls", run, "note.txt")
+    assert "plots" in ada.says("artifacts", "ls", run, "plot", code=3)
 
 
 def test_ls_tells_what_is_on_the_remote_from_what_is_lost(ada: Person, run: str, tmp_path: Path) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import socket
 from pathlib import Path
@@ -18,10 +19,12 @@ from ledgit.artifacts import (
     decode_list,
     digest_file,
     encode_list,
+    present,
     scan_folder,
     take_folder,
 )
 from ledgit.errors import RecordError, UnsafePath
+from ledgit.records.names import path_problem
 
 MD5 = "0" * 32
 
@@ -282,6 +285,23 @@ def test_an_id_that_is_none_is_refused() -> None:
         decode_list(encode_list([("a", "../../../../etc/passwd")]))
 
 
+@given(st.lists(st.text("a.:/\\\n\0\udc80\ud800\u00e4", max_size=6), min_size=1, max_size=3, unique=True))
+def test_a_list_of_odd_paths_is_judged_as_each_of_them_is(names: list[str]) -> None:
+    """However many are looked at together."""
+    names = list(dict.fromkeys(json.loads(json.dumps(name)) for name in names))  # two halves become a character
+    odd = any(path_problem(name) is not None or {"", "."} & set(name.split("/")) for name in names)
+    clash = any(other.startswith(name + "/") for name in names for other in names)
+    data = encode_list([(name, MD5) for name in names])
+    if odd:
+        with pytest.raises(UnsafePath):
+            decode_list(data)
+    elif clash:
+        with pytest.raises(RecordError):
+            decode_list(data)
+    else:
+        assert sorted(names) == [member.path for member in decode_list(data)]
+
+
 paths = st.lists(st.text(st.characters(exclude_characters="/\\\0", exclude_categories=["Cs"]), min_size=1), min_size=1)
 
 
@@ -293,3 +313,18 @@ def test_any_list_comes_back_or_is_refused(files: dict[str, str]) -> None:
     except (RecordError, UnsafePath):
         return
     assert sorted(Member(path, md5) for path, md5 in files.items()) == found
+
+
+@pytest.mark.parametrize("others", [0, 40_000])
+def test_what_is_here_of_very_many_is_found_whichever_way_it_is_looked_for(folder: Path, others: int) -> None:
+    """By a look at each, or at the cache's folders: in a small cache, and in one where they are few."""
+    cache = Cache(str(folder / "cache"))
+    some = [f"{number % 5:02x}{number:030x}" for number in range(2_500)]
+    for oid in [*some[::3], *(f"00{number:030x}" for number in range(9_000_000, 9_000_000 + others))]:
+        place = Path(cache.location(oid))
+        place.parent.mkdir(parents=True, exist_ok=True)
+        place.touch()
+
+    assert set(some[::3]) == present(cache, some)
+    assert set(some[:9:3]) == present(cache, some[:9])
+    assert set() == present(Cache(str(folder / "none")), some)

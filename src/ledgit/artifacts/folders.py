@@ -31,6 +31,8 @@ __all__ = [
     "take_folder",
 ]
 
+_SELDOM = ("\0", "\\", "//", "/.", "/\n", "\n/", "\n.", "\n\n", ":/")
+_HEX = b"0123456789abcdef"
 _SMALL = 1 << 20
 """Bytes up to which a file is read in one piece."""
 _READING = os.O_RDONLY | os.O_NONBLOCK | os.O_NOCTTY | os.O_CLOEXEC
@@ -61,34 +63,68 @@ def decode_list(data: bytes, where: str = "a folder's list") -> list[Member]:
         UnsafePath: A path that would leave the folder, or an object id that is none.
         RecordError: It is no list, or two of its files can't stand in one folder.
     """
-    import json
-
-    try:
-        listed = json.loads(data)
-    except (ValueError, RecursionError) as error:
-        raise RecordError(where, f"is no JSON: {error}") from None
+    listed = _parsed(data, where)
     if not isinstance(listed, list):
         raise RecordError(where, "is no list of files")
-    members: dict[str, str] = {}
-    for item in listed:
-        path = item.get("relpath") if isinstance(item, dict) else None
-        md5 = item.get("md5") if isinstance(item, dict) else None
-        if not isinstance(path, str) or not isinstance(md5, str):
-            raise RecordError(where, "has an item without a path or a digest")
-        problem = path_problem(path)
-        if problem is not None or any(part in ("", ".") for part in path.split("/")):
-            raise UnsafePath(where, f"the path {path[:100]!r} {problem or 'is not plain'}")
-        if path in members:
-            raise RecordError(where, f"has {path[:100]!r} twice")
-        check_oid(md5)
-        members[path] = md5
+    try:
+        pairs = [(item["relpath"], item["md5"]) for item in listed]
+    except (TypeError, KeyError):
+        pairs = [(None, None)]
+    if any(type(path) is not str or type(md5) is not str for path, md5 in pairs):
+        raise RecordError(where, "has an item without a path or a digest")
+    members: dict[str, str] = dict(pairs)
+    if len(members) < len(pairs):
+        seen: set[str] = set()
+        twice = next(path for path, _ in pairs if path in seen or seen.add(path))  # type: ignore[func-returns-value]
+        raise RecordError(where, f"has {twice[:100]!r} twice")
+    if not _are_plain(members):
+        for path in members:
+            problem = path_problem(path)
+            if problem is not None or any(part in ("", ".") for part in path.split("/")):
+                raise UnsafePath(where, f"the path {path[:100]!r} {problem or 'is not plain'}")
+    if not _are_digests(members.values()):
+        for md5 in members.values():
+            check_oid(md5)
+    folders: set[str] = set()
     for path in members:
         above = path.rpartition("/")[0]
-        while above:
+        while above and above not in folders:
             if above in members:
                 raise RecordError(where, f"has {above[:100]!r} as a file and as a folder")
+            folders.add(above)
             above = above.rpartition("/")[0]
-    return [Member(path, members[path]) for path in sorted(members)]
+    paths = sorted(members)
+    return list(map(Member, paths, map(members.__getitem__, paths)))
+
+
+def _parsed(data: bytes, where: str) -> object:
+    import orjson
+
+    try:
+        return orjson.loads(data)
+    except ValueError:  # half characters, say, which are bytes of names that are no UTF-8
+        import json
+
+        try:
+            return json.loads(data)
+        except (ValueError, RecursionError) as error:
+            raise RecordError(where, f"is no JSON: {error}") from None
+
+
+def _are_plain(paths: Iterable[str]) -> bool:
+    """Whether there is surely nothing odd about any of *paths*: a million are looked at in a tenth of the time."""
+    text = "\n" + "\n".join(paths) + "\n"
+    if text.isascii() and not any(map(text.__contains__, _SELDOM)):
+        return True
+    import re
+
+    return re.search(r"[/\n]\.{0,2}[/\n]|[\0\\\ud800-\udfff]|\n[A-Za-z]:/", text) is None
+
+
+def _are_digests(md5s: Iterable[str]) -> bool:
+    """Whether each of *md5s* is surely a file's digest."""
+    found = list(md5s)
+    return set(map(len, found)) <= {32} and not "".join(found).encode("utf-8", "replace").translate(None, _HEX)
 
 
 class Scan(NamedTuple):

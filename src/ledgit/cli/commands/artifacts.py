@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 import os
 import sys
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from ledgit.cli import context, parsing, render, sharing, terminal, text
 from ledgit.cli.progress import Progress
@@ -14,8 +14,9 @@ from ledgit.errors import ArtifactNotFound
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from ledgit.records.artifacts import ArtifactRecord
     from ledgit.repository import Repository, Run
-    from ledgit.store.artifacts.listing import ArtifactFile
+    from ledgit.store.artifacts.listing import ArtifactFile, FolderSeen
 
 HELP = """\
 List, get and share the files that runs logged. Small ones travel with the run; large ones are kept in this clone and,
@@ -57,9 +58,14 @@ def _add_ls(parser: argparse.ArgumentParser) -> None:
 def _ls(args: argparse.Namespace) -> int:
     repository = context.repository()
     found = repository.run(args.ref)
+    inside = args.path.strip("/")
+    folders: list[FolderSeen] = []
     with Progress() as progress:
         _commits(repository, found, progress)
-        files = repository.artifact_files(found, args.path.strip("/"))
+        if args.format == "json" or args.check:  # file by file
+            files = repository.artifact_files(found, inside)
+        else:
+            files, folders = repository.artifact_folders(found, inside)
         lost = {file.path for file in repository.missing_artifacts(files)} if args.check else None
     elsewhere = "remote" if repository.artifact_place() is not None else "missing"
 
@@ -71,12 +77,12 @@ def _ls(args: argparse.Namespace) -> int:
     if args.format == "json":
         terminal.write(render.json_text([_as_json(file, where(file)) for file in files]))
         return 0
-    if not files:
+    if not files and not folders:
         terminal.note(f"run {text.clean(found.name)} logged no files")
         return 0
     rows = [
-        [path, "?" if size is None else text.size(size), text.clean(digest)[:16], where]
-        for path, size, digest, where in _folded(files, args.path.strip("/"), where)
+        [row.label, "?" if row.size is None else text.size(row.size), text.clean(row.digest)[:16], row.where]
+        for row in _rows(files, folders, inside, where, elsewhere)
     ]
     columns = [
         render.Column("path", least=12),
@@ -90,12 +96,26 @@ def _ls(args: argparse.Namespace) -> int:
     return 0
 
 
-_Row = tuple[str, "int | None", str, str]
+class _Row(NamedTuple):
+    path: str
+    size: int | None
+    digest: str
+    where: str
+    label: str
 
 
-def _folded(files: list[ArtifactFile], inside: str, where: Callable[[ArtifactFile], str]) -> list[_Row]:
-    """Return a row for each file; a folder that was logged as one, and is not asked for itself, is one row."""
+def _rows(
+    files: list[ArtifactFile],
+    folders: list[FolderSeen],
+    inside: str,
+    where: Callable[[ArtifactFile], str],
+    elsewhere: str,
+) -> list[_Row]:
+    """Return a row for each file, by path; a folder that was logged as one, and is not asked for itself, is one row."""
     rows: dict[str, _Row] = {}
+    for record, here in folders:
+        there = "here" if here == record.nfiles else "partly" if here else elsewhere
+        rows[record.path] = _folder(record, there)
     for file in files:
         record = file.record
         if (
@@ -103,13 +123,17 @@ def _folded(files: list[ArtifactFile], inside: str, where: Callable[[ArtifactFil
             or (inside == record.path and file.nfiles is None)
             or inside.startswith(record.path + "/")
         ):
-            rows[file.path] = text.clean(file.path), file.size, file.digest, where(file)
+            rows[file.path] = _Row(file.path, file.size, file.digest, where(file), text.clean(file.path))
             continue
-        label = f"{text.clean(record.path)}/ ({record.nfiles:,} {'file' if record.nfiles == 1 else 'files'})"
-        one = where(file)
-        before = rows.get(record.path)
-        rows[record.path] = label, record.size, record.digest, one if before is None or before[3] == one else "partly"
-    return list(rows.values())
+        one, before = where(file), rows.get(record.path)
+        rows[record.path] = _folder(record, one if before is None or before.where == one else "partly")
+    return [rows[path] for path in sorted(rows)]
+
+
+def _folder(record: ArtifactRecord, where: str) -> _Row:
+    count = record.nfiles or 0
+    label = f"{text.clean(record.path)}/ ({count:,} {'file' if count == 1 else 'files'})"
+    return _Row(record.path, record.size, record.digest, where, label)
 
 
 def _as_json(file: ArtifactFile, where: str) -> dict[str, Any]:

@@ -2,20 +2,22 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from operator import attrgetter
+from typing import TYPE_CHECKING, NamedTuple
 
+from ledgit.artifacts import present
 from ledgit.errors import ArtifactNotFound
 from ledgit.records.artifacts import DVC
 from ledgit.store.artifacts.fetching import members_of
 from ledgit.store.artifacts.naming import is_list
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Sequence
 
     from ledgit.artifacts import Cache
     from ledgit.records.artifacts import ArtifactRecord
 
-__all__ = ["ArtifactFile", "closed_folders", "files_of", "is_in", "object_of"]
+__all__ = ["ArtifactFile", "FolderSeen", "closed_folders", "files_of", "folders_of", "is_in", "object_of"]
 
 
 class ArtifactFile:
@@ -48,6 +50,18 @@ class ArtifactFile:
         return object_of(self.digest) if self.stored == DVC else None
 
 
+class FolderSeen(NamedTuple):
+    """A folder that was logged as one, as a list of artifacts shows it.
+
+    Attributes:
+        record: What the run's list says of it.
+        here: How many of its files are in this clone; 0 if its list is not, since nobody knows then.
+    """
+
+    record: ArtifactRecord
+    here: int
+
+
 def object_of(digest: str) -> str:
     """Return the object that a digest names."""
     return digest.removeprefix("md5:")
@@ -70,7 +84,7 @@ def closed_folders(cache: Cache, records: Iterable[ArtifactRecord], inside: str 
     ]
 
 
-def files_of(cache: Cache, records: Iterable[ArtifactRecord], inside: str = "") -> list[ArtifactFile]:
+def files_of(cache: Cache, records: Sequence[ArtifactRecord], inside: str = "") -> list[ArtifactFile]:
     """Return the files at or in *inside*, by path. A folder whose list is not here stands for its files.
 
     Raises:
@@ -87,7 +101,27 @@ def files_of(cache: Cache, records: Iterable[ArtifactRecord], inside: str = "") 
                 found.append(ArtifactFile(record.path, record.size, record.digest, record, here=here))
         elif is_in(record.path, inside) or is_in(inside, record.path):
             found += _in_folder(cache, record, inside)
-    return sorted(found, key=lambda file: file.path)
+    return sorted(found, key=attrgetter("path")) if len(records) > 1 else found
+
+
+def folders_of(cache: Cache, records: Iterable[ArtifactRecord], inside: str = "") -> list[FolderSeen]:
+    """Return the folders in *inside*, but not that itself, that were logged as one, each with how much of it is here.
+
+    In a fraction of the time that :func:`files_of` takes: no file of them is looked at by itself.
+
+    Raises:
+        ArtifactDamaged, RecordError: A list is not what it should be.
+    """
+    found = []
+    for record in records:
+        if record.stored == DVC and is_list(record.digest) and is_in(record.path, inside) and record.path != inside:
+            try:
+                oids = [member.md5 for member in members_of(cache, object_of(record.digest))]
+            except ArtifactNotFound:
+                oids = []
+            there = present(cache, oids)
+            found.append(FolderSeen(record, sum(map(there.__contains__, oids))))
+    return found
 
 
 def _in_folder(cache: Cache, record: ArtifactRecord, inside: str) -> list[ArtifactFile]:
@@ -96,13 +130,16 @@ def _in_folder(cache: Cache, record: ArtifactRecord, inside: str) -> list[Artifa
     except ArtifactNotFound:
         nfiles = record.nfiles or 0
         return [ArtifactFile(record.path, record.size, record.digest, record, here=False, nfiles=nfiles)]
+    if not is_in(record.path, inside):
+        members = [member for member in members if is_in(f"{record.path}/{member.path}", inside)]
+    there = present(cache, (member.md5 for member in members))
     found = []
-    for member in members:
-        path = f"{record.path}/{member.path}"
-        if is_in(path, inside):
+    for path, oid in members:
+        size: int | None = None
+        if oid in there:
             try:
-                size: int | None = cache.size(member.md5)
+                size = cache.size(oid)
             except ArtifactNotFound:
-                size = None
-            found.append(ArtifactFile(path, size, f"md5:{member.md5}", record, here=size is not None))
+                pass  # it has just gone
+        found.append(ArtifactFile(f"{record.path}/{path}", size, f"md5:{oid}", record, here=size is not None))
     return found
