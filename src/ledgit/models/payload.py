@@ -108,7 +108,13 @@ def frame_from_json(data: Any, orient: str, schema: Schema | None) -> Any:
         else:
             if not isinstance(data, dict) or "data" not in data or data.keys() - {"columns", "data", "index"}:
                 raise UsageError("dataframe_split is no object with 'data', and 'columns' and 'index' if need be")
-            frame = pd.DataFrame(index=data.get("index"), columns=data.get("columns"), data=data["data"])
+            columns, rows = data.get("columns"), data["data"]
+            if columns is not None and isinstance(rows, list):
+                for place, row in enumerate(rows):  # pandas would fill up short ones
+                    if not isinstance(row, list) or len(row) != len(columns):
+                        have = f"{len(row)} values" if isinstance(row, list) else f"{row!r:.40}"
+                        raise UsageError(f"row {place} of dataframe_split has {have} for {len(columns)} columns")
+            frame = pd.DataFrame(index=data.get("index"), columns=columns, data=rows)
     except (ValueError, TypeError, AssertionError) as error:
         raise UsageError(f"dataframe_{orient} is no data frame: {error}") from None
     return cast_frame(frame, schema)

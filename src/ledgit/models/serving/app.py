@@ -11,7 +11,8 @@ from time import perf_counter
 from typing import TYPE_CHECKING, Any
 
 from ledgit._version import __version__
-from ledgit.errors import InvalidModelInput, MissingDependency
+from ledgit.errors import InvalidModelInput, LedgitError, MissingDependency
+from ledgit.models.kinds import is_frame
 from ledgit.models.serving.answers import answer
 from ledgit.models.serving.describing import openapi, page
 from ledgit.models.serving.keeper import Keeper, Served
@@ -108,6 +109,9 @@ class _Server:
         except InvalidModelInput as error:
             status = 400
             body = _error(status, error.reason, error.name)
+        except Exception:
+            log.exception("a request could not be answered")
+            body = _error(status, "the server failed", "")
         finally:
             self.measures.end(status, perf_counter() - started)
         headers = {"Retry-After": "1"} if status == 503 else None
@@ -139,7 +143,13 @@ class _Server:
             work.exception()  # it was told, or nobody waits for it any more
 
     def _predict(self, served: Served, body: bytes, kind: str) -> tuple[int, bytes]:
-        data, params, fits = parse(body, kind, served)
+        try:
+            data, params, fits = parse(body, kind, served)
+        except LedgitError:
+            raise
+        except Exception:
+            log.exception("a request to %s can't be read", served)
+            raise Refused(400, "the request can't be read") from None
         started = perf_counter()
         try:
             predictions = served.predict(data, params, checked=fits)
@@ -153,6 +163,7 @@ class _Server:
             raise
         except Exception as error:
             log.exception("%s could not answer", served)
+            _look_at(data)
             if served.model.input_schema is None:  # nothing said what it takes, so it may well be the input
                 raise Refused(400, f"the model could not predict on this: {type(error).__name__}") from None
             raise Refused(500, "the model could not predict on this, although it fits its signature") from None
@@ -208,6 +219,22 @@ class _Server:
 
     async def page(self, _request: Request) -> Response:
         return self._response(page(self.keeper.now, self.settings), media_type="text/html; charset=utf-8")
+
+
+def _look_at(data: Any) -> None:
+    """Say what about *data* many models don't take, although its types fit.
+
+    Raises:
+        Refused: There are no rows, or values are missing.
+    """
+    if not is_frame(data):
+        return
+    if not len(data):
+        raise Refused(400, "the request has no rows")
+    missing = [str(name) for name, gaps in zip(data.columns, data.isna().any(), strict=True) if gaps]
+    if missing:
+        listed = ", ".join(map(repr, missing[:5]))
+        raise Refused(400, f"the model does not take missing values, and there are some in {listed}", missing[0])
 
 
 def _error(status: int, reason: str, name: str) -> bytes:
