@@ -44,7 +44,7 @@ def read_models(objects: Objects, ledger: str | None) -> tuple[dict[str, dict[st
             kind, data = objects.read(entry.oid)
             label, values, _ = decode_clocked(data, path)
             if kind != "blob" or f"{safe_file(label)}.yaml" != entry.name:
-                problems.append(f"{path} in the ledger is about another model, {label[:60]!r}")
+                problems.append(f"{path}: is about another model, {label[:60]!r}")
                 continue
         except RecordError as error:
             problems.append(str(error))

@@ -10,11 +10,11 @@ from __future__ import annotations
 import os
 
 from ledgit.errors import Conflict, GitFailed, RefMoved
-from ledgit.records.registry_message import encode_message
+from ledgit.records.registry_message import encode_message, is_signed
 from ledgit.records.registry_names import Semver, claim_slug, parse_tag, slug_of
 from ledgit.records.registry_state import Event
 from ledgit.store.packs import note_pack
-from ledgit.store.registry.events import event_of, row_of
+from ledgit.store.registry.events import event_of, row_of, tag_headers
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -257,7 +257,7 @@ class Tagging:
 
     def _signed(self) -> dict[str, str]:
         """Make the tags by ``git tag -s``; those that were made go again if one can't be."""
-        from ledgit.git import read_ref, run_git
+        from ledgit.git import read_ref, try_git
 
         made: dict[str, str] = {}
         try:
@@ -274,15 +274,17 @@ class Tagging:
                 }
                 force = ("-f",) if before is not None else ()
                 args = ("tag", "-s", *force, "--cleanup=verbatim", "-F", "-", "--", tag, commit)
-                try:
-                    run_git(self._repo, *args, stdin=message, env=env)
-                except GitFailed as error:
-                    if "already exists" in error.stderr:
-                        raise RefMoved(TAGS + tag) from error
-                    raise
+                code, _, said = try_git(self._repo, *args, stdin=message, env=env)
+                if code and "already exists" in said:
+                    raise RefMoved(TAGS + tag)
+                if code:
+                    raise GitFailed(args, code, said)
                 oid = read_ref(self._repo, TAGS + tag)
                 assert oid is not None
                 made[tag] = oid
+                # Git (2.39) makes an unsigned tag, and no ado, where ssh-keygen has no such key.
+                if not is_signed(tag_headers(self._read(oid)[1])[1]):
+                    raise GitFailed(args, code, said or "error: the tag was not signed")
         except BaseException:
             _drop(self._repo, made)
             raise
