@@ -52,7 +52,7 @@ def theirs(data: Any, schema: Schema) -> Any:
         warnings.simplefilter("ignore")
         try:
             return _enforce_schema(deepcopy(data), Theirs.from_json(schema.to_json()))
-        except Exception:  # noqa: BLE001 - whatever it raises is a refusal
+        except Exception:
             return REFUSED
 
 
@@ -83,7 +83,7 @@ def test_a_frame_like_the_one_the_signature_is_from_is_treated_as_by_mlflow(fram
     try:
         schema = infer_schema(frame)
         schema.to_json()
-    except (ValueError, TypeError, Exception):  # noqa: BLE001 - it has none; tested with the signatures
+    except Exception:
         return
     changed = frame.copy()
     what = data.draw(st.sampled_from(["same", "change", "drop", "add", "turn", "anything"]))
@@ -212,7 +212,7 @@ def test_each_type_of_param_takes_what_mlflow_takes(name: str) -> None:
     for value in GIVEN:
         try:
             expected: Any = _enforce_params_schema({name: value}, schema)
-        except Exception:  # noqa: BLE001 - whatever it raises is a refusal
+        except Exception:
             expected = REFUSED
         try:
             found: Any = enforce_params({name: value}, SPECS)

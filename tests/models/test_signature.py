@@ -95,8 +95,9 @@ def test_a_sparse_matrix_has_mlflows_schema(make: Any) -> None:
 
 
 PARAMS = st.one_of(
-    st.booleans(), INTEGERS, st.floats(allow_nan=False), st.text(max_size=3), TIMES, TIMES.map(lambda time: time.date()),
-    st.lists(INTEGERS, max_size=2), st.lists(st.floats(allow_nan=False), max_size=2), st.lists(TIMES, min_size=1, max_size=2),
+    st.booleans(), INTEGERS, st.floats(allow_nan=False), st.text(max_size=3), TIMES,
+    TIMES.map(lambda time: time.date()), st.lists(INTEGERS, max_size=2),
+    st.lists(st.floats(allow_nan=False), max_size=2), st.lists(TIMES, min_size=1, max_size=2),
     st.lists(st.text(max_size=3), min_size=1, max_size=2), st.binary(max_size=2), VALUES, ODD,
     st.lists(INTEGERS, max_size=2).map(np.array), st.just([[1]]),
 )  # fmt: skip

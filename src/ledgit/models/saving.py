@@ -11,12 +11,15 @@ import shutil
 import sys
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from copy import deepcopy
 from dataclasses import dataclass, fields
 from typing import Any
 
 from ledgit.errors import Conflict, InvalidValue, StorageError, UsageError
+from ledgit.models.enforce import enforce_schema
 from ledgit.models.example import Example
 from ledgit.models.flavors import Flavor, Saved, Stored
+from ledgit.models.kinds import is_array
 from ledgit.models.made import note_made
 from ledgit.models.mlmodel import FILE, PYFUNC, Model, ModelInfo
 from ledgit.models.names import MODEL_TAG, check_model_path
@@ -134,14 +137,23 @@ def _write(
 
 def _signature_of(flavor: Flavor, model: Any, stored: Stored, saved: Saved, example: Example) -> ModelSignature | None:
     """Tell the signature from the example and what the model predicts on it; say so if it can't."""
-    output = None
-    if saved.pyfunc is not None:
-        try:
-            output = flavor.predictor(model, stored)(example.data, example.params)
-        except Exception as error:
-            # Whatever the model raises: it can be saved without.
-            session.report(error, "the model did not predict on the input example, so its output has no signature")
-    return infer_signature(example.data, output, example.params)
+    inputs = infer_signature(example.data, None, example.params)
+    if saved.pyfunc is None:
+        return inputs
+    assert inputs.inputs is not None
+    try:
+        # As a prediction does it, and on a copy: the model may write into what it gets.
+        data = enforce_schema(deepcopy(example.data), inputs.inputs)
+        output = flavor.predictor(model, stored)(data, example.params)
+    except Exception as error:
+        # Whatever the model raises: it can be saved without.
+        session.report(error, "the model did not predict on the input example, so its output has no signature")
+        return inputs
+    if not inputs.inputs.is_tensor_spec() and is_array(output) and output.ndim == 1:
+        import pandas as pd
+
+        output = pd.Series(output)  # a row for each row, so a column
+    return ModelSignature(inputs.inputs, infer_signature(None, output).outputs, inputs.params)
 
 
 def _requirements(flavor: Flavor, model: Any, saved: Saved, options: SaveOptions, code: Sequence[str]) -> list[str]:

@@ -197,7 +197,7 @@ def _of_name(text: str) -> ModelSource:
     active = runs.active_run()
     if active is not None and MODEL_TAG + path in active.tags:
         return _in_run(session.repository(active.store.repo), active, path, f"runs:/{active.id}/{path}")
-    if os.path.isfile(os.path.join(text, FILE)):
+    if os.path.isfile(os.path.join(text, FILE)) or (os.path.basename(text) == FILE and os.path.isfile(text)):
         return _of_folder(text, text)
     repository = session.repository()
     experiment = repository.experiment_name(experiments.for_new_run(None))

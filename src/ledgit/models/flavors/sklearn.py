@@ -11,9 +11,11 @@ from collections.abc import Mapping, Sequence
 from types import MappingProxyType
 from typing import Any, ClassVar
 
-from ledgit.errors import InvalidValue, RecordError, UsageError
+from ledgit.errors import InvalidValue, MissingDependency, RecordError, UsageError
 from ledgit.models.consent import Trust
 from ledgit.models.flavors import BaseFlavor, Predictor, Saved, Stored, import_library, types_from
+from ledgit.models.flavors.skops_types import is_harmless
+from ledgit.models.paths import inside
 
 __all__ = ["FLAVOR", "Sklearn"]
 
@@ -50,7 +52,7 @@ class Sklearn(BaseFlavor):
         path = os.path.join(folder, file)
         if kind == SKOPS:
             import_library(self, "skops.io", "skops")
-            _dump_skops(model, path, trusted)
+            trusted += _dump_skops(model, path, trusted)
         else:
             _dump_pickle(model, path, kind)
         predict = options["pyfunc_predict_fn"] or "predict"
@@ -67,8 +69,8 @@ class Sklearn(BaseFlavor):
 
     def load(self, stored: Stored, trust: Trust, options: Mapping[str, Any]) -> Any:
         """Read the estimator; a pickle needs consent, and so do types that skops does not know to be safe."""
-        file = str(stored.flavor.get("pickled_model") or "model.pkl")
-        path = os.path.join(stored.folder, file)
+        file = stored.flavor.get("pickled_model") or "model.pkl"
+        path = inside(stored.folder, file)
         kind = stored.flavor.get("serialization_format", PICKLE)
         import_library(self)
         if kind == SKOPS:
@@ -81,8 +83,13 @@ class Sklearn(BaseFlavor):
             import_library(self, "cloudpickle")
         import pickle
 
-        with open(path, "rb") as stream:
-            return pickle.load(stream)  # noqa: S301 - the user agreed to it
+        try:
+            with open(path, "rb") as stream:
+                return pickle.load(stream)  # noqa: S301 - the user agreed to it
+        except OSError as error:
+            raise RecordError(path, error.strerror or str(error)) from None
+        except ModuleNotFoundError as error:
+            raise MissingDependency(f"model {trust.model}", str(error.name)) from error
 
     def predictor(self, model: Any, stored: Stored) -> Predictor:
         """Return ``predict``, or what ``pyfunc_predict_fn`` named."""
@@ -101,8 +108,12 @@ def _types(given: Sequence[str] | None) -> list[str]:
     return list(given)
 
 
-def _dump_skops(model: Any, path: str, trusted: Sequence[str]) -> None:
-    """Write *model*, and see that it can be read with what is *trusted*, as whoever loads it must."""
+def _dump_skops(model: Any, path: str, trusted: Sequence[str]) -> list[str]:
+    """Write *model*; return which types whoever loads it has to trust, besides those of *trusted*.
+
+    Raises:
+        UsageError: It can't be written, or holds types that nobody is known to be able to trust.
+    """
     import skops.io
 
     try:
@@ -114,20 +125,24 @@ def _dump_skops(model: Any, path: str, trusted: Sequence[str]) -> None:
             f"the model can't be written as skops ({error}); serialization_format='cloudpickle' writes anything,"
             " and whoever loads it has to trust you"
         ) from error
-    if unknown:
+    odd = [name for name in unknown if not is_harmless(name)]
+    if odd:
         raise UsageError(
-            f"the model holds types that skops does not know to be safe: {', '.join(unknown)}; if they are, name them"
-            f" with skops_trusted_types={unknown!r}"
+            f"the model holds types that skops does not know to be safe: {', '.join(odd)}; if they are, name them"
+            f" with skops_trusted_types={odd!r}"
         )
+    return unknown
 
 
 def _load_skops(path: str, file: str, recorded: Any, trust: Trust, options: Mapping[str, Any]) -> Any:
     import skops.io
 
     try:
-        unknown = sorted(set(skops.io.get_untrusted_types(file=path)) - set(_types(options["skops_trusted_types"])))
-    except (OSError, ValueError, KeyError, TypeError) as error:
+        listed = set(skops.io.get_untrusted_types(file=path))
+    except Exception as error:  # whatever a file that is none makes of it
         raise RecordError(f"{trust.model} ({file})", f"it is no skops file ({error})") from error
+    given = _types(options["skops_trusted_types"])
+    unknown = sorted(name for name in listed if name not in given and not is_harmless(name))
     if unknown:
         # What the MLmodel calls trusted is its maker's word, not the user's.
         trust.require(f"types in {file} that skops does not know to be safe ({', '.join(unknown)})")
@@ -137,7 +152,7 @@ def _load_skops(path: str, file: str, recorded: Any, trust: Trust, options: Mapp
                 f"{trust.model} holds types that it does not name as trusted: {', '.join(missing)};"
                 f" load it with skops_trusted_types={unknown!r} if they are"
             )
-    return skops.io.load(path, trusted=[*unknown, *_types(options["skops_trusted_types"])])
+    return skops.io.load(path, trusted=sorted(listed))
 
 
 def _dump_pickle(model: Any, path: str, kind: str) -> None:
