@@ -35,9 +35,9 @@ class Counted:
             self.specs += specs
             return read_many(reader, specs)
 
-        def counted_store(source: Any, runs: Any, plain: Any, *, new: bool) -> None:
-            before = source.parsed - len(plain)
-            store(source, runs, plain, new=new)
+        def counted_store(source: Any, runs: Any, groups: Any = (), *, new: bool) -> None:
+            before = source.parsed
+            store(source, runs, groups, new=new)
             self.parsed += source.parsed - before
 
         monkeypatch.setattr(BatchReader, "read_many", counted_read)

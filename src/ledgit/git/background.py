@@ -9,7 +9,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from ledgit.git.repo import Repo
 
-__all__ = ["is_switched_off", "start_quietly"]
+__all__ = ["is_switched_off", "python_command", "start_quietly"]
 
 # The shell starts it and ends at once, so that it is nobody's child: no process of the user's gets
 # an answer about it from wait(), none is kept waiting by it, and no zombie is left.
@@ -21,6 +21,16 @@ _PYTHON = "import runpy, sys; sys.path.append(sys.argv.pop(1)); runpy.run_module
 def is_switched_off(variable: str) -> bool:
     """Whether the environment says no (``0 false no off``) to what *variable* switches."""
     return os.environ.get(variable, "").strip().lower() in ("0", "false", "no", "off")
+
+
+def python_command(module: str, *arguments: str) -> list[str] | None:
+    """Return the command that runs a module of Ledgit's; None where this Python is no program that could run it."""
+    python = sys.executable
+    if not python or not os.path.basename(python).lower().startswith(("python", "pypy")):
+        return None  # embedded in another program
+    # -P: the folder it starts in, the user's, must not lend it modules.
+    root = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
+    return [python, "-P", "-c", _PYTHON, root, module, *arguments]
 
 
 def start_quietly(repo: Repo, module: str, *arguments: str) -> bool:
@@ -37,12 +47,9 @@ def start_quietly(repo: Repo, module: str, *arguments: str) -> bool:
 
     from ledgit.git.command import git_environment
 
-    python = sys.executable
-    if not python or not os.path.basename(python).lower().startswith(("python", "pypy")):
-        return False  # embedded in another program
-    # -P: the folder it starts in, the user's, must not lend it modules.
-    root = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
-    command = [python, "-P", "-c", _PYTHON, root, module, repo.common_dir, *arguments]
+    command = python_command(module, repo.common_dir, *arguments)
+    if command is None:
+        return False
     try:
         done = subprocess.run(
             ["/bin/sh", "-c", _SHELL, "sh", *command],

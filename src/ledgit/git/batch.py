@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from ledgit.git.repo import Repo
     from ledgit.git.spawn import Spawned
 
-__all__ = ["BatchReader"]
+__all__ = ["BatchReader", "widen_pipe"]
 
 _PIECE = 1 << 20  # bytes of an unwanted content that are in memory at once
 
@@ -68,15 +68,8 @@ class BatchReader:
         self._widen()
 
     def _widen(self) -> None:
-        if self._process is None:
-            return
-        import fcntl
-
-        if hasattr(fcntl, "F_SETPIPE_SZ"):
-            try:
-                fcntl.fcntl(self._process.answers, fcntl.F_SETPIPE_SZ, self._pipe)
-            except OSError:  # the user has much in other pipes
-                pass
+        if self._process is not None:
+            widen_pipe(self._process.answers.fileno(), self._pipe)
 
     def read(self, spec: str) -> tuple[str, str, bytes] | None:
         """Return (id, type, content) of what *spec* names, or ``None``."""
@@ -166,6 +159,16 @@ class BatchReader:
             data = stream.read(left)
         stream.read(1)
         return (words[0].decode("ascii"), words[1].decode("ascii"), data), True
+
+
+def widen_pipe(pipe: int, size: int) -> None:
+    """Let a pipe hold *size* bytes, where the system allows it."""
+    try:
+        import fcntl
+
+        fcntl.fcntl(pipe, fcntl.F_SETPIPE_SZ, size)
+    except (ImportError, AttributeError, OSError):  # the last: the user has much in other pipes
+        pass
 
 
 class _Talk:

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
     from ledgit.records import CodeRef
 
-__all__ = ["Codes"]
+__all__ = ["Codes", "key_of"]
 
 _MANY = 50_000
 
@@ -97,13 +97,11 @@ class Codes:
             return None
         return self._number(_key(code))
 
-    def number_of(self, code: Mapping[str, Any]) -> int | None:
-        """Return the same for a code as a plain line has it."""
-        get = code.get
-        commit, tree = get("commit"), get("tree")
-        if commit is None and tree is None:
+    def number_of(self, key: Key | None) -> int | None:
+        """Return the same for a code as :func:`key_of` gives it."""
+        if key is None:
             return None
-        return self._number((commit or "", tree or "", get("patch_id") or "", _text(get("subtrees"))))
+        return self._numbers.get(key) or self._number(key)
 
     def _number(self, key: Key) -> int:
         number = self._find(key)
@@ -127,6 +125,15 @@ class Codes:
 
 def _key(code: CodeRef) -> Key:
     return code.commit or "", code.tree or "", code.patch_id or "", _text(code.subtrees)
+
+
+def key_of(code: Mapping[str, Any]) -> Key | None:
+    """Return what a code in a plain line is known by; None where nothing is known of it."""
+    get = code.get
+    commit, tree = get("commit"), get("tree")
+    if commit is None and tree is None:
+        return None
+    return commit or "", tree or "", get("patch_id") or "", _text(get("subtrees"))
 
 
 def _text(subtrees: Mapping[str, str] | None) -> str:

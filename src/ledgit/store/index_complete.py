@@ -20,7 +20,8 @@ from ledgit.errors import RecordError
 from ledgit.records import dump_flat
 from ledgit.store.index_codec import decode_state, encode_state
 from ledgit.store.index_lines import RUN, SECTIONS, Joiner, add_values, values_of
-from ledgit.store.index_rows import ALL_PARTS, PARTS, SEVERAL
+from ledgit.store.index_plain import PARTS
+from ledgit.store.index_rows import ALL_PARTS, SEVERAL
 from ledgit.store.index_table import MAX_COLUMNS
 
 if TYPE_CHECKING:
@@ -203,7 +204,7 @@ def _cells(database: Database, sections: dict[str, dict[str, Any]]) -> tuple[tup
     for key, value in metrics.items():
         nan = isnan(value)
         found[runs.column(("metrics", key, "nan" if nan else "last"))] = 1 if nan else value
-    for key, text, number in zip(params, *runs.rows.texts_and_numbers(params), strict=True):
+    for key, text, number in zip(params, *runs.rows.values.texts_and_numbers(params), strict=True):
         found[runs.column(("params", key, "text"))] = text
         if number is not None:
             found[runs.column(("params", key, "number"))] = number

@@ -15,7 +15,8 @@ import os
 from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING
 
-from ledgit.store.index_rows import ALL_PARTS, PARTS
+from ledgit.store.index_plain import PARTS
+from ledgit.store.index_rows import ALL_PARTS
 from ledgit.store.index_schema import SCHEMA
 from ledgit.store.index_table import Table
 

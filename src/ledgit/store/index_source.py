@@ -10,22 +10,23 @@ those that are stored. A line that stands as it stood is not parsed.
 from __future__ import annotations
 
 from collections.abc import Callable, Generator, Iterator, Sequence
-from contextlib import closing
-from hashlib import sha1
+from contextlib import closing, suppress
 from typing import TYPE_CHECKING, Any
 
 from ledgit.errors import RecordError
 from ledgit.records import with_head
+from ledgit.store.index_ahead import Ahead, Missing, digests, sum_of
 from ledgit.store.index_lean import lean
 from ledgit.store.index_lines import RUN, Joiner, split_lines
-from ledgit.store.index_rows import PARTS
+from ledgit.store.index_plain import PARTS
 
 if TYPE_CHECKING:
     from ledgit.git import BatchReader, Repo
     from ledgit.records import RunState
+    from ledgit.store.index_ahead import Digest
     from ledgit.store.index_database import Database
     from ledgit.store.index_lines import Found, Lines
-    from ledgit.store.index_rows import Lean
+    from ledgit.store.index_plain import Group, Lean
 
 __all__ = ["LEDGER", "RUNS", "Missing", "Progress", "Source", "run_refs"]
 
@@ -38,13 +39,8 @@ EAGER = 2_000
 _CHUNK = 1_000
 _MARKS = 500
 _AT_ONCE = 64  # segments
-_BATCH = 150_000  # bytes of lines: what a hundred of them say still is in the processor's cache when it becomes rows
 
 Progress = Callable[[str, int, "int | None"], None]
-
-
-class Missing(Exception):
-    """An object of the ledger is not in this clone: the ref has moved meanwhile, or the clone is damaged."""
 
 
 def run_refs(repo: Repo) -> dict[str, str]:
@@ -142,52 +138,57 @@ class Source:
     def _fill(self, changed: list[tuple[int, str]]) -> set[str]:
         """Fill the empty tables; return the ids of runs whose lines are not all in one segment."""
         seen: set[str] = set()
-        several: set[str] = set()
         loose = {name[len(RUNS) :] for name in self.refs if name.startswith(RUNS)}
+        several: set[str] = set()
         self._eager = 0
         self.db.execute("DROP INDEX IF EXISTS line_run")
         self.index.runs.begin_bulk()
-        runs: dict[str, list[Found]] = {}
-        plain: list[Lean] = []
-        places: list[tuple[int, str, int]] = []
-        size = 0
-        with closing(self._blobs([oid for _, oid in changed])) as blobs:
-            for number, ((segment, oid), blob) in enumerate(zip(changed, blobs, strict=True)):
-                if blob is None:
-                    raise Missing(oid)
-                for run, found in split_lines(blob).items():
-                    places.append((segment, run, _sum(found)))
-                    if run in seen or run in loose:
-                        several.add(run)
-                    elif len(found) == 1 and (data := lean(found[0], run)) is not None:
-                        plain.append((found[0], data))
-                    else:
-                        runs[run] = [(line, "") for line in found]
-                    seen.add(run)
-                size += len(blob)
-                if size >= _BATCH or number + 1 == len(changed):
-                    self._progress("reading the ledger", number, len(changed))
-                    self.db.executemany("INSERT INTO line VALUES (?, ?, ?)", places)
-                    self.parsed += len(plain)
-                    self._store(runs, plain, new=True)
-                    runs, plain, places, size = {}, [], [], 0
+        done = 0
+        with closing(self._digests([oid for _, oid in changed])) as found:
+            for count, places, groups, other, again in found:
+                self._progress("reading the ledger", done, len(changed))
+                rows = [(changed[done + place][0], run, one) for place, run, one in places]
+                self.db.executemany("INSERT INTO line VALUES (?, ?, ?)", rows)
+                here = {run for _, run, _ in places}
+                elsewhere = {run for run in here if run in seen or run in loose}
+                seen |= here
+                several |= elsewhere
+                several.update(again)
+                if elsewhere:
+                    groups = [(keys, [one for one in some if one[3][0] not in elsewhere]) for keys, some in groups]
+                runs: dict[str, list[Found]] = {
+                    run: [(line, "") for line in lines] for run, lines in other if run not in elsewhere
+                }
+                self._store(runs, groups, new=True)
+                done += count
         self.index.runs.end_bulk()
         self.db.execute("CREATE INDEX line_run ON line (run, segment)")
         self._progress("reading the ledger", len(changed), len(changed))
         return several
 
-    def _blobs(self, oids: Sequence[str]) -> Generator[bytes | None, None, None]:
-        """Yield the contents of these blobs; many come from a git process of their own, which works ahead."""
+    def _digests(self, oids: Sequence[str]) -> Generator[Digest, None, None]:
+        """Yield what these files say, a hundred runs at a time; very many are read by a process of its own."""
+        done = 0
+        if self.repo is not None and Ahead.is_worth_it(oids):
+            with suppress(OSError), Ahead(self.repo, oids) as ahead:
+                for digest in ahead:
+                    yield digest
+                    done += digest[0]
+        yield from digests(self._blobs(oids[done:]))
+
+    def _blobs(self, oids: Sequence[str]) -> Generator[tuple[str, bytes | None], None, None]:
+        """Yield ids and contents of these blobs; many come from a git process of their own, which works ahead."""
         if self.repo is None or len(oids) <= _AT_ONCE:
             for some in _chunks(oids, _AT_ONCE):
-                yield from [None if found is None else found[2] for found in self.reader.read_many(some)]
+                found = [None if one is None else one[2] for one in self.reader.read_many(some)]
+                yield from zip(some, found, strict=True)
             return
         from ledgit.git import BatchReader
 
         with BatchReader(self.repo) as reader:
             reader.work_ahead()
-            for found in reader.read_many(oids):
-                yield None if found is None else found[2]
+            for oid, one in zip(oids, reader.read_many(oids), strict=True):
+                yield oid, None if one is None else one[2]
 
     def _take(self, changed: Sequence[tuple[int, str]]) -> set[str]:
         """Take in some changed segments, whose lines are mostly those they had; return the runs that they lost."""
@@ -196,7 +197,7 @@ class Source:
         new: set[str] = set()
         for segment, runs in fresh.items():
             old = dict(self.db.execute("SELECT run, sum FROM line WHERE segment = ?", (segment,)))
-            sums = {run: _sum(lines) for run, lines in runs.items()}
+            sums = {run: sum_of(lines) for run, lines in runs.items()}
             gone = old.keys() - sums.keys()
             changes = {run for run, one in sums.items() if old.get(run) != one}
             self.db.executemany("DELETE FROM line WHERE segment = ? AND run = ?", [(segment, run) for run in gone])
@@ -304,7 +305,7 @@ class Source:
             body = stored.get(run)
             if body is None or {_whole(line, head) for line, head in lines} != {body}:
                 changed[run] = lines
-        self._store(changed, [], new=False)
+        self._store(changed, new=False)
 
     def _found(self, ids: Sequence[str]) -> dict[str, list[Found]]:
         """Return every line of each of *ids*, in the ledger and loose."""
@@ -326,12 +327,14 @@ class Source:
             stored.update(self.db.execute(sql, some))
         return stored
 
-    def _store(self, runs: dict[str, list[Found]], plain: list[Lean], *, new: bool) -> None:
-        """Write *runs*, given by all their lines, and *plain* ones; *new*: none of them is there yet."""
+    def _store(self, runs: dict[str, list[Found]], groups: Sequence[Group] = (), *, new: bool) -> None:
+        """Write *runs*, given by all their lines, and plain ones; *new*: none of them is there yet."""
         states: list[RunState] = []
         tombstones: list[tuple[str, int]] = []
         gone: list[str] = []
         short: set[str] = set()
+        plain: list[Lean] = []
+        self.parsed += sum([len(some) for _, some in groups])
         for run, found in runs.items():
             lines = {_whole(line, head) for line, head in found}
             self.parsed += len(lines)
@@ -354,7 +357,7 @@ class Source:
                     self._eager -= 1
                     if not whole:
                         short.add(run)
-        self.index.runs.rows.write(states, plain, new=new, short=short)
+        self.index.runs.rows.write(states, plain, groups=groups, new=new, short=short)
         if not new:
             self.index.runs.drop(gone)
             self.db.executemany("DELETE FROM tombstone WHERE run = ?", [(run,) for run in runs])
@@ -393,11 +396,6 @@ def _whole(line: bytes | None, head: str) -> bytes | None:
         return with_head(line, head).rstrip(b"\n")
     except RecordError:
         return None
-
-
-def _sum(lines: list[bytes]) -> int:
-    """Return what tells some lines from others: eight bytes of their SHA-1."""
-    return int.from_bytes(sha1(b"\n".join(lines), usedforsecurity=False).digest()[:8], "big", signed=True)
 
 
 def _chunks(items: Sequence[Any], size: int) -> Iterator[Sequence[Any]]:
