@@ -16,7 +16,7 @@ __all__ = ["read"]
 _Setting = tuple[str, object]
 _SHARED: dict[str, _Setting] = {"--accept-purges": ("accept_purges", True), "--json": ("format", "json")}
 _OPTIONS: dict[str, dict[str, _Setting]] = {
-    "pull": _SHARED,
+    "pull": {**_SHARED, "--tags": ("tags", True)},
     "push": {
         **_SHARED,
         "--all": ("publish", "all"),
@@ -28,7 +28,7 @@ _OPTIONS: dict[str, dict[str, _Setting]] = {
     },
 }
 _UNSAID: dict[str, dict[str, object]] = {
-    "pull": {"refs": [], "artifacts": None},
+    "pull": {"refs": [], "artifacts": None, "tags": False},
     "push": {
         "dry_run": False,
         "runs": [],

@@ -58,6 +58,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="also fetch the large files of these runs (default: of those that come)",
     )
     parsing.complete(large, "run")
+    parser.add_argument("--tags", action="store_true", help="look for tags of the registry whatever the ledger says")
     parser.add_argument("--accept-purges", action="store_true", help="let runs go that were purged elsewhere")
     parsing.add_formats(parser)
 
@@ -67,7 +68,7 @@ def run(args: argparse.Namespace) -> int:
     from ledgit.cli.progress import Progress
     from ledgit.store.sync import PullOptions
 
-    if args.refs and (args.remote or args.accept_purges):
+    if args.refs and (args.remote or args.accept_purges or args.tags):
         raise UsageError("--run fetches from the remote that runs are shared through, and takes no other options")
     if args.refs:
         return _fetch(args)
@@ -78,6 +79,7 @@ def run(args: argparse.Namespace) -> int:
             accept_purges=args.accept_purges,
             confirm=sharing.confirm_purge(progress),
             prompt=terminal.interactive(),
+            tags=args.tags,
         )
         done = repository.pull(args.remote, options, progress)
     sharing.say_notes(done.notes)
@@ -86,6 +88,7 @@ def run(args: argparse.Namespace) -> int:
         from ledgit.cli import render
 
         found: dict[str, object] = {"remote": done.remote, **sharing.as_json(done.changes), "notes": list(done.notes)}
+        found["tags"] = list(done.tags)
         if got is not None:
             found["artifacts"] = {"objects": got.objects, "bytes": got.bytes}
         terminal.write(render.json_text(found))
@@ -95,6 +98,10 @@ def run(args: argparse.Namespace) -> int:
     else:
         what = sharing.counted(done.changes)
         terminal.write(f"pulled {what} from {done.remote}\n" if what else f"nothing new on {done.remote}\n")
+    if done.tags:
+        from ledgit.cli.registry_shared import named
+
+        terminal.write(f"pulled {named(done.tags)}\n")
     if done.purged:
         terminal.write(f"dropped {sharing.runs(len(done.purged))} here that had been purged elsewhere\n")
     if got is not None:

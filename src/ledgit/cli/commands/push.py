@@ -19,8 +19,9 @@ if TYPE_CHECKING:
 
 _NAMED = 3  # runs held back before that are named
 HELP = """\
-Send the runs that a remote lacks, after taking in what it has. Only runs travel: none of your branches or tags is
-pushed, and no hook or setting of yours for 'git push' plays a part. It can be interrupted and repeated at any point.
+Send the runs that a remote lacks, after taking in what it has, and then the tags of the registry. Nothing else travels:
+none of your branches and no other tag is pushed, and no hook or setting of yours for 'git push' plays a part. It can be
+interrupted and repeated at any point.
 
 A run carries the code it ran. Before code becomes public that is not on the remote yet you are asked, once a
 repository; where nobody can be asked such runs stay here. So do runs with something in them that looks like a secret,
@@ -113,6 +114,8 @@ def run(args: argparse.Namespace) -> int:
     else:
         terminal.write("\n".join(_lines(repository, done, news, names=args.verbose)) + "\n")
     stayed = bool(news or done.left) and (bool(args.runs) or not done.sent)
+    if done.tags and done.tags.held and not (done.tags.sent or done.sent):
+        stayed = True
     return Conflict.exit_code if stayed or done.declined else 0
 
 
@@ -165,6 +168,10 @@ def _lines(repository: Opened, done: Pushed, news: dict[str, str], *, names: boo
     if done.left:
         lines.append(f"left out {sharing.runs(len(done.left))}:")
         lines += sharing.reasons(repository, done.left)
+    if done.tags:
+        from ledgit.cli.registry_shared import pushed_lines
+
+        lines += pushed_lines(done.tags, dry=done.dry_run)
     if done.purged:
         lines.append(f"dropped {sharing.runs(len(done.purged))} here that had been purged elsewhere")
     return lines
@@ -255,7 +262,16 @@ def _as_json(done: Pushed) -> dict[str, Any]:
         "dry_run": done.dry_run,
         "notes": done.notes,
         "artifacts": _artifacts_as_json(done.artifacts),
+        "tags": _tags_as_json(done),
     }
+
+
+def _tags_as_json(done: Pushed) -> dict[str, Any] | None:
+    if done.tags is None:
+        return None
+    from ledgit.cli.registry_shared import pushed_json
+
+    return pushed_json(done.tags)
 
 
 def _artifacts_as_json(done: Uploaded | None) -> dict[str, Any] | None:
