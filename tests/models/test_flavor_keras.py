@@ -103,6 +103,14 @@ def test_code_in_a_layer_needs_consent(tmp_path: Path) -> None:
     np.testing.assert_allclose(model.predict(DATA, verbose=0), again.predict(DATA, verbose=0), rtol=1e-6)
 
 
+def test_a_keras_whose_safe_mode_is_not_safe_needs_consent(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    KERAS.save_model(small(), tmp_path / "model")
+    monkeypatch.setattr(keras, "__version__", "3.8.0")
+
+    with pytest.raises(UntrustedModel, match=r"Keras 3\.8\.0 is known to run code"):
+        KERAS.load_model(str(tmp_path / "model"), trust=False)
+
+
 def test_damaged_files_and_what_is_no_model_are_said_to_be(tmp_path: Path) -> None:
     KERAS.save_model(small(), tmp_path / "model")
     (tmp_path / "model" / "data" / "model.keras").write_bytes(b"nonsense")

@@ -244,6 +244,7 @@ def test_a_description_can_call_nothing(tmp_path: Path) -> None:
         changed(_forward_hooks={"~dict": []}),
         changed(home=("torch.nn.modules.activation", "torch.load")),
         changed(home=("os", "system")),
+        changed(home=("torch.nn.modules.module", "torch.fx.GraphModule")),
         changed(home=("builtins", "eval")),
         changed(x={"~module": 99}),
         "[]",

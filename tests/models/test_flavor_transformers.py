@@ -133,13 +133,20 @@ def test_pickled_weights_and_own_code_need_consent(tmp_path: Path) -> None:
     TRANSFORMERS.save_model(made, tmp_path / "pickled")
     folder = tmp_path / "pickled" / "model"
     torch.save(made.model.state_dict(), folder / "pytorch_model.bin")
-    (folder / "model.safetensors").unlink()
+    (folder / "model.safetensors").rename(folder / "other.safetensors")
     TRANSFORMERS.save_model(made, tmp_path / "custom")
     file = tmp_path / "custom" / "MLmodel"
     entry = yaml.safe_load(file.read_text())
     entry["flavors"]["transformers"]["pipeline_model_type"] = "MyOwnModel"
     file.write_text(yaml.safe_dump(entry))
 
+    entry["flavors"]["transformers"] |= {"pipeline_model_type": "BertForSequenceClassification"}
+    entry["flavors"]["transformers"] |= {"tokenizer_type": "Trainer"}
+    TRANSFORMERS.save_model(made, tmp_path / "strange")
+    (tmp_path / "strange" / "MLmodel").write_text(yaml.safe_dump(entry))
+
+    with pytest.raises(UntrustedModel, match="the tokenizer's own code"):
+        load_model(str(tmp_path / "strange"), trust=False)
     with pytest.raises(UntrustedModel, match="the pickled weights in model/"):
         load_model(str(tmp_path / "pickled"), trust=False)
     with pytest.raises(UntrustedModel, match="the model's own code in model/"):

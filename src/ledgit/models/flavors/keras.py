@@ -14,11 +14,13 @@ from typing import Any, ClassVar
 from ledgit.errors import InvalidModelInput, InvalidValue, RecordError, UsageError
 from ledgit.models.consent import Trust
 from ledgit.models.flavors import BaseFlavor, Predictor, Saved, Stored, import_library
-from ledgit.models.inference import is_frame
+from ledgit.models.kinds import is_frame
 from ledgit.models.paths import inside
 
 __all__ = ["FLAVOR", "Keras"]
 
+#: Before, files could get around safe mode: CVE-2025-1550, CVE-2025-8747, CVE-2025-9905, CVE-2025-9906, CVE-2025-12058.
+SAFE = (3, 12)
 DATA, FILE, MODULE = "data", "model.keras", "keras_module.txt"
 
 
@@ -80,6 +82,9 @@ class Keras(BaseFlavor):
         if given.pop("safe_mode", True) is False:
             trust.require(f"what layers in {FILE} hold as code")
             return _read(keras, path, trust, {**given, "safe_mode": False})
+        version = tuple(int(part) for part in keras.__version__.split(".")[:2])
+        if version < SAFE:
+            trust.require(f"{FILE} (Keras {keras.__version__} is known to run code in safe mode too, 3.12 is not)")
         try:
             return keras.saving.load_model(path, **given, safe_mode=True)
         except Exception as error:

@@ -230,6 +230,8 @@ class _Reader:
         cls = self._find(str(described["module"]), str(described["class"]))
         if not (isinstance(cls, type) and issubclass(cls, torch.nn.Module)):
             raise ValueError(f"{described['module']}.{described['class']} is no torch.nn.Module")
+        if (cls.__module__, cls.__qualname__) != (described["module"], described["class"]):
+            raise ValueError(f"{described['class']} is not a class of {described['module']} itself")
         made = cls.__new__(cls)
         torch.nn.Module.__init__(made)
         self._made[number] = made

@@ -23,6 +23,16 @@ __all__ = ["FLAVOR", "Transformers"]
 MODEL, COMPONENTS = "model", "components"
 KINDS = ("feature_extractor", "tokenizer", "image_processor")
 PROCESSOR = "processor"
+#: What Transformers reads if it is there, and else pickles.
+SAFE_WEIGHTS = ("model.safetensors", "model.safetensors.index.json")
+#: What a part's class must derive from: other classes may read anything in other ways.
+BASES = {
+    "model": "PreTrainedModel",
+    "tokenizer": "PreTrainedTokenizerBase",
+    "feature_extractor": "FeatureExtractionMixin",
+    "image_processor": "ImageProcessingMixin",
+    "processor": "ProcessorMixin",
+}
 
 
 class Transformers(BaseFlavor):
@@ -156,29 +166,37 @@ def _taken_apart(transformers: Any, model: Any, options: Mapping[str, Any]) -> t
 def _load_model(transformers: Any, stored: Stored, trust: Trust, dtype: Any) -> Any:
     name = str(stored.flavor["model_binary"])
     path = inside(stored.folder, name)
-    files = os.listdir(path) if os.path.isdir(path) else []
-    if not any(file.endswith(".safetensors") for file in files):
+    safe = any(os.path.isfile(os.path.join(path, file)) for file in SAFE_WEIGHTS)
+    if not safe:
         trust.require(f"the pickled weights in {name}/")
-    cls = getattr(transformers, str(stored.flavor.get("pipeline_model_type")), None)
-    remote = False
-    if not (isinstance(cls, type) and hasattr(cls, "from_pretrained") and hasattr(cls, "save_pretrained")):
+    cls = _class(transformers, stored.flavor.get("pipeline_model_type"), "model")
+    remote = cls is None
+    if remote:
         trust.require(f"the model's own code in {name}/")
-        cls, remote = transformers.AutoModel, True
+        cls = transformers.AutoModel
     as_type = {"dtype" if int(transformers.__version__.partition(".")[0]) >= 5 else "torch_dtype": dtype}
-    return _from_folder(cls, path, f"{trust.model} ({name}/)", trust_remote_code=remote, **as_type)
+    return _from_folder(
+        cls, path, f"{trust.model} ({name}/)", trust_remote_code=remote, use_safetensors=safe, **as_type
+    )
 
 
 def _load_part(transformers: Any, stored: Stored, trust: Trust, name: str) -> Any:
     if name not in (*KINDS, PROCESSOR):
         raise RecordError(trust.model, f"its part {name!r} is none of {', '.join((*KINDS, PROCESSOR))}")
     path = inside(stored.folder, os.path.join(COMPONENTS, name))
-    cls = getattr(transformers, str(stored.flavor.get(f"{name}_type")), None)
-    remote = False
-    if not (isinstance(cls, type) and hasattr(cls, "from_pretrained")):
+    cls = _class(transformers, stored.flavor.get(f"{name}_type"), name)
+    remote = cls is None
+    if remote:
         trust.require(f"the {name}'s own code in {COMPONENTS}/{name}/")
-        word = "".join(part.capitalize() for part in name.split("_"))
-        cls, remote = getattr(transformers, f"Auto{word}"), True
+        cls = getattr(transformers, "Auto" + "".join(part.capitalize() for part in name.split("_")))
     return _from_folder(cls, path, f"{trust.model} ({COMPONENTS}/{name}/)", trust_remote_code=remote)
+
+
+def _class(transformers: Any, name: Any, part: str) -> Any:
+    """Return the class of Transformers' that a file names for a part; None if it is none that such a part can be of."""
+    found = getattr(transformers, str(name), None)
+    base = getattr(transformers, BASES[part])
+    return found if isinstance(found, type) and issubclass(found, base) else None
 
 
 def _from_folder(cls: Any, path: str, where: str, **options: Any) -> Any:

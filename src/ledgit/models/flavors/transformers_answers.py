@@ -10,7 +10,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from ledgit.errors import InvalidModelInput
-from ledgit.models.inference import is_array, is_frame
+from ledgit.models.kinds import is_array, is_frame
 
 __all__ = ["Answers"]
 
