@@ -6,6 +6,7 @@ import gzip
 import io
 import random
 import shutil
+from contextlib import AbstractContextManager
 from pathlib import Path
 
 import pytest
@@ -13,11 +14,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 from tests.conftest import GitFunction
 
+from ledgit.artifacts import Cache
 from ledgit.errors import RecordError
 from ledgit.git import Objects, Repo
 from ledgit.records import Points, RunState, union
-from ledgit.store import ActiveRun, Edit, Folder, RunStart, edit_run, read_head, reading
-from ledgit.store.artifacts.histories import decode_table, encode_table
+from ledgit.store import ActiveRun, Edit, Folder, RunStart, columns, edit_run, read_head, reading
+from ledgit.store.artifacts import histories
+from ledgit.store.artifacts.table import decode_table, encode_table
 from ledgit.store.chain import read_base
 from ledgit.store.reading import read_history
 from ledgit.store.settle import settle_all
@@ -64,8 +67,6 @@ def drop_cache(repo: Repo) -> Path:
     aside = Path(folder.path) / "aside"
     shutil.move(folder.cache, aside)
     shutil.rmtree(folder.columns, ignore_errors=True)
-    from ledgit.store.artifacts import histories
-
     histories._kept.clear()
     return aside
 
@@ -233,6 +234,83 @@ def test_what_is_missing_is_asked_for(small: Repo) -> None:
     assert [head.record.full[0][0]] == asked
     assert points is not None
     assert SOME == len(points)
+
+
+METRICS = ("acc", "loss", "z", "µ")
+
+
+@pytest.fixture
+def opened(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """Objects that are gone through, where a thousand points are too many to stay in memory."""
+    found: list[str] = []
+    unpacked = histories._unpacked
+
+    def noted(cache: Cache, oid: str) -> AbstractContextManager[gzip.GzipFile]:
+        found.append(oid)
+        return unpacked(cache, oid)
+
+    monkeypatch.setattr(histories, "_unpacked", noted)
+    monkeypatch.setattr(histories, "_MOST_KEPT", 1000)
+    histories._kept.clear()
+    return found
+
+
+def many_metrics(repo: Repo) -> tuple[ActiveRun, str]:
+    """A run with some long histories and a short one, all in one object."""
+    run = ActiveRun.create(repo, RunStart(snapshot=False))
+    for metric in METRICS:
+        log(run, range(50 if metric == "z" else SOME), metric)
+    return run, finish(run)
+
+
+def check_metrics(repo: Repo, run: ActiveRun, head: str) -> None:
+    for metric in (*METRICS, "acc"):
+        assert list(range(50 if metric == "z" else SOME)) == steps_of(repo, run.id, (head,), metric)
+    assert [] == steps_of(repo, run.id, (head,), "none")
+
+
+def test_an_object_too_large_for_memory_is_gone_through_once(small: Repo, opened: list[str]) -> None:
+    """Who asks for one metric asks for the next: the others are put aside as columns."""
+    run, head = many_metrics(small)
+
+    check_metrics(small, run, head)
+
+    assert 2 == len(opened)  # once for all that there are, once for what is not there
+    columns = Path(Folder.of(small).columns)
+    assert len(METRICS) == len(list(columns.iterdir()))
+    assert {} == histories._kept
+
+
+@pytest.mark.parametrize("room", [0, 24 * SOME * 2 + 1000, 24 * SOME * 4 + 1000])
+def test_what_has_no_room_aside_is_read_from_the_object(
+    small: Repo, opened: list[str], monkeypatch: pytest.MonkeyPatch, room: int
+) -> None:
+    """All of it is right, however little fits."""
+    monkeypatch.setattr(columns, "MAX_BYTES", room)
+    run, head = many_metrics(small)
+
+    check_metrics(small, run, head)
+
+    assert len(opened) > 2
+    left = [path.name for path in Path(Folder.of(small).columns).glob("*") if not path.name.endswith(".bin")]
+    assert [] == left
+
+
+def test_a_table_in_another_order_is_read_all_the_same(small: Repo, opened: list[str]) -> None:
+    """Whoever wrote it: no part of a history is taken for all of it."""
+    run, _ = many_metrics(small)
+    cache = Cache(Folder.of(small).cache)
+    ((oid, _),) = read_head(small, run.id).record.full
+    with cache.open(oid) as stored, gzip.open(stored) as file:
+        first, *lines = file.read().splitlines(keepends=True)
+    random.Random(1).shuffle(lines)
+    other = cache.put_bytes(gzip.compress(first + b"".join(lines)))
+
+    for metric in METRICS:
+        points = histories.full_points(cache, other, metric, others=columns.Batch(Folder.of(small), lambda name: name))
+        assert points is not None
+        assert list(range(50 if metric == "z" else SOME)) == sorted(points.steps)
+    assert not list(Path(Folder.of(small).path).glob("columns/*"))
 
 
 names = st.text(st.characters(codec="utf-8", exclude_characters="\t\n\r"), min_size=1, max_size=8)

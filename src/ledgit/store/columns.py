@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
     from ledgit.store.folder import Folder
 
-__all__ = ["MAX_BYTES", "read_points"]
+__all__ = ["MAX_BYTES", "Batch", "read_points"]
 
 MAX_BYTES = 256 << 20
 """The cache's size; beyond it the files unused for longest go."""
@@ -47,6 +47,54 @@ def read_points(folder: Folder, blob_oid: str, loader: Callable[[], Points]) -> 
     return points
 
 
+class Batch:
+    """Columns of many histories that were read at once: a reader sees all of them or none.
+
+    Takes no more than half of the cache's room; what a full or read-only disk refuses is no error.
+
+    Args:
+        folder: Ledgit's folder.
+        key: Says under which name a metric's columns are looked for.
+    """
+
+    def __init__(self, folder: Folder, key: Callable[[str], str]) -> None:
+        self._folder, self._key = folder, key
+        self._room = MAX_BYTES // 2
+        self._written: list[tuple[str, str]] = []  # half-made file, file
+
+    def __bool__(self) -> bool:
+        """Whether there is room for more."""
+        return self._room > 0
+
+    def add(self, metric: str, points: Points) -> None:
+        """Take the points of *metric*, if there is room."""
+        self._room -= _HEADER + 24 * len(points)
+        if self._room <= 0:
+            return
+        path = os.path.join(self._folder.columns, f"{self._key(metric)}.bin")
+        scratch = _fill(self._folder, path, points.sorted_unique())
+        if scratch is None:
+            self._room = 0
+        else:
+            self._written.append((scratch, path))
+
+    def commit(self) -> None:
+        """Make what was taken visible."""
+        for scratch, path in self._written:
+            try:
+                os.replace(scratch, path)
+            except OSError:
+                _unlink(scratch)
+        self._written.clear()
+
+    def drop(self) -> None:
+        """Forget what was taken."""
+        for scratch, _ in self._written:
+            _unlink(scratch)
+        self._written.clear()
+        self._room = 0
+
+
 def _read(path: str) -> Points | None:
     try:
         with open(path, "rb") as file:
@@ -71,6 +119,16 @@ def _read(path: str) -> Points | None:
 
 def _write(folder: Folder, path: str, points: Points) -> None:
     """Write *points* so that a reader sees all or nothing; a full or read-only disk is no error."""
+    scratch = _fill(folder, path, points)
+    if scratch is not None:
+        try:
+            os.replace(scratch, path)
+        except OSError:
+            _unlink(scratch)
+
+
+def _fill(folder: Folder, path: str, points: Points) -> str | None:
+    """Write *points* to a file beside *path* and return its name; None if the disk refuses."""
     columns: list[array[Any]] = [points.steps, points.times, points.values]
     if sys.byteorder == "big":
         columns = [column[:] for column in columns]
@@ -85,12 +143,17 @@ def _write(folder: Folder, path: str, points: Points) -> None:
         with open(scratch, "wb") as file:
             file.write(head)
             file.write(body)
-        os.replace(scratch, path)
     except OSError:
-        try:
-            os.unlink(scratch)
-        except OSError:
-            pass
+        _unlink(scratch)
+        return None
+    return scratch
+
+
+def _unlink(path: str) -> None:
+    try:
+        os.unlink(path)
+    except OSError:
+        pass
 
 
 def _touch(path: str, modified: float) -> None:

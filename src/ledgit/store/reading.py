@@ -18,7 +18,7 @@ from ledgit.records.names import history_file, history_files
 from ledgit.records.record import FULL_HISTORY, once_points
 from ledgit.store.build import build_record, has_artifacts
 from ledgit.store.chain import RUN_FOLDER, read_base
-from ledgit.store.columns import read_points
+from ledgit.store.columns import Batch, read_points
 from ledgit.store.journal import JournalState, read_parts
 
 if TYPE_CHECKING:
@@ -143,15 +143,17 @@ def _full_history(folder: Folder, oid: str, metric: str, fetch: Fetch | None) ->
     from ledgit.artifacts import Cache
     from ledgit.store.artifacts.histories import full_points
 
+    def key(name: str) -> str:
+        return f"{oid}-{sha1(name.encode(), usedforsecurity=False).hexdigest()[:16]}"
+
     def load() -> Points:
-        points = full_points(Cache(folder.cache), oid, metric, fetch)
+        points = full_points(Cache(folder.cache), oid, metric, fetch, Batch(folder, key))
         if points is None:
             raise ArtifactNotFound(f"md5:{oid}")
         return points.sorted_unique()  # it may come from anywhere
 
-    key = f"{oid}-{sha1(metric.encode(), usedforsecurity=False).hexdigest()[:16]}"
     try:
-        points = read_points(folder, key, load)
+        points = read_points(folder, key(metric), load)
     except ArtifactNotFound:
         return []  # what the tree has is all there is here
     return [points] if len(points) else []

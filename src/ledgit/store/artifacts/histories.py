@@ -9,22 +9,26 @@ them here makes one of them again.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from contextlib import contextmanager
 from dataclasses import replace
-from typing import IO, TYPE_CHECKING
+from itertools import groupby
+from operator import itemgetter
+from typing import TYPE_CHECKING
 
 from ledgit.errors import ArtifactDamaged, ArtifactNotFound, RecordError
-from ledgit.records.history import Points, decode_history, encode_history, union
+from ledgit.records.history import Points, encode_history, union
+from ledgit.store.artifacts.table import decode_rows, decode_table, each_metric, encode_table
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
     from gzip import GzipFile
 
     from ledgit.artifacts import Cache
     from ledgit.records.record import RunRecord
+    from ledgit.store.columns import Batch
 
-__all__ = ["are_large", "decode_table", "encode_table", "full_points", "keep_histories", "whole_histories"]
+__all__ = ["are_large", "full_points", "keep_histories", "whole_histories"]
 
-_HEADER = b"metric\tstep\ttimestamp\tvalue\n"
-_BLOCK = 4 << 20
 _ROW = 70  # bytes of the longest row
 _MOST_KEPT = 1_000_000  # points that stay decoded: who asks for one metric asks for the next
 
@@ -94,13 +98,122 @@ def whole_histories(cache: Cache, record: RunRecord) -> tuple[dict[str, Points],
     return histories, complete
 
 
-def full_points(cache: Cache, oid: str, metric: str, fetch: Fetch | None = None) -> Points | None:
-    """Return the points of *metric* in the object *oid*; None if the object is not here, nor got by *fetch*."""
-    points = _decoded(cache, oid)
-    if points is None and fetch is not None:
-        fetch([oid])
-        points = _decoded(cache, oid)
-    return None if points is None else points.get(metric, Points())
+def full_points(
+    cache: Cache, oid: str, metric: str, fetch: Fetch | None = None, others: Batch | None = None
+) -> Points | None:
+    """Return the points of *metric* in the object *oid*; None if the object is not here, nor got by *fetch*.
+
+    Args:
+        cache: Where it is.
+        oid: Its id.
+        metric: The metric's name.
+        fetch: Brings it here.
+        others: Takes the metrics of an object that is too large to stay decoded: all of it has to be gone through
+            for each, and who asks for one metric asks for the next.
+    """
+    for again in (False, True):
+        found = _kept.get(oid)
+        if found is not None:
+            return found.get(metric, Points())
+        try:
+            return _Reading(cache, oid, metric, others).run()
+        except (ArtifactNotFound, ArtifactDamaged):
+            if fetch is None or again:
+                return None
+            fetch([oid])
+    return None
+
+
+class _Scattered(Exception):
+    """The metrics of a table are not in order: it is none of ours."""
+
+
+class _Reading:
+    """An object gone through for one of its metrics; the others stay in memory, or go aside."""
+
+    def __init__(self, cache: Cache, oid: str, metric: str, others: Batch | None) -> None:
+        self.cache, self.oid, self.metric, self.others = cache, oid, metric, others
+        self.kept: dict[str, Points] | None = {}
+        self.total = 0
+
+    def run(self) -> Points:
+        """Return the metric's points, in the order in which they stand there."""
+        wanted = Points()
+        try:
+            for name, points in self.histories():
+                wanted = points if name == self.metric else wanted
+                self.take(name, points)
+        except _Scattered:
+            self.drop()
+            return (_decoded(self.cache, self.oid) or {}).get(self.metric, wanted)
+        except BaseException:
+            self.drop()
+            raise
+        if self.kept is not None:
+            _kept.clear()
+            _kept[self.oid] = self.kept
+        elif self.others is not None:
+            self.others.commit()
+        return wanted
+
+    def wants(self, name: str) -> bool:
+        """Whether somebody wants the points of a metric."""
+        return self.kept is not None or name == self.metric or bool(self.others)
+
+    def take(self, name: str, points: Points) -> None:
+        """Keep a metric's points, or put them aside if all of them are too many."""
+        if self.kept is None:
+            if self.others is not None:
+                self.others.add(name, points)
+            return
+        self.kept[name] = points
+        self.total += len(points)
+        if self.total > _MOST_KEPT:
+            kept, self.kept = self.kept, None
+            for other in kept:
+                self.take(other, kept[other])
+
+    def drop(self) -> None:
+        """Forget what was put aside."""
+        if self.others is not None:
+            self.others.drop()
+
+    def histories(self) -> Iterator[tuple[str, Points]]:
+        """Yield the histories that somebody wants.
+
+        Raises:
+            _Scattered: They are not in order.
+        """
+        last = b""
+        where = f"the histories md5:{self.oid}"
+        with _unpacked(self.cache, self.oid) as file:
+            for name, portions in groupby(each_metric(file, where), itemgetter(0)):
+                if name <= last:
+                    raise _Scattered
+                last = name
+                if self.wants(name.decode("utf-8", "replace")):
+                    metric, points = "", Points()
+                    for _, rows in portions:
+                        metric, some = decode_rows(name, rows, where)
+                        points.extend(some)
+                    yield metric, points
+
+
+@contextmanager
+def _unpacked(cache: Cache, oid: str) -> Iterator[GzipFile]:
+    """Open an object's table.
+
+    Raises:
+        ArtifactNotFound, ArtifactDamaged: It is not here, or not what it was.
+        RecordError: It can't be unpacked.
+    """
+    import gzip
+
+    try:
+        with cache.open(oid) as stored, gzip.open(stored) as file:
+            yield file
+    except (EOFError, OSError) as error:
+        raise RecordError(f"the histories md5:{oid}", f"can't be unpacked: {error}") from None
 
 
 def _unite(histories: dict[str, Points], more: Mapping[str, Points]) -> None:
@@ -113,80 +226,15 @@ _kept: dict[str, dict[str, Points]] = {}
 
 def _decoded(cache: Cache, oid: str) -> dict[str, Points] | None:
     """Return the histories in an object; None if it is not here, or damaged, which is as good."""
-    import gzip
-
     found = _kept.get(oid)
     if found is not None:
         return found
     try:
-        with cache.open(oid) as stored, gzip.open(stored) as file:
+        with _unpacked(cache, oid) as file:
             found = decode_table(file, f"the histories md5:{oid}")
     except (ArtifactNotFound, ArtifactDamaged):
         return None
-    except (EOFError, OSError) as error:
-        raise RecordError(f"the histories md5:{oid}", f"can't be unpacked: {error}") from None
     if sum(map(len, found.values())) <= _MOST_KEPT:
         _kept.clear()
         _kept[oid] = found
     return found
-
-
-def encode_table(file: IO[bytes], histories: Mapping[str, Points]) -> None:
-    """Write *histories* to *file*, compressed; equal ones give equal bytes."""
-    import gzip
-
-    with gzip.GzipFile("", "wb", 6, file, mtime=0) as packed:
-        packed.write(_HEADER)
-        for name in sorted(histories):
-            points = histories[name]
-            for start in range(0, len(points), 100_000):
-                stop = start + 100_000
-                columns = (points.steps[start:stop], points.times[start:stop], points.values[start:stop])
-                rows = map(f"{name.replace('%', '%%')}\t%d\t%d\t%r\n".__mod__, zip(*columns, strict=True))
-                packed.write("".join(rows).encode())
-
-
-def decode_table(file: IO[bytes] | GzipFile, where: str = "histories") -> dict[str, Points]:
-    """Return the histories that :func:`encode_table` wrote, decompressed by the caller.
-
-    Raises:
-        RecordError: It is no such table.
-    """
-    if file.readline() != _HEADER:
-        raise RecordError(where, "does not begin with the columns metric, step, timestamp and value")
-    found: dict[str, Points] = {}
-    rest = b""
-    while block := file.read(_BLOCK):
-        block = rest + block
-        cut = block.rfind(b"\n") + 1
-        rest = block[cut:]
-        _decode_block(block[:cut], found, where)
-    if rest:
-        _decode_block(rest + b"\n", found, where)
-    return found
-
-
-def _decode_block(block: bytes, found: dict[str, Points], where: str) -> None:
-    """Decode whole rows; most blocks of a long history have those of one metric alone."""
-    if not block:
-        return
-    name = block.partition(b"\t")[0]
-    lead = b"\n" + name + b"\t"
-    rows = block.count(b"\n")
-    if block.count(lead) == rows - 1:
-        _add(name, block[len(lead) - 1 :].replace(lead, b"\n"), found, where)
-        return
-    groups: dict[bytes, list[bytes]] = {}
-    for row in block.split(b"\n")[:-1]:
-        name, _, numbers = row.partition(b"\t")
-        groups.setdefault(name, []).append(numbers)
-    for name, lines in groups.items():
-        _add(name, b"\n".join(lines), found, where)
-
-
-def _add(name: bytes, rows: bytes, found: dict[str, Points], where: str) -> None:
-    metric, points = decode_history(b"step\ttimestamp\t%b\n%b" % (name, rows), where)
-    if metric in found:
-        found[metric].extend(points)
-    else:
-        found[metric] = points
