@@ -245,6 +245,38 @@ def test_several_averages_have_endings() -> None:
     assert metrics["f1_score"] != metrics["f1_score_macro"]
 
 
+def test_data_may_come_in_many_forms(people: pd.DataFrame, tmp_path: Path) -> None:
+    """Tables of pandas and polars, mappings, records, arrays, rows, tensors, and MLflow's data sets."""
+    import polars as pl
+    import torch
+
+    def young(data: Any) -> Any:
+        ages = data["age"] if hasattr(data, "columns") else data[:, 0]
+        return (np.asarray(ages) > 45).astype(int)
+
+    table = people[["age", "income", "y"]]
+    rows = people[["age", "income"]].to_numpy()
+    with real_mlflow(tmp_path) as mlflow:
+        sets = [mlflow.data.from_pandas(table, targets="y"), mlflow.data.from_numpy(rows, targets=people.y.to_numpy())]
+    columns = {name: table[name].tolist() for name in table}
+    named = [table, pl.from_pandas(table), columns, table.to_dict("records")]
+    plain = [rows, rows.tolist(), torch.tensor(rows)]
+
+    found = [
+        *(evaluate(young, one, targets="y", model_type="classifier", **QUIET).metrics for one in named),
+        *(evaluate(young, one, targets=people.y, model_type="classifier", **QUIET).metrics for one in plain),
+        *(evaluate(young, one, model_type="classifier", **QUIET).metrics for one in sets),
+    ]
+
+    assert [found[0]] * len(found) == found
+    with pytest.raises(InvalidValue, match="only describes it"):
+        evaluate(young, ledgit.data.from_pandas(table), model_type="classifier")
+    with pytest.raises(UsageError, match="leave out targets="):
+        evaluate(young, sets[0], targets="y", model_type="classifier")
+    with pytest.raises(InvalidValue, match="a DataFrame, a mapping"):
+        evaluate(young, 3, targets="y", model_type="classifier")
+
+
 def test_the_features_are_the_columns_the_model_was_fitted_on(people: pd.DataFrame, classifier: Any) -> None:
     """Others may be there: to slice by, or weights."""
     result = evaluate(classifier, people, targets="y", sample_weights="weight", model_type="classifier", **QUIET)
