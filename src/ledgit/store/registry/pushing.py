@@ -7,7 +7,7 @@ the counter of a stage, doesn't: ours gets the next one.
 
 from __future__ import annotations
 
-from ledgit.errors import Conflict, LedgitError, VersionExists
+from ledgit.errors import Conflict, LedgitError, RemoteError, VersionExists
 from ledgit.records.registry_names import ASSIGN, REGISTER, UNASSIGN, claim_slug, parse_tag, slug_of
 from ledgit.records.values import Values
 from ledgit.store.registry.moving import Unshared, drop_unshared, recount, renumber, unshared_tags
@@ -62,8 +62,7 @@ def push_tags(line: Line, options: PushOptions, done: Pushed, progress: Progress
         done: What became of them.
         progress: Is told (what, done, total or None).
 
-    Raises:
-        Unreachable, AccessDenied, RemoteError: The remote can't be used; what has arrived is known by the next push.
+    Where the remote can't be used any more, that is a note; what has arrived is known by the next push.
     """
     return _Sending(line, options, done, progress).run()
 
@@ -85,21 +84,27 @@ class _Sending:
         if self.options.dry_run:
             self.done.sent = [one.tag for one in todo]
             return self.done
-        total, sent = len(todo), 0
-        while todo:
+        total = len(todo)
+        for at in range(0, total, MOST_AT_ONCE):
             if self.progress is not None:
-                self.progress(_SENDING, sent, total)
-            batch, todo = todo[:MOST_AT_ONCE], todo[MOST_AT_ONCE:]
-            sent += len(batch)
-            if all(result.ok for result in self._push(batch)):
-                for one in batch:
-                    self._arrived(one)
-                continue
-            for one in batch:  # all or none went: which of them is it?
-                self._alone(one)
+                self.progress(_SENDING, at, total)
+            batch = todo[at : at + MOST_AT_ONCE]
+            try:
+                self._send(batch)
+            except RemoteError as error:
+                self.done.notes.append(f"the runs are there, and the other tags go with the next push: {error}")
+                return self.done
         if self.progress is not None and total:
             self.progress(_SENDING, total, total)
         return self.done
+
+    def _send(self, batch: Sequence[Unshared]) -> None:
+        if all(result.ok for result in self._push(batch)):
+            for one in batch:
+                self._arrived(one)
+            return
+        for one in batch:  # all or none went: which of them is it?
+            self._alone(one)
 
     @property
     def _objects(self) -> Objects:
@@ -253,6 +258,8 @@ class _Sending:
                     f"{one.tag} is version {new.message.number} now: somebody else registered a version {old} meanwhile"
                 )
                 return new
+        except RemoteError:
+            raise
         except LedgitError as error:
             self._hold(one, str(error))
             return None

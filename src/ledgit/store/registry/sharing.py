@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from ledgit.errors import LedgitError
+from ledgit.errors import LedgitError, RemoteError
 from ledgit.store.registry.pushing import TagsPushed, push_tags
 from ledgit.store.registry.tagging import KEPT, TAGS
 
@@ -23,8 +23,7 @@ def share_tags(line: Line, options: PushOptions, done: Pushed, progress: Progres
 
     The caller pushes the ledger once more if ``models`` of what is returned has any.
 
-    Raises:
-        Unreachable, AccessDenied, RemoteError: The remote can't be used.
+    Where the remote can't be used any more, that is a note: the runs are there.
     """
     from ledgit.store.registry.described import edit_model
     from ledgit.store.registry.fetching import pull_tags
@@ -36,7 +35,11 @@ def share_tags(line: Line, options: PushOptions, done: Pushed, progress: Progres
         except LedgitError as error:
             tags.notes.append(f"others find the tags of {model} with 'ledgit pull --tags': {error}")
     if tags.held or tags.moved:  # somebody else was there first, perhaps: show what is theirs
-        found = pull_tags(line, progress)
+        try:
+            found = pull_tags(line, progress)
+        except RemoteError as error:
+            tags.notes.append(f"'ledgit pull --tags' shows what others have: {error}")
+            return tags
         tags.notes += [note for note in found.notes if not any(f" {tag} " in note for tag in tags.held)]
     return tags
 

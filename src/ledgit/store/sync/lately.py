@@ -15,6 +15,7 @@ from __future__ import annotations
 
 import os
 
+from ledgit.errors import LedgitError
 from ledgit.store.journal import now_ms
 
 TYPE_CHECKING = False
@@ -117,7 +118,10 @@ def note_models(line: Line, tip: str | None = None) -> None:
     tip = tip or read_ref(line.where, line.remote.tracking)
     if tip is None or not line.has_runs:
         return
-    entry = line.objects.find(tip, "models")
+    try:
+        entry = line.objects.find(tip, "models")
+    except LedgitError:
+        return  # nothing is known of it: the next pull takes it over, or says what is wrong
     if entry is not None and _noted(line).removeprefix("due ") != entry.oid:
         _note(line, f"due {entry.oid}")
 

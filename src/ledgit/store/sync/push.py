@@ -5,7 +5,7 @@ Little is loaded before the first connection is under way; the work is in :mod:`
 
 from __future__ import annotations
 
-from ledgit.store.sync.lately import known_lately
+from ledgit.store.sync.lately import has_unshared, known_lately, note_models
 from ledgit.store.sync.opening import SyncLock, open_line
 from ledgit.store.sync.pushed import Pushed, PushOptions
 
@@ -31,8 +31,8 @@ def push(
 
     Runs that may not be published or that the host refuses stay here, with the reason; the others
     go. Where somebody else is quicker it is tried again, and at last the runs are left in an inbox
-    that the next push by anybody takes in. If nothing is new, nothing is written and there is only
-    one connection. Can be interrupted and repeated at any point.
+    that the next push by anybody takes in. The registry's tags go after their runs. If nothing is
+    new, nothing is written and there is only one connection. Can be interrupted and repeated at any point.
 
     Args:
         repo: The clone.
@@ -62,8 +62,17 @@ def push(
 
             cargo = Cargo(line, lock, progress)
             done = Push(line, options, progress, cargo, known).run()
+            if has_unshared(repo) and not done.declined:
+                from ledgit.store.registry.sharing import share_tags
+
+                done.tags = share_tags(line, options, done, progress)
+            note_models(line)
         finally:
             line.stop()
             line.objects.rest()
+        if done.tags is not None and done.tags.models:
+            from ledgit.store.registry.sharing import tell_others
+
+            done.notes += tell_others(repo, folder, remote, options, lock)
     cargo.look_after()
     return done
