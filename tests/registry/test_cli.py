@@ -65,7 +65,7 @@ def test_lists(make_run: MakeRun, cli: Cli) -> None:
     assert [run, "model", 1, "the first"] == [found[1][key] for key in ("run", "path", "number", "reason")]
     assert ["churn", "team/spam"] == [one["name"] for one in cli("registry", "ls", "--json").json]
     assert {"prod": "v0.0.1"} == cli("registry", "ls", "--json").json[0]["stages"]
-    assert cli("registry", "ls", "--csv").out.startswith("name,latest,number")
+    assert cli("registry", "ls", "--csv").out.startswith("name,latest,greatest,number")
     listed = cli("registry", "ls", "--filter", "name LIKE 'team/%'", "--json").json
     assert ["team/spam"] == [one["name"] for one in listed]
     assert 1 == len(cli("registry", "ls", "--filter", "version_number = 1 AND name = 'churn'", "--json").json)
@@ -435,6 +435,7 @@ def test_gto_and_git_describe_agree(repo: Path, make_run: MakeRun, cli: Cli, git
     cli("registry", "register", run, "churn")
     cli("registry", "register", run, "churn", "--bump", "minor")
     cli("registry", "register", run, "team/spam", "--version", "v3.1.4")
+    cli("registry", "register", run, "team/spam", "--version", "v3.0.9")
     cli("registry", "promote", "churn@v0.0.1", "prod")
     cli("registry", "promote", "churn@v0.1.0", "staging")
 
@@ -445,7 +446,7 @@ def test_gto_and_git_describe_agree(repo: Path, make_run: MakeRun, cli: Cli, git
     assert set(ours) == set(gto)
     for name, model in gto.items():
         standing = {stage: version for stage, version in model["stage"].items() if version}
-        assert (ours[name]["latest"], ours[name]["stages"]) == (model["version"], standing)
+        assert (ours[name]["greatest"], ours[name]["stages"]) == (model["version"], standing)
 
 
 def gto_says(repo: Path, *words: str) -> str:

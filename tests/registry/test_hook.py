@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Callable
 from pathlib import Path
 
@@ -143,9 +144,14 @@ def test_forged_tags_are_refused(
         return name
 
     git(repo, "tag", "churn#prod#11", commit)
+    late = git(repo, "cat-file", "tag", "churn#prod#1").replace("churn#prod#1", "churn#prod#19")
+    late = re.sub(r"> [0-9]+ ", "> 4102444800 ", late, count=1) + "\n"
+    late_oid = git(repo, "hash-object", "-t", "tag", "-w", "--stdin", stdin=late.encode())
+    git(repo, "update-ref", "refs/tags/churn#prod#19", late_oid)
     git(repo, "update-ref", "refs/tags/churn#prod#12", git(repo, "rev-parse", "refs/tags/churn#prod#1"))
     forged = {
         "churn#prod#11": "it is a lightweight tag, so nothing says who made it and why",
+        "churn#prod#19": "it says that it was made on 2100-01-01, which is yet to come",
         "churn#prod#12": "it is another tag's object: it calls itself 'churn#prod#1'",
         tag("churn#prod#13", "promote"): "its message is none of Ledgit's",
         tag("churn#prod#14", "ledgit: 1\nmodel: [\n"): "it looks like a tag of the registry, but",
@@ -245,6 +251,42 @@ def test_a_run_that_fails_the_gate_is_not_promoted(
 
     assert first.returncode == 0, first.stderr
     assert "needs metrics.accuracy >= 0.9, which does not hold for run" in second.stderr
+
+
+def test_a_model_of_another_run_does_not_pass_under_a_good_one_s_name(
+    server: MakeServer,
+    make_run: MakeRun,
+    registry: Registry,
+    cli: Cli,
+    policy: WritePolicy,
+    repo: Path,
+    git: GitFunction,
+) -> None:
+    """Tag, registration and the commit below it all name the good run; but it is not the good run's."""
+    policy("- {events: register, require: metrics.accuracy >= 0.9}")
+    there = server()
+    good, bad = make_run(0.95), make_run(0.5, weights="bad")
+    share_runs(cli)
+    git(repo, "update-ref", "-d", "refs/remotes/origin/main")
+    (repo / ".ledgit" / "config.yaml").unlink()
+    registry.register(bad, "churn")
+    old = git(repo, "rev-parse", "churn@v0.0.1^{commit}")
+    tree = git(repo, "rev-parse", f"{old}^{{tree}}")
+    below = git(
+        repo, "commit-tree", tree, stdin=git(repo, "log", "-1", "--format=%B", f"{old}^").replace(bad, good).encode()
+    )
+    above = git(repo, "log", "-1", "--format=%B", old).replace(bad, good).encode()
+    new = git(repo, "commit-tree", tree, "-p", below, stdin=above)
+    text = git(repo, "cat-file", "tag", "churn@v0.0.1").replace(bad, good).replace(old, new) + "\n"
+    oid = git(repo, "hash-object", "-t", "tag", "-w", "--stdin", stdin=text.encode())
+    git(repo, "update-ref", "refs/tags/churn@v0.0.1", oid)
+    git(repo, "update-ref", CLAIM, oid)
+
+    done = there.push("--atomic", "refs/tags/churn@v0.0.1", CLAIM)
+
+    assert done.returncode != 0
+    assert f"the commit that was registered, {below[:8]}, is not one of run" in done.stderr
+    assert "does not hold" not in done.stderr
 
 
 def test_a_run_that_the_server_does_not_know_passes_no_gate(

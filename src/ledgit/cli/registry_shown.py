@@ -349,6 +349,7 @@ def model_json(model: RegisteredModel) -> dict[str, Any]:
     return {
         "name": model.name,
         "latest": None if latest is None else latest.version,
+        "greatest": None if model.greatest is None else model.greatest.version,
         "number": None if latest is None else latest.number,
         "versions": len(model.active),
         "stages": {stage: version.version for stage, version in model.stages.items()},

@@ -91,7 +91,9 @@ class RegistryActing(RegistryDescribing):
         made = register(self.opened.repo, self.opened.folder, registration)
         if values:
             self._edit(name, {f"version.{made.version}.{key}": value for key, value in values.items()})
-        return self.state.version(name, made.version)
+            made.description = description or ""
+            made.tags = {key.removeprefix("tags."): value for key, value in values.items() if key.startswith("tags.")}
+        return made
 
     def promote(self, version: ModelVersion | str, stage: str, *, reason: str = "", sign: bool | None = None) -> Event:
         """Put a version to a stage (MLflow's alias); what stood there before no longer does.

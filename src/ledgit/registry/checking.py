@@ -7,6 +7,7 @@ names run and version. Whether its author may do what it does, the policy says.
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
@@ -27,14 +28,16 @@ from ledgit.registry.signatures import GOOD, check_signature
 from ledgit.registry.tags import ObjectReader, TagObject, known, trailers
 
 if TYPE_CHECKING:
-    from ledgit.git import Repo
+    from ledgit.git import Commit, Repo
 
     Gate = Callable[[str, str], bool | None]
+    Made = Callable[[str, Commit, str, str | None, Mapping[str, str]], bool]
 
 __all__ = ["CLAIMS", "TAGS", "Checker", "Refused", "claimed"]
 
 TAGS = "refs/tags/"
 CLAIMS = "refs/ledgit/versions/"
+_AHEAD = 86_400  # seconds that a tag's date may be ahead of the clock here
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,6 +65,7 @@ class Checker:
         env: Variables for git.
         pusher: The address of who pushes, where that is known; "" where it is not.
         run_name: Tells a run's name for people.
+        made: Tells whether a commit is one of a run's own.
         claims: Whether each version's claim must be here; a clone need not have fetched them.
     """
 
@@ -72,6 +76,7 @@ class Checker:
     env: Mapping[str, str] = field(default_factory=dict)
     pusher: str = ""
     run_name: Callable[[str], str] = str
+    made: Made = field(default=lambda *_: True)
     claims: bool = True
 
     def __post_init__(self) -> None:
@@ -116,12 +121,18 @@ class Checker:
         if not any(policy.rules for policy in self.policies):
             return
         act = self._act(named, tag)
+        if act.run and any(policy.demands(act, "require") for policy in self.policies):
+            # Else a version of anything could be called one of a run that passes.
+            yield from self._not_of_run(named, tag, act)
         for policy in self.policies:
             yield from (str(broken) for broken in policy.judge(act, self.gate))
 
     def _not_genuine(self, ref: str, named: TagName, tag: TagObject) -> Iterator[str]:
         if tag.name != ref.removeprefix(TAGS):
             yield f"it is another tag's object: it calls itself {tag.name!r}"
+        if tag.when > time.time() + _AHEAD:
+            date = time.strftime("%Y-%m-%d", time.gmtime(tag.when))
+            yield f"it says that it was made on {date}, which is yet to come"
         message = tag.message
         if message is None or tag.problem:
             yield f"it looks like a tag of the registry, but {tag.problem}"
@@ -231,6 +242,17 @@ class Checker:
             signer=signer,
             signature=said,
         )
+
+    def _not_of_run(self, named: TagName, tag: TagObject, act: Act) -> Iterator[str]:
+        registered = self._versions.get((named.artifact, act.version))
+        version = None if registered is None else self.read.tag(self.refs[registered])
+        message = None if version is None else version.message
+        commit = self.read.commit(tag.target)
+        parent = self.read.commit(commit.parents[0]) if commit is not None and commit.parents else None
+        if message is None or parent is None:
+            yield "nothing says which commit it was registered from"
+        elif not self.made(act.run, parent, message.path or "", message.digest, self.env):
+            yield f"the commit that was registered, {parent.oid[:8]}, is not one of run {act.run_name or act.run[:8]}"
 
     def _origin(self, oid: str, *, own: bool) -> tuple[str, tuple[Person, ...]]:
         """Return the run that the version of tag *oid* is from, and who made run and version.

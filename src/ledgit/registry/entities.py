@@ -100,16 +100,17 @@ def stage_of(name: str) -> str:
     )
 
 
-def current_stage(model: Model, version: Version) -> str:
+def current_stage(model: Model | None, version: Version) -> str:
     """Return which of MLflow's stages a version is in: where it stands, or ``Archived`` by its record."""
     standing = next((stage for stage in version.stages if stage in STAGES), None)
-    archived = model.values.get(f"version.{version.version}.stage") == "Archived"
+    archived = model is not None and model.values.get(f"version.{version.version}.stage") == "Archived"
     return standing or ("Archived" if archived else "None")
 
 
-def version_entity(model: Model, version: Version) -> ModelVersion:
-    """Return a version as MLflow shows one."""
-    own = [event.time * 1000 for event in model.events if event.version == version.version]
+def version_entity(model: Model | None, version: Version) -> ModelVersion:
+    """Return a version as MLflow shows one; *model* is None for one that was made this moment."""
+    events = () if model is None else model.events
+    own = [event.time * 1000 for event in events if event.version == version.version]
     return ModelVersion(
         name=version.model,
         version=number_of(version),

@@ -55,7 +55,7 @@ def register_model(
     made = registry.register(
         model_uri, name, version=version, bump=bump, reason=reason, description=description, tags=tags, sign=sign
     )
-    return version_entity(registry.state.find(name), made)
+    return version_entity(None, made)
 
 
 def _registry() -> Registry:

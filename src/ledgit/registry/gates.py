@@ -7,7 +7,9 @@ from ledgit.registry.tags import known
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from ledgit.git import Objects
+    from collections.abc import Mapping
+
+    from ledgit.git import Commit, Objects
     from ledgit.records.registry_state import ModelVersion
     from ledgit.repository import Repository
     from ledgit.store import Index
@@ -29,6 +31,13 @@ class Runs:
         if key not in self._told:
             self._told[key] = self._ask(filter, run)
         return self._told[key]
+
+    def made(self, run: str, commit: Commit, path: str, digest: str | None, env: Mapping[str, str]) -> bool:
+        """Whether *commit* is one of the run's, or the run has the very same model; False if the run is not known."""
+        from ledgit.registry.genuine import belongs
+
+        state = self._index().get(run) if run else None
+        return state is not None and bool(belongs(self._repository, state, commit, path, digest, env))
 
     def name(self, run: str) -> str:
         """The run's name; "" if it is not known here."""

@@ -56,7 +56,7 @@ def check_tags(
     names = [ref.removeprefix(TAGS) for ref in refs if ref.startswith(TAGS) and parse_tag(ref.removeprefix(TAGS))]
     wanted = _chosen(names, patterns)
     runs = Runs(repository)
-    checker = Checker(repo, refs, [policy], runs.passes, run_name=runs.name, claims=False)
+    checker = Checker(repo, refs, [policy], runs.passes, run_name=runs.name, made=runs.made, claims=False)
     if since is not None:
         checker.read.load(refs[TAGS + name] for name in wanted)
         made = {name: checker.read.tag(refs[TAGS + name]) for name in wanted}
@@ -156,7 +156,7 @@ def check_push(
     if problem:
         return [*refused, *(Refused(ref, problem) for ref in made)]
     runs = Runs(repository)
-    checker = Checker(repo, refs, [policy], runs.passes, env=env, pusher=pusher, run_name=runs.name)
+    checker = Checker(repo, refs, [policy], runs.passes, env=env, pusher=pusher, run_name=runs.name, made=runs.made)
     refused += checker.check(ref for ref in made if ref.startswith(TAGS))
     refused += _wrong_claims(checker.read, refs, [ref for ref in made if ref.startswith(CLAIMS)])
     return refused

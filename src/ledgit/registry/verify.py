@@ -268,7 +268,7 @@ class _Verifying:
         step.facts |= {"name": run.name, "status": run.status, "commit": parent.oid if parent is not None else None}
         if parent is None:
             return  # said of the tag
-        told = belongs(self.repository, state, parent, self.version)
+        told = belongs(self.repository, state, parent, self.version.path or "", self.version.digest, {})
         if told is False:
             step.findings.append(f"the commit {parent.oid[:8]} that was registered is not one of run {run.name}")
         elif told is None:
