@@ -286,6 +286,22 @@ def test_the_features_are_the_columns_the_model_was_fitted_on(people: pd.DataFra
     )
 
 
+def test_the_data_stay_as_they_are(people: pd.DataFrame) -> None:
+    """Models that write into what they are given, and shuffled columns, change copies."""
+    before = people.copy()
+
+    def careless(data: pd.DataFrame) -> Any:
+        answer = (data["age"] > 45).astype(int)
+        data["age"] = 0
+        return answer
+
+    metrics = evaluate(careless, people, targets="y", model_type="classifier", slices={"age": [45]}, log_plots=False)
+
+    pd.testing.assert_frame_equal(before, people)
+    assert metrics.metrics["selection_rate/age:below 45"] == 0.0
+    assert metrics.metrics["example_count/age:below 45"] == (people.age < 45).sum()
+
+
 def test_plots_leave_pyplot_as_it_was(people: pd.DataFrame, classifier: Any) -> None:
     """Neither its backend nor its figures are touched."""
     import matplotlib.pyplot as plt

@@ -99,7 +99,7 @@ def evaluate(
             all but the first end in ``_macro`` and so on.
         min_slice_rows: Smaller slices have metrics, but don't count for gap and worst: in few rows chance decides.
         permutation_importance: How often each column is shuffled to see what the model relies on; True: 5, False or
-            0: not at all. Takes at most 1,000 rows and 64 columns.
+            0: not at all. Takes at most 1,000 rows and 64 columns; True takes two columns or more.
         log_plots: Draw plots, if matplotlib is installed.
         run_id: Log to this run instead of the active one.
         trust: Whether a pickle behind a URI may be loaded; see ``load_model``.
@@ -132,7 +132,8 @@ def evaluate(
     _measure(found, frame, scored, predictor, extra, config, only_extra=model_type is None)
     if slices is not None:
         _measure_slices(found, frame, scored, extra, config, slices, min_slice_rows)
-    if model_type is not None and predictor is not None and permutation_importance:
+    several = len(frame.names) > 1 or permutation_importance is not True  # one column is all there is to rely on
+    if model_type is not None and predictor is not None and permutation_importance and several:
         repeats = REPEATS if permutation_importance is True else permutation_importance
         _measure_importance(found, frame, scored, predictor, given, repeats, draw=log_plots)
     if model_type is not None and log_plots and plots.available():

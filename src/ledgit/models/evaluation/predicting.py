@@ -90,9 +90,9 @@ def score(
     """
     raw = given
     if predictor is not None:
-        raw = predictor.predict(frame.features)
+        raw = predictor.predict(frame.features.copy())  # some models write into what they are given
         if shares is None and task == "classifier" and predictor.shares is not None:
-            shares = predictor.shares(frame.features)
+            shares = predictor.shares(frame.features.copy())
     elif given is None:
         raise UsageError("evaluate needs a model or predictions; predictions= takes a column's name or the values")
     column = given if predictor is not None and isinstance(given, str) else None
