@@ -25,7 +25,15 @@ if TYPE_CHECKING:
     from typing import Any
 
     from ledgit.models.enforce import validate_schema
-    from ledgit.models.evaluation import EvaluationResult, Slice, evaluate, make_metric
+    from ledgit.models.evaluation import (
+        EvaluationArtifact,
+        EvaluationMetric,
+        EvaluationResult,
+        MetricValue,
+        Slice,
+        evaluate,
+        make_metric,
+    )
     from ledgit.models.example import convert_input_example_to_serving_input
     from ledgit.models.flavors import Flavor, flavor_for, get_flavor
     from ledgit.models.loading import PyFuncModel, get_model_info, load_input_example
@@ -42,9 +50,12 @@ _MODULE_OF = {
     "Array": "types",
     "ColSpec": "schema",
     "DataType": "types",
+    "EvaluationArtifact": "evaluation",
+    "EvaluationMetric": "evaluation",
     "EvaluationResult": "evaluation",
     "Flavor": "flavors",
     "Map": "types",
+    "MetricValue": "evaluation",
     "Model": "mlmodel",
     "ModelInfo": "mlmodel",
     "ModelSignature": "signature",
@@ -82,9 +93,12 @@ __all__ = [
     "Array",
     "ColSpec",
     "DataType",
+    "EvaluationArtifact",
+    "EvaluationMetric",
     "EvaluationResult",
     "Flavor",
     "Map",
+    "MetricValue",
     "Model",
     "ModelInfo",
     "ModelSignature",
