@@ -21,7 +21,7 @@ PIP_INSTALL := -m pip --disable-pip-version-check install --quiet -c constraints
 TORCH := $(shell grep '^torch==' constraints.txt)
 
 .DEFAULT_GOAL := help
-.PHONY: help env demo test check lint types bench bench-large docs constraints clean
+.PHONY: help env s3rver demo test check lint types bench bench-large docs constraints clean
 
 help:
 	@sed -n 's/^#   //p' Makefile
@@ -42,12 +42,19 @@ $(VENV)/.test: $(VENV)/.made pyproject.toml constraints.txt
 	@$(BIN)/python $(PIP_INSTALL) '$(TORCH)' -e '.[all,demo,test,lint,frameworks]'
 	@touch $(VENV)/.demo $@
 
+# A second S3 server for the tests, by another hand than moto; the tests say so where it can't be had.
+$(VENV)/s3rver/.made: $(VENV)/.made
+	@if npm install --silent --no-audit --no-fund --prefix $(VENV)/s3rver s3rver@3.7.1 >/dev/null; then touch $@; \
+	else echo "s3rver could not be installed with npm: the tests on it will be skipped"; fi
+
+s3rver: $(VENV)/s3rver/.made
+
 env: $(VENV)/.test
 
 demo: $(VENV)/.demo
 	@$(BIN)/ledgit demo demo
 
-test: env
+test: env s3rver
 	@$(BIN)/python -m pytest -n $(JOBS) $(PYTEST_ARGS)
 
 lint: env

@@ -90,6 +90,8 @@ class Sshd:
 class S3:
     """moto's server: one bucket, in a process of its own."""
 
+    user = S3_USER
+
     def __init__(self, folder: Path) -> None:
         self.folder, self.port = folder, free_port()
         self.endpoint = f"http://127.0.0.1:{self.port}"
@@ -112,13 +114,35 @@ class S3:
             "s3",
             endpoint_url=self.endpoint,
             region_name="us-east-1",
-            aws_access_key_id=S3_USER["access_key_id"],
-            aws_secret_access_key=S3_USER["secret_access_key"],
+            aws_access_key_id=self.user["access_key_id"],
+            aws_secret_access_key=self.user["secret_access_key"],
         )
 
     def keys(self, prefix: str = "") -> dict[str, int]:
         pages = self.client().get_paginator("list_objects_v2").paginate(Bucket=BUCKET, Prefix=prefix)
         return {item["Key"]: item["Size"] for page in pages for item in page.get("Contents", ())}
+
+
+class S3rver(S3):
+    """s3rver, of Node: another hand's reading of S3, which keeps files on the disk and knows one user."""
+
+    user = {"access_key_id": "S3RVER", "secret_access_key": "S3RVER"}
+    program = Path(sys.prefix) / "s3rver" / "node_modules" / ".bin" / "s3rver"
+
+    @contextlib.contextmanager
+    def run(self, *, refuse_after: int | None = None) -> Iterator[S3rver]:
+        assert refuse_after is None
+        command = [str(self.program), "-d", str(self.folder / "data"), "-a", "127.0.0.1", "-p", str(self.port), "-s"]
+        with process(command, self.port, self.folder / "s3rver.log"):
+            self.client().create_bucket(Bucket=BUCKET)
+            yield self
+
+
+def why_no_s3rver() -> str:
+    """Return what is missing for s3rver; "" if nothing is."""
+    if shutil.which("node") is None:
+        return "no Node here, which s3rver runs on"
+    return "" if S3rver.program.exists() else "no s3rver here; 'make s3rver' installs it"
 
 
 @contextlib.contextmanager

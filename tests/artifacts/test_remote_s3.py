@@ -11,15 +11,21 @@ from pathlib import Path
 
 import pytest
 from tests.artifacts.remote_kit import MIB, Clock, Clone, dvc, files_below, object_files
-from tests.artifacts.servers import BUCKET, S3, S3_USER, Wire
+from tests.artifacts.servers import BUCKET, S3, S3_USER, S3rver, Wire, why_no_s3rver
 
 from ledgit.artifacts import ObjectRemote
 from ledgit.errors import AccessDenied, ArtifactDamaged, ArtifactNotFound, RemoteError, Unreachable
 
+# What two servers by different hands agree about is S3's.
+on_both = pytest.mark.parametrize("s3", ["moto", "s3rver"], indirect=True, scope="module")
+
 
 @pytest.fixture(scope="module")
-def s3(tmp_path_factory: pytest.TempPathFactory) -> Iterator[S3]:
-    with S3(tmp_path_factory.mktemp("s3")).run() as server:
+def s3(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[S3]:
+    kind = S3rver if getattr(request, "param", "moto") == "s3rver" else S3
+    if kind is S3rver and (why := why_no_s3rver()):
+        pytest.skip(why)
+    with kind(tmp_path_factory.mktemp("s3")).run() as server:
         yield server
 
 
@@ -41,13 +47,13 @@ def wire(s3: S3) -> Iterator[Wire]:
 @pytest.fixture
 def clone(tmp_path: Path, s3: S3) -> Clone:
     made = Clone(tmp_path / "clone")
-    made.personal({"endpointurl": s3.endpoint, "region": "us-east-1", **S3_USER})
+    made.personal({"endpointurl": s3.endpoint, "region": "us-east-1", **s3.user})
     return made
 
 
-def through(clone: Clone, wire: Wire) -> None:
+def through(clone: Clone, wire: Wire, user: dict[str, str] = S3_USER) -> None:
     """Let the clone talk to the server through the wire."""
-    clone.personal({"endpointurl": f"http://127.0.0.1:{wire.port}", "region": "us-east-1", **S3_USER})
+    clone.personal({"endpointurl": f"http://127.0.0.1:{wire.port}", "region": "us-east-1", **user})
 
 
 def store(clone: Clone, name: str) -> ObjectRemote:
@@ -58,6 +64,7 @@ def keys(clone: Clone, name: str, oids: list[str]) -> dict[str, int]:
     return {f"{name}/{path}": size for path, size in object_files(clone.cache, oids).items()}
 
 
+@on_both
 def test_what_is_sent_is_there_and_comes_back(clone: Clone, s3: S3) -> None:
     """Whole objects under DVC's names; nothing else is in the bucket."""
     with store(clone, "plain") as remote:
@@ -79,6 +86,7 @@ def test_what_is_sent_is_there_and_comes_back(clone: Clone, s3: S3) -> None:
     assert all(other.check(oid) for oid in clone.all)
 
 
+@on_both
 def test_a_large_object_goes_in_pieces_and_comes_back(tmp_path: Path, clone: Clone, s3: S3) -> None:
     """Multipart both ways."""
     clone.all.append(clone.cache.put_bytes(os.urandom(23 * MIB + 5)))
@@ -93,6 +101,7 @@ def test_a_large_object_goes_in_pieces_and_comes_back(tmp_path: Path, clone: Clo
     assert keys(clone, "pieces", clone.all[-1:]) == s3.keys("pieces/")
 
 
+@on_both
 @pytest.mark.parametrize("streams", [1, 3])
 def test_an_object_of_any_size_comes_whole(clone: Clone, s3: S3, monkeypatch: pytest.MonkeyPatch, streams: int) -> None:
     """Empty, of one answer to the byte, of one more, and of many streams that share what room there is."""
@@ -114,12 +123,13 @@ def test_an_object_of_any_size_comes_whole(clone: Clone, s3: S3, monkeypatch: py
     assert dict.fromkeys(sizes, True) == {size: other.check(oid) for size, oid in oids.items()}
 
 
+@on_both
 def test_a_stream_that_breaks_goes_on_where_it_was(clone: Clone, s3: S3, wire: Wire) -> None:
     """A router forgets all connections in the middle of a download: what has come is not asked for again."""
     large = clone.cache.put_bytes(os.urandom(100 * MIB))
     with store(clone, "streams") as remote:
         assert {} == remote.upload(clone.cache, [large]).failed
-    through(clone, wire)
+    through(clone, wire, s3.user)
     broken = False
 
     def shake(_what: str, done: int, _total: int | None) -> None:
@@ -137,12 +147,13 @@ def test_a_stream_that_breaks_goes_on_where_it_was(clone: Clone, s3: S3, wire: W
     assert wire.received < 130 * MIB
 
 
+@on_both
 def test_a_download_that_is_cut_off_can_be_repeated(clone: Clone, s3: S3, wire: Wire) -> None:
     """Nothing half is in the cache, and nothing is left beside it."""
     large = clone.cache.put_bytes(os.urandom(100 * MIB))
     with store(clone, "halved") as remote:
         assert {} == remote.upload(clone.cache, [large]).failed
-    through(clone, wire)
+    through(clone, wire, s3.user)
     other = clone.other_cache()
 
     def cut(_what: str, done: int, _total: int | None) -> None:
@@ -162,6 +173,7 @@ def test_a_download_that_is_cut_off_can_be_repeated(clone: Clone, s3: S3, wire: 
     assert other.check(large)
 
 
+@on_both
 @pytest.mark.parametrize("page", [1000, 3, 1])
 @pytest.mark.parametrize("there", [0, 1, 300])
 def test_what_is_missing_is_found_by_whatever_takes_fewest_requests(
@@ -185,6 +197,7 @@ def test_what_is_missing_is_found_by_whatever_takes_fewest_requests(
         assert set(oids[-2:]) == remote.missing(oids[-2:])
 
 
+@on_both
 def test_damage_is_noticed(clone: Clone, s3: S3) -> None:
     """Somebody wrote something else under the object's name."""
     with store(clone, "damage") as remote:
@@ -200,6 +213,7 @@ def test_damage_is_noticed(clone: Clone, s3: S3) -> None:
     assert not clone.other_cache().has(clone.large)
 
 
+@on_both
 def test_dvc_and_we_read_each_other(clone: Clone, s3: S3, tmp_path: Path) -> None:
     """`dvc push` and `dvc pull` with the same bucket."""
     project = tmp_path / "project"
@@ -208,7 +222,7 @@ def test_dvc_and_we_read_each_other(clone: Clone, s3: S3, tmp_path: Path) -> Non
     dvc(project, "init", "-q", "--no-scm")
     dvc(project, "add", "-q", "mine.bin")
     dvc(project, "remote", "add", "-q", "-d", "store", f"s3://{BUCKET}/shared")
-    for key, value in {"endpointurl": s3.endpoint, "region": "us-east-1", **S3_USER}.items():
+    for key, value in {"endpointurl": s3.endpoint, "region": "us-east-1", **s3.user}.items():
         dvc(project, "remote", "modify", "--local", "store", key, value)
     dvc(project, "push", "-q")
     with store(clone, "shared") as remote:
@@ -239,6 +253,18 @@ def test_wrong_credentials_are_one_sentence(tmp_path: Path, clone: Clone) -> Non
     assert isinstance(moved.errors[clone.large], AccessDenied)
     said = f"{caught.value} {moved.failed}"
     assert not any(secret in said for secret in S3_USER.values())
+
+
+@pytest.mark.parametrize("s3", ["s3rver"], indirect=True, scope="module")
+def test_a_key_that_the_server_does_not_know_is_one_sentence(clone: Clone, s3: S3) -> None:
+    """Neither way anything goes, and the key is not in it."""
+    clone.personal({"endpointurl": s3.endpoint, "access_key_id": "stranger", "secret_access_key": "sesame"})
+    with store(clone, "x") as remote:
+        sent, fetched = remote.upload(clone.cache, clone.all), remote.download(clone.other_cache(), clone.all)
+
+    assert set(clone.all) == set(sent.failed) == set(fetched.failed)
+    assert {AccessDenied} == {type(error) for error in (*sent.errors.values(), *fetched.errors.values())}
+    assert not any(secret in f"{sent.failed} {fetched.failed}" for secret in ("sesame", "stranger"))
 
 
 def test_no_credentials_are_one_sentence(clone: Clone, s3: S3) -> None:
@@ -276,9 +302,10 @@ def test_nobody_answers(clone: Clone, wire: Wire) -> None:
     assert clock.seconds < 60
 
 
+@on_both
 def test_a_large_upload_that_is_cut_off_can_be_repeated(tmp_path: Path, clone: Clone, s3: S3, wire: Wire) -> None:
     """200 MB, cut at 60: the error comes soon, the object is not there, and the next push leaves each once."""
-    through(clone, wire)
+    through(clone, wire, s3.user)
     large = clone.cache.put_bytes(os.urandom(200 * MIB))
     wire.cut_after(60 * MIB)
 
