@@ -5,7 +5,7 @@ from __future__ import annotations
 from ledgit.errors import PolicyRefused, VersionNotFound
 from ledgit.registry.describing import RegistryDescribing, described
 from ledgit.registry.policy import Act, Policy, policies
-from ledgit.registry.reading import came_before
+from ledgit.registry.reading import came_before, version_of
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -116,9 +116,10 @@ class RegistryActing(RegistryDescribing):
         from ledgit.store.registry import assign
 
         check_stage(stage)
-        found = self.version(version) if isinstance(version, str) else version
+        state = self.state
+        found = version_of(state, version) if isinstance(version, str) else version
         self._judge("assign", found.model, found, stage, sign)
-        before = self.state.find(found.model).stages.get(stage)
+        before = state.find(found.model).stages.get(stage)
         return assign(
             self.opened.repo,
             self.opened.folder,

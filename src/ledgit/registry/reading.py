@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from ledgit.records.registry_state import Event, ModelVersion, RegisteredModel
     from ledgit.store.registry import RegistryState
 
-__all__ = ["RegistryReading", "came_before"]
+__all__ = ["RegistryReading", "came_before", "source_of", "version_of"]
 
 #: What a filter of versions can name, besides ``tags.<key>``.
 VERSION_KEYS = ("name", "version", "version_number", "run_id", "source_path")
@@ -80,8 +80,7 @@ class RegistryReading:
             UsageError: It names no version.
             ModelNotFound, VersionNotFound: There is none.
         """
-        named = parse_reference(reference)
-        return self.state.version(named.model, named.selector, deregistered=deregistered)
+        return version_of(self.state, reference, deregistered=deregistered)
 
     def versions(
         self,
@@ -139,6 +138,17 @@ class RegistryReading:
         """Return the event by which *version* came to stand at *stage*."""
         events = self.state.find(version.model).events
         return next((event for event in reversed(events) if _assigns(event, stage, version.version)), None)
+
+
+def version_of(state: RegistryState, reference: str, *, deregistered: bool = False) -> ModelVersion:
+    """Return the version that somebody named.
+
+    Raises:
+        UsageError: It names no version.
+        ModelNotFound, VersionNotFound: There is none.
+    """
+    named = parse_reference(reference)
+    return state.version(named.model, named.selector, deregistered=deregistered)
 
 
 def came_before(model: RegisteredModel, stage: str) -> ModelVersion | None:
