@@ -68,6 +68,7 @@ SAME = dict.fromkeys(["error_models", "error_roots"], "errors") | dict.fromkeys(
         "experiment",
         "experiments",
         "opened",
+        "registering",
         "run",
         "run_artifacts",
         "run_editing",

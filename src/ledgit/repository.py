@@ -18,6 +18,7 @@ from ledgit.cleaning import Cleaning
 from ledgit.errors import Ambiguous, GitFailed, NotHere, RunNotFound
 from ledgit.experiments import Experiments
 from ledgit.git import Repo
+from ledgit.registering import Registering
 from ledgit.run import LogEntry, Run
 from ledgit.run_artifacts import RunArtifacts
 from ledgit.run_editing import RunEditing
@@ -51,7 +52,7 @@ def open_repository(path: str | os.PathLike[str] | None = None) -> Repository:
 open = open_repository  # noqa: A001 - the public face says ledgit.open()
 
 
-class Repository(RunArtifacts, RunEditing, Experiments, Sharing, ArtifactUpkeep, Cleaning):
+class Repository(RunArtifacts, RunEditing, Experiments, Registering, Sharing, ArtifactUpkeep, Cleaning):
     """A Git repository with runs in it. Opening reads nothing; every question refreshes the index."""
 
     # ------------------------------------------------------------------ runs
