@@ -242,3 +242,22 @@ def test_an_older_branch_is_under_the_policy_of_the_remote_s_default_branch_too(
     assert [".ledgit/config.yaml"] == [one.source for one in same]
     assert [".ledgit/config.yaml", ".ledgit/config.yaml of origin/main"] == [one.source for one in both]
     assert [0, 1] == [len(one.rules) for one in both]
+
+
+def test_the_skeleton_s_rule_is_one(repo: Path) -> None:
+    """``ledgit init --config`` writes it as a comment; without the marks it is a policy."""
+    from ledgit.store.setup import write_config
+
+    found = Repo.discover(str(repo))
+    write_config(found)
+    text = (repo / ".ledgit" / "config.yaml").read_text()
+    assert () == read_policy(found).rules
+    kept, uncommented, section = [], text.splitlines(), False
+    for line in uncommented:
+        section = line == "# registry:" or (section and line.startswith("#   "))
+        kept.append(line.removeprefix("# ") if section else line)
+    write(repo, "\n".join(kept))
+
+    [rule] = read_policy(found).rules
+
+    assert (("prod",), True) == (rule.stages, rule.reviewed)

@@ -39,6 +39,14 @@ _SKELETON = """\
 # Files and folders that training depends on: while they are the same, so is the code of a run,
 # whatever else a rebase or a merge changed.
 # code_paths: [src, configs]
+
+# Who may register and promote which models, and what that needs: docs/how-to/registry.md.
+# registry:
+#   policy:
+#     - stages: prod
+#       who: ["*@release.example.org"]
+#       require: metrics.accuracy >= 0.9
+#       reviewed: true
 """
 
 
