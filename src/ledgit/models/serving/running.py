@@ -114,5 +114,4 @@ def _listen(settings: ServeSettings) -> socket.socket:
         where = f"{settings.host}:{settings.port}"
         raise UsageError(f"can't listen at {where}: {reason}; choose another with --host or --port") from error
     listening.listen(2048)
-    listening.set_inheritable(True)
     return listening
