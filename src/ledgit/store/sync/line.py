@@ -95,6 +95,7 @@ class Line:
         self.going: list[str] = []
         self._own: Objects | None = None
         self._fetching: Fetching | None = None
+        self._was_left = True  # an earlier sync may have left `incoming`, because of a gc
 
     @property
     def objects(self) -> Objects:
@@ -112,6 +113,7 @@ class Line:
         from ledgit.git import start_fetch
 
         specs = self._specs()
+        self._look_for_left()
         self._fetching = start_fetch(self.where, self.remote.url, specs, prune=True, prompt=self.prompt)
 
     def stop(self) -> None:
@@ -137,6 +139,8 @@ class Line:
 
         remote, specs = self.remote, self._specs()
         fetching, self._fetching = self._fetching, None
+        if fetching is None:
+            self._look_for_left()
         if not (fetching.wait(progress) if fetching is not None else self.get(specs, progress)):
             # The remote has no ledger: before the first push, or it was lost.
             self.get(specs[1:], progress)
@@ -151,6 +155,11 @@ class Line:
             {remote.inbox_prefix + name[cut:]: oid for name, oid in found.items()},
         )
 
+    def _look_for_left(self) -> None:
+        from ledgit.git import list_refs
+
+        self._was_left = bool(list_refs(self.where, self.remote.incoming))
+
     def get(self, specs: Sequence[str], progress: Progress | None) -> bool:
         """Fetch *specs* into `where`; False if a ref that is named whole is not on the remote."""
         from ledgit.git import fetch
@@ -161,19 +170,24 @@ class Line:
         """Make what was seen, and is checked now, what was last seen.
 
         While a ``git gc`` or ``git repack`` is at work `incoming` stays until the next sync: it may have read the
-        tracking ref before that moved, and would look for this one too late.
+        tracking ref before that moved, and would look for this one too late. Where nothing moved and no earlier
+        sync left it, nothing hangs on it, and nobody looks what is at work (3 ms for 300 processes).
         """
         from ledgit.git import gc_is_running, repack_is_running
         from ledgit.store.sync.lately import note_fetched
 
-        self.track(seen.tip, seen.inboxes)
+        moved = self.track(seen.tip, seen.inboxes)
         if self.has_runs:
             note_fetched(self.folder, self.remote, seen.tip)
-        if not gc_is_running(self.where) and not repack_is_running(self.where):
+        needed = moved or self._was_left
+        if not needed or not (gc_is_running(self.where) or repack_is_running(self.where)):
             self.refuse()
 
-    def track(self, tip: str | None, inboxes: Mapping[str, str]) -> None:
-        """Set the tracking refs. The one of a ledger that the remote has lost stays: a push puts it back."""
+    def track(self, tip: str | None, inboxes: Mapping[str, str]) -> bool:
+        """Set the tracking refs; return whether one changed.
+
+        The one of a ledger that the remote has lost stays: a push puts it back.
+        """
         from ledgit.git import RefUpdate, list_refs, update_refs
 
         remote = self.remote
@@ -185,6 +199,7 @@ class Line:
         gone = [name for name in found if name not in wanted and name != remote.tracking]
         changes += [RefUpdate(name, None, RefUpdate.ANY) for name in gone]
         update_refs(self.where, changes, durable=False)
+        return bool(changes)
 
     def is_settled(self, seen: Seen) -> bool:
         """Whether *seen* was checked before, is the clone's own ledger, and nothing is beside it: there is no work."""

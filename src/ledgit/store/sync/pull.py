@@ -144,4 +144,6 @@ def _get_ready() -> None:
     """Load what every pull goes on with, while git connects."""
     from ledgit.git import RefUpdate, gc_is_running, helper_objects  # noqa: F401
     from ledgit.git.progress import Lines  # noqa: F401
+    from ledgit.store.artifacts import owed  # noqa: F401 - the command asks it
     from ledgit.store.ledger import LEDGER_REF  # noqa: F401
+    from ledgit.store.sync import lately  # noqa: F401
