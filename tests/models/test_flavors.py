@@ -132,6 +132,23 @@ def test_nothing_is_imported_to_recognize_a_model() -> None:
     assert 0 == done.returncode, done.stderr
 
 
+@pytest.mark.frameworks
+def test_skops_is_imported_without_torch() -> None:
+    """It would take four times as long, and nothing of it is needed; who wants torch gets it afterwards."""
+    code = (
+        "import sys\n"
+        "from ledgit.models.flavors import get_flavor, import_library\n"
+        "import_library(get_flavor('sklearn'), 'skops.io', 'skops')\n"
+        "assert 'torch' not in sys.modules\n"
+        "import sklearn.externals.array_api_compat.torch\n"
+        "assert 'torch' in sys.modules"
+    )
+    done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=False)
+
+    assert 0 == done.returncode, done.stderr
+
+
+@pytest.mark.frameworks
 @pytest.mark.parametrize(
     ("name", "module", "package"),
     [
