@@ -9,6 +9,7 @@ CASES = (
     "compare_runs",
     "artifacts",
     "artifacts_memory",
+    "registry",
 )
 LARGE = (
     "large_list",

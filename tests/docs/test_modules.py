@@ -20,6 +20,7 @@ DESIGN = ROOT / "docs" / "design"
         ("store/doctor", "architecture.md"),
         ("store/gc", "architecture.md"),
         ("store/ledger", "ledger.md"),
+        ("store/registry", "registry.md"),
         ("store/sync", "ledger.md"),
     ],
 )
