@@ -50,8 +50,8 @@ def process(command: list[str], port: int, log: Path, env: dict[str, str] | None
 class Sshd:
     """A server for SFTP that knows one key, as the current user; its key is in ``known_hosts``."""
 
-    def __init__(self, folder: Path) -> None:
-        self.folder, self.port, self.user = folder, free_port(), getpass.getuser()
+    def __init__(self, folder: Path, settings: str = "") -> None:
+        self.folder, self.port, self.user, self.settings = folder, free_port(), getpass.getuser(), settings
         self.keyfile = folder / "id"
         self.known_hosts = folder / "known_hosts"
 
@@ -70,6 +70,7 @@ class Sshd:
             f"ListenAddress 127.0.0.1:{self.port}\nHostKey {self.folder}/host\nPidFile none\nStrictModes no\n"
             f"AuthorizedKeysFile {self.folder}/authorized\nPasswordAuthentication no\nUsePAM no\n"
             "KbdInteractiveAuthentication no\nPermitRootLogin yes\nSubsystem sftp internal-sftp\nMaxStartups 100\n"
+            f"{self.settings}"
         )
         assert SSHD is not None
         log = self.folder / "sshd.log"

@@ -6,14 +6,15 @@ import os
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 from tests.artifacts.remote_kit import MIB, Clock, Clone, dvc, files_below, object_files
 from tests.artifacts.servers import SSHD, Sshd, Wire, make_read_only, small_disk
 
-from ledgit.artifacts import ObjectRemote
+from ledgit.artifacts import ObjectRemote, sending, settling
 from ledgit.errors import AccessDenied, ArtifactDamaged, ArtifactNotFound, RemoteFull, Unreachable
 
 pytestmark = pytest.mark.skipif(SSHD is None, reason="no sshd here; CI installs openssh-server")
@@ -64,6 +65,87 @@ def test_what_is_sent_is_there_and_comes_back(clone: Clone, sshd: Sshd, tmp_path
     assert all(other.check(oid) for oid in clone.all)
     left = [oid for oid in clone.all if oid != clone.large]
     assert object_files(clone.cache, left) == files_below(store)
+
+
+@pytest.fixture
+def synced(monkeypatch: pytest.MonkeyPatch) -> list[tuple[str, str, bool]]:
+    """What the server was told to put on its disk, in order: (how, path, whether it could)."""
+    found: list[tuple[str, str, bool]] = []
+
+    def noted(how: Callable[[Any, str], bool]) -> Callable[[Any, str], bool]:
+        def sync(fs: Any, path: str) -> bool:
+            assert os.path.exists(path)
+            could = how(fs, path)
+            found.append((how.__name__, path, could))
+            return could
+
+        return sync
+
+    for how in (settling.sync_file, settling.sync_folder):
+        monkeypatch.setattr(sending, how.__name__, noted(how))
+    return found
+
+
+def many(clone: Clone) -> list[str]:
+    return [clone.cache.put_bytes(b"small %d" % number) for number in range(100)]
+
+
+def test_what_is_sent_is_on_the_servers_disk(
+    clone: Clone, sshd: Sshd, tmp_path: Path, synced: list[tuple[str, str, bool]]
+) -> None:
+    """A large file before it has its name, a few small ones each, many with all that is on their file system."""
+    store = tmp_path / "store"
+    few = [clone.cache.put_bytes(b"one"), clone.cache.put_bytes(b"two")]
+    with over(clone, sshd, None, store) as remote:
+        assert {} == remote.upload(clone.cache, [clone.large]).failed
+        ((how, path, could),) = synced
+        assert ("sync_file", True) == (how, could)
+        assert "unfinished" in path
+        synced.clear()
+
+        assert {} == remote.upload(clone.cache, few).failed
+        assert {("sync_file", str(store / "files" / "md5" / oid[:2] / oid[2:]), True) for oid in few} == set(synced)
+        synced.clear()
+
+        assert {} == remote.upload(clone.cache, many(clone)).failed
+        assert [("sync_folder", str(store), True)] == synced
+
+
+@pytest.mark.parametrize("settings", ["ForceCommand internal-sftp\n", "SetEnv PATH=/nowhere\n"])
+def test_a_server_that_runs_no_commands_syncs_file_by_file(
+    clone: Clone, tmp_path: Path, synced: list[tuple[str, str, bool]], settings: str
+) -> None:
+    """As many are for nothing but files; it is asked once."""
+    (tmp_path / "sshd").mkdir()
+    with Sshd(tmp_path / "sshd", settings).run() as sshd:
+        clone.personal({"keyfile": str(sshd.keyfile)})
+        sshd.trust(Path(os.environ["HOME"]))
+        with over(clone, sshd, None, tmp_path / "store") as remote:
+            oids = many(clone)
+            assert {} == remote.upload(clone.cache, oids).failed
+            assert set() == remote.missing(oids)
+
+    assert [False] == [could for how, _, could in synced if how == "sync_folder"]
+    assert 100 == sum(could for how, _, could in synced if how == "sync_file")
+
+
+def test_a_server_that_can_not_sync_is_trusted(
+    clone: Clone, sshd: Sshd, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """One whose SFTP has no such extension, and that runs no commands."""
+    asked: list[str] = []
+
+    def cannot(_: Any, path: str) -> bool:
+        asked.append(path)
+        return False
+
+    monkeypatch.setattr(sending, "sync_file", cannot)
+    monkeypatch.setattr(sending, "sync_folder", cannot)
+    with over(clone, sshd, None, tmp_path / "store") as remote:
+        oids = [*many(clone), clone.large]
+        assert {} == remote.upload(clone.cache, oids).failed
+        assert set() == remote.missing(oids, {oid: clone.cache.size(oid) for oid in oids})
+    assert len(asked) < 30  # not once for each
 
 
 def test_dvc_reads_what_we_sent(clone: Clone, sshd: Sshd, tmp_path: Path) -> None:

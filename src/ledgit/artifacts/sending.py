@@ -1,7 +1,8 @@
 """Objects go from the cache to the remote.
 
 On a plain file system into a folder of their own first, then by a move to their name; on an object store an object can
-only be seen when it is whole. A local folder is synced before anything is moved.
+only be seen when it is whole. A local folder is synced before anything is moved. On an SSH server a large file is
+synced before it is moved, small ones before anybody counts on them.
 """
 
 from __future__ import annotations
@@ -19,6 +20,7 @@ from ledgit.artifacts.hashing import copy_and_digest
 from ledgit.artifacts.meter import Meter, Part
 from ledgit.artifacts.moved import Moved
 from ledgit.artifacts.parallel import each
+from ledgit.artifacts.settling import sync_file, sync_folder
 from ledgit.artifacts.stalls import put_file
 from ledgit.artifacts.unfinished import (
     FOLDER,
@@ -110,6 +112,7 @@ class _Sender:
         self._folder = ""  # where this upload's objects are until they are whole
         self._heads: set[str] = set()  # folders that are there
         self._shared = False
+        self._syncs = self._syncs_all = True  # as far as is known, an SSH server can put files on its disk
 
     @contextlib.contextmanager
     def stage(self) -> Iterator[None]:
@@ -187,8 +190,33 @@ class _Sender:
             staged.append(outcome.item)
         if self.remote.kind == "local":
             self._settle(staged)
+        elif self.remote.kind == "ssh":
+            self._note(self._settle_there(staged, jobs))
         else:
             self._note(staged)
+
+    def _settle_there(self, oids: list[str], jobs: int) -> list[str]:
+        """Have an SSH server sync what is small among *oids*; return those that are there for good."""
+        small = [oid for oid in oids if self.sizes[oid] <= LARGE]
+        if not small or not (self._syncs or self._syncs_all):
+            return oids
+        if self._syncs_all and len(small) > FEW:
+            try:
+                self._syncs_all = self.remote.attempt(lambda fs: sync_folder(fs, self.remote.connection.path))
+            except LedgitError as error:
+                self.moved.errors |= dict.fromkeys(small, error)
+                return [oid for oid in oids if self.sizes[oid] > LARGE]
+            if self._syncs_all:
+                return oids
+
+        def settle(oid: str) -> None:
+            if self._syncs:
+                self._syncs = self.remote.attempt(lambda fs: sync_file(fs, self.remote.path(fs, oid)))
+
+        for outcome in each(settle, small, jobs):
+            if outcome is not None and outcome.error is not None:
+                self.moved.errors[outcome.item] = self.remote.failure(outcome.error, "write")
+        return [oid for oid in oids if oid not in self.moved.errors]
 
     def _note(self, oids: list[str]) -> None:
         self.moved.done += oids
@@ -268,6 +296,8 @@ class _Sender:
                     raise Unreachable(self.remote.shown, f"only {there} of {size} bytes of an artifact arrived")
                 if checked is not None:
                     checked()
+                if self.remote.kind == "ssh" and size > LARGE and self._syncs:
+                    self._syncs = sync_file(fs, target)
                 if oid[:2] not in self._heads:
                     fs.makedirs(fs.parent(final))
                     self._heads.add(oid[:2])
