@@ -79,6 +79,18 @@ def test_an_empty_registry_is_said(cli: Cli) -> None:
     assert "nothing was done yet" in cli("registry", "history").err
 
 
+def test_a_list_says_that_a_tag_is_not_what_the_registry_makes(
+    shared: str, cli: Cli, repo: Path, git: GitFunction
+) -> None:
+    """It is in no list, and so would be missed."""
+    git(repo, "tag", "spam@v1.0.0")
+
+    said = cli("registry", "ls")
+
+    assert "1 tag or record is not what the registry makes; 'ledgit registry verify' says why" in said.err
+    assert "spam" not in said.out
+
+
 def test_show_and_describe(make_run: MakeRun, cli: Cli) -> None:
     """A model, a version, what people wrote about either."""
     run = make_run()

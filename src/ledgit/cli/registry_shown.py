@@ -22,17 +22,18 @@ def ls(args: argparse.Namespace) -> int:
     registry = RegistryReading(context.opened())
     if args.model is not None:
         found = registry.versions(args.model, args.filter, deregistered=args.all)[::-1]
-        return _list(args, found, version_json, _version_table, "no versions")
+        return _list(args, registry, found, version_json, _version_table, "no versions")
     if args.filter and "version" in args.filter:
         versions = registry.versions(None, args.filter, deregistered=args.all)
-        return _list(args, versions, version_json, _version_table, "no versions")
+        return _list(args, registry, versions, version_json, _version_table, "no versions")
     models = registry.models(args.filter, deleted=args.all)
-    return _list(
-        args, models, model_json, _model_table, "nothing is registered yet; 'ledgit registry register' does it"
-    )
+    nothing = "nothing is registered yet; 'ledgit registry register' does it"
+    return _list(args, registry, models, model_json, _model_table, nothing)
 
 
-def _list(args: argparse.Namespace, found: Sequence[Any], as_json: Any, as_table: Any, nothing: str) -> int:
+def _list(
+    args: argparse.Namespace, registry: RegistryReading, found: Sequence[Any], as_json: Any, as_table: Any, nothing: str
+) -> int:
     shown = found if args.limit is None else found[: max(args.limit, 0)]
     if args.format == "json":
         terminal.write(render.json_text([as_json(item) for item in shown]))
@@ -42,6 +43,10 @@ def _list(args: argparse.Namespace, found: Sequence[Any], as_json: Any, as_table
         titles = [key for key in (rows[0] if rows else ()) if key not in ("tags", "latest_version")]
         terminal.write(render.csv_text(titles, [[_cell(row[key]) for key in titles] for row in rows]))
         return 0
+    problems = len(registry.state.problems)
+    if problems:
+        what = "1 tag or record is" if problems == 1 else f"{problems:,} tags or records are"
+        terminal.note(f"ledgit: {what} not what the registry makes; 'ledgit registry verify' says why")
     if not shown:
         terminal.note(nothing)
         return 0

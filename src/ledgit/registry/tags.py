@@ -87,6 +87,13 @@ class ObjectReader:
         self.load([oid])
         return self._found[oid]
 
+    def intact(self, oid: str) -> bool:
+        """Whether an object's content is what its id says; Git trusts what it has unpacked."""
+        from hashlib import sha1
+
+        kind, data = self.read(oid) or ("", b"")
+        return sha1(f"{kind} {len(data)}\0".encode() + data, usedforsecurity=False).hexdigest() == oid
+
     def commit(self, oid: str) -> Commit | None:
         """Return a commit; None if there is none of this id, or it is damaged."""
         from ledgit.git import parse_commit

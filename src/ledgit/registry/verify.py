@@ -24,10 +24,11 @@ if TYPE_CHECKING:
     from ledgit.registry.tags import TagObject
     from ledgit.repository import Repository
     from ledgit.run import Run
+    from ledgit.store.artifacts.verifying import Verified
 
     Progress = Callable[[str, int, int | None], None]
 
-__all__ = ["Chain", "Step", "VerifyChainOptions", "verify_version"]
+__all__ = ["Chain", "Step", "VerifyChainOptions", "verify_all", "verify_version"]
 
 OK, WRONG, UNSURE = "ok", "wrong", "unsure"
 
@@ -135,20 +136,32 @@ def verify_version(
         ConfigError: The artifact remote is to be read, and there is none.
         RemoteError, MissingDependency: It can't be used.
     """
-    return _Verifying(repository, version, options or VerifyChainOptions(), progress).run()
+    return next(verify_all(repository, [(version, "" if options is None else options.stage)], options, progress))
+
+
+class _Shared:
+    """What versions have in common: the tags, and what was hashed of a tree that several were made from."""
+
+    def __init__(self, repository: Repository) -> None:
+        from ledgit.git import list_refs
+
+        self.refs = {**list_refs(repository.repo, TAGS), **list_refs(repository.repo, CLAIMS)}
+        self.checker = Checker(repository.repo, self.refs, (), lambda _filter, _run: None, claims=False)
+        self.hashed: dict[tuple[str, str], Verified] = {}
 
 
 class _Verifying:
     def __init__(
-        self, repository: Repository, version: ModelVersion, options: VerifyChainOptions, progress: Progress | None
+        self,
+        repository: Repository,
+        version: ModelVersion,
+        options: VerifyChainOptions,
+        progress: Progress | None,
+        shared: _Shared,
     ) -> None:
-        from ledgit.git import list_refs
-
         self.repository, self.version, self.options, self.progress = repository, version, options, progress
         self.repo = repository.repo
-        refs = {**list_refs(self.repo, TAGS), **list_refs(self.repo, CLAIMS)}
-        self.checker = Checker(self.repo, refs, (), lambda _filter, _run: None, claims=False)
-        self.refs = refs
+        self.shared, self.refs, self.checker = shared, shared.refs, shared.checker
         self.chain = Chain(version)
 
     def run(self) -> Chain:
@@ -190,6 +203,8 @@ class _Verifying:
         kept = self.refs_kept(ref)
         if kept is not None and kept != oid:
             step.findings.append(f"the tag was moved: it was made as {kept[:8]}, and is {oid[:8]} now")
+        if not self.checker.read.intact(oid):
+            step.findings.append(f"the object of the tag, {oid[:8]}, is missing or damaged")
         if tag is not None:
             reason = "" if tag.message is None else tag.message.reason or ""
             why = f": {reason}" if reason else ""
@@ -242,6 +257,8 @@ class _Verifying:
         if commit is None:
             step.findings.append(f"the registration commit {tag.target[:8]} is not here; 'git fetch --tags' gets it")
             return None
+        if not self.checker.read.intact(tag.target):
+            step.findings.append(f"the registration commit {tag.target[:8]} is damaged")
         step.text = f"{tag.target[:8]}, child of the run's commit, with the same files"
         return commit
 
@@ -323,22 +340,20 @@ class _Verifying:
 
     def contents(self, commit: Commit) -> None:
         """Hash every byte of the registered tree, and of what is kept beside Git."""
+        from ledgit.records.harmless import size
         from ledgit.store.artifacts.verifying import VerifyOptions, verify_runs
 
         run_id = self.version.run or "0" * 32
-        done = verify_runs(
-            self.repo,
-            self.repository.folder,
-            {run_id: (commit.oid,)},
-            VerifyOptions(remote=self.options.remote),
-            self.progress,
-        )
-        from ledgit.records.harmless import size
-
-        step = self.add("contents", f"{size(done.bytes)} hashed: {done.git:,} objects of Git, {done.files:,} small")
-        step.text += f" artifacts, {done.objects:,} large ones here"
+        done = self.shared.hashed.get((run_id, commit.tree))
+        if done is None:
+            options = VerifyOptions(remote=self.options.remote)
+            heads = {run_id: (commit.oid,)}
+            done = verify_runs(self.repo, self.repository.folder, heads, options, self.progress)
+            self.shared.hashed[run_id, commit.tree] = done
+        step = self.add("contents", f"{size(done.bytes)} hashed; objects of Git: {done.git:,}, ")
+        step.text += f"small artifacts: {done.files:,}, large ones here: {done.objects:,}"
         if self.options.remote:
-            step.text += f", {done.there:,} on the artifact remote"
+            step.text += f", on the artifact remote: {done.there:,}"
         step.facts = {"git_objects": done.git, "artifacts": done.files + done.objects, "bytes": done.bytes}
         for problem in done.damaged:
             where = {"cache": "this clone's cache", "remote": done.remote, "git": "Git"}[problem.where]
@@ -377,11 +392,17 @@ def _moment(seconds: int) -> str:
 def verify_all(
     repository: Repository,
     versions: Sequence[tuple[ModelVersion, str]],
-    options: VerifyChainOptions,
+    options: VerifyChainOptions | None = None,
     progress: Progress | None = None,
 ) -> Iterator[Chain]:
-    """Verify several versions, each with the stage it was named by, one after the other."""
+    """Verify several versions, each with the stage it was named by ("" for none), one after the other.
+
+    Raises:
+        ConfigError, RemoteError, MissingDependency: As for :func:`verify_version`.
+    """
     from dataclasses import replace
 
+    shared = _Shared(repository)
+    options = options or VerifyChainOptions()
     for version, stage in versions:
-        yield verify_version(repository, version, replace(options, stage=stage), progress)
+        yield _Verifying(repository, version, replace(options, stage=stage), progress, shared).run()
