@@ -1,10 +1,11 @@
 """``mlflow.lightgbm`` by the same name: models and autologging for LightGBM."""
 
+from ledgit.models.autologging import autolog_of
 from ledgit.models.faces import face
 from ledgit.register import register_logged
-from ledgit.tracking.autologging.lightgbm import autolog
 
 __all__ = ["autolog", "load_model", "log_model", "save_model"]
 
+autolog = autolog_of("lightgbm", register_logged)
 _FACE = face("lightgbm", register_logged)
 save_model, log_model, load_model = _FACE.save_model, _FACE.log_model, _FACE.load_model

@@ -34,8 +34,7 @@ def save_model(
     if not isinstance(path, str | os.PathLike | None):
         model, path, loader_module = path, loader_module, None
         kwargs = {"python_model": model, **kwargs}
-    more = {"loader_module": loader_module, "data_path": data_path}
-    return _FACE.save_model(path=path, **kwargs, **{key: value for key, value in more.items() if value is not None})
+    return _FACE.save_model(path=path, **kwargs, **_given(loader_module, data_path))
 
 
 def log_model(
@@ -55,5 +54,9 @@ def log_model(
     if not isinstance(name, str | None):
         model, name, loader_module = name, loader_module, None
         kwargs = {"python_model": model, **kwargs}
+    return _FACE.log_model(name=name, **kwargs, **_given(loader_module, data_path))
+
+
+def _given(loader_module: str | None, data_path: str | None) -> dict[str, Any]:
     more = {"loader_module": loader_module, "data_path": data_path}
-    return _FACE.log_model(name=name, **kwargs, **{key: value for key, value in more.items() if value is not None})
+    return {key: value for key, value in more.items() if value is not None}

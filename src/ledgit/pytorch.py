@@ -1,10 +1,11 @@
 """``mlflow.pytorch`` by the same name: models; there, too, it is PyTorch Lightning that is autologged."""
 
+from ledgit.models.autologging import autolog_of
 from ledgit.models.faces import face
 from ledgit.register import register_logged
-from ledgit.tracking.autologging.lightning import autolog
 
 __all__ = ["autolog", "load_model", "log_model", "save_model"]
 
+autolog = autolog_of("lightning", register_logged)
 _FACE = face("pytorch", register_logged)
 save_model, log_model, load_model = _FACE.save_model, _FACE.log_model, _FACE.load_model

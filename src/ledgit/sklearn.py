@@ -1,10 +1,11 @@
 """``mlflow.sklearn`` by the same name: models and autologging for scikit-learn."""
 
-from ledgit.models.autologging import sklearn as autolog
+from ledgit.models.autologging import autolog_of
 from ledgit.models.faces import face
 from ledgit.register import register_logged
 
 __all__ = ["autolog", "load_model", "log_model", "save_model"]
 
+autolog = autolog_of("sklearn", register_logged)
 _FACE = face("sklearn", register_logged)
 save_model, log_model, load_model = _FACE.save_model, _FACE.log_model, _FACE.load_model

@@ -182,7 +182,7 @@ QUIET = {
 def test_lightning_logs_params_epochs_and_a_summary(name: str) -> None:
     """Under either of its names."""
     pl, net, loader = lightning_parts(name)
-    ledgit.lightning.autolog()
+    ledgit.lightning.autolog(log_models=False)
     trainer = pl.Trainer(max_epochs=3, **QUIET)
     callbacks = list(trainer.callbacks)
     trainer.fit(net, loader, loader)
@@ -198,7 +198,7 @@ def test_lightning_logs_params_epochs_and_a_summary(name: str) -> None:
 def test_lightning_logs_early_stopping_steps_and_tests() -> None:
     """The validation loss never improves, so it stops at once."""
     pl, net, loader = lightning_parts("lightning.pytorch")
-    ledgit.pytorch.autolog(log_every_n_step=1)
+    ledgit.pytorch.autolog(log_every_n_step=1, log_models=False)
     stop = pl.callbacks.EarlyStopping("val_loss", patience=1, min_delta=0.1)
     trainer = pl.Trainer(max_epochs=9, callbacks=[stop], **QUIET)
     with ledgit.start_run():

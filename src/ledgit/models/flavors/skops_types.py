@@ -1,7 +1,8 @@
 """Types inside scikit-learn's models that skops leaves to its users, and that hold numbers or compute with them.
 
 skops knows estimators to be safe, but neither the trees of a forest nor a distance: what it lists for each of
-scikit-learn's own estimators is here. None of them runs anything of whoever made the model.
+scikit-learn's own estimators and searches is here, and XGBoost and LightGBM inside of them, which read a
+format of their own. None of them runs anything of whoever made the model.
 """
 
 from __future__ import annotations
@@ -25,6 +26,11 @@ _HARMLESS = re.compile(
     | sklearn\.feature_selection\._univariate_selection\.(f_classif|f_regression|f_oneway|chi2|r_regression)
     | sklearn\.feature_selection\._mutual_info\.mutual_info_(classif|regression)
     | sklearn\.neural_network\._stochastic_optimizers\.(Adam|SGD)Optimizer
+    | sklearn\.metrics\._scorer\._[A-Za-z]*Scorer
+    | sklearn\.metrics\._(classification|regression|ranking)\.[a-z][a-z0-9_]+
+    | sklearn\.model_selection\._split\.[A-Z][A-Za-z]+
+    | xgboost\.(core\.Booster|sklearn\.XGB[A-Za-z]+)
+    | lightgbm\.(basic\.Booster|sklearn\.LGBM[A-Za-z]+)
     | numpy\.(dtype|mean|median|max|min|sum|amax|amin)
     | scipy\.sparse\._(csr|csc|coo)\.(csr|csc|coo)_(matrix|array)
     | scipy\.interpolate\.(_bsplines\.BSpline|_interpolate\.interp1d)

@@ -30,11 +30,11 @@ LIBRARIES = {
 
 
 def autolog(
-    log_input_examples: bool = False,  # noqa: ARG001 - MLflow's signature
-    log_model_signatures: bool = True,  # noqa: ARG001
-    log_models: bool = True,  # noqa: ARG001
+    log_input_examples: bool = False,
+    log_model_signatures: bool = True,
+    log_models: bool = True,
     log_datasets: bool = True,
-    log_traces: bool = True,  # noqa: ARG001
+    log_traces: bool = True,  # noqa: ARG001 - MLflow's signature
     disable: bool = False,
     exclusive: bool = False,
     disable_for_unsupported_versions: bool = False,  # noqa: ARG001
@@ -47,9 +47,9 @@ def autolog(
     scikit-learn, XGBoost, LightGBM, PyTorch Lightning, Keras and Transformers.
 
     Args:
-        log_input_examples: Accepted for MLflow's sake.
-        log_model_signatures: Accepted for MLflow's sake.
-        log_models: Accepted for MLflow's sake; models are not logged yet.
+        log_input_examples: Log the first rows of the training data with the model.
+        log_model_signatures: Log the model's signature, told from the training data.
+        log_models: Log the trained model as ``model``, and a search's best one as ``best_estimator``.
         log_datasets: Record the training data's name, digest and shape.
         log_traces: Accepted for MLflow's sake.
         disable: Switch it off, and put the libraries' own methods back.
@@ -68,6 +68,9 @@ def autolog(
     if unknown := excluded - set(LIBRARIES.values()):
         raise InvalidValue("exclude_flavors", sorted(unknown), f"some of {', '.join(sorted(set(LIBRARIES.values())))}")
     options: dict[str, Any] = {
+        "log_models": log_models,
+        "log_input_examples": log_input_examples,
+        "log_model_signatures": log_model_signatures,
         "log_datasets": log_datasets,
         "exclusive": exclusive,
         "silent": silent,

@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from ledgit.errors import UsageError
+from ledgit.tracking.autologging.models import ModelOptions, log_model
 from ledgit.tracking.autologging.patching import Options, Patches, Training, numbers, points, safely, training
 
 __all__ = ["autolog"]
@@ -22,17 +23,17 @@ _lock = threading.RLock()
 def autolog(
     log_every_epoch: bool = True,
     log_every_n_steps: int | None = None,
-    log_models: bool = True,  # noqa: ARG001
-    log_model_signatures: bool = True,  # noqa: ARG001
+    log_models: bool = True,
+    log_model_signatures: bool = True,
     save_exported_model: bool = False,  # noqa: ARG001
     log_datasets: bool = True,
-    log_input_examples: bool = False,  # noqa: ARG001
+    log_input_examples: bool = False,
     disable: bool = False,
     exclusive: bool = False,
     disable_for_unsupported_versions: bool = False,  # noqa: ARG001
     silent: bool = False,
-    registered_model_name: str | None = None,  # noqa: ARG001
-    save_model_kwargs: Mapping[str, Any] | None = None,  # noqa: ARG001
+    registered_model_name: str | None = None,
+    save_model_kwargs: Mapping[str, Any] | None = None,
     extra_tags: Mapping[str, str] | None = None,
 ) -> None:
     """Log each ``fit`` of a Keras model.
@@ -45,17 +46,17 @@ def autolog(
     Args:
         log_every_epoch: Log the metrics of each epoch.
         log_every_n_steps: Log at every n-th step instead.
-        log_models: Accepted for MLflow's sake; models are not logged yet.
-        log_model_signatures: Accepted for MLflow's sake.
+        log_models: Log the trained model as ``model``.
+        log_model_signatures: Log the model's signature, told from the training data.
         save_exported_model: Accepted for MLflow's sake.
         log_datasets: Record the training data's digest and shape, where it is arrays.
-        log_input_examples: Accepted for MLflow's sake.
+        log_input_examples: Log the first rows of the training data with the model.
         disable: Switch it off, and put Keras' own method back.
         exclusive: Leave runs alone that the script started itself.
         disable_for_unsupported_versions: Accepted for MLflow's sake.
         silent: Do not warn when something could not be logged.
-        registered_model_name: Accepted for MLflow's sake.
-        save_model_kwargs: Accepted for MLflow's sake.
+        registered_model_name: Make the model a version of this registered model.
+        save_model_kwargs: What saving the model is told.
         extra_tags: Tags for the runs that autologging starts.
 
     Raises:
@@ -69,7 +70,10 @@ def autolog(
             return
         import keras
 
-        options = Options("keras", log_datasets, exclusive, silent, extra_tags)
+        models = ModelOptions(
+            log_models, log_input_examples, log_model_signatures, registered_model_name, dict(save_model_kwargs or {})
+        )
+        options = Options("keras", log_datasets, exclusive, silent, extra_tags, models)
         callback = type("LedgitCallback", (_Hooks, keras.callbacks.Callback), {"__module__": __name__})
 
         def around(original: Any, model: Any, *args: Any, **kwargs: Any) -> Any:
@@ -85,6 +89,7 @@ def _fit(
     active: Training, callback: Any, every: int | None, original: Any, args: tuple[Any, ...], kwargs: dict[str, Any]
 ) -> Any:
     given: list[Any] = []
+    fitted_on: Any = None
     with safely(active.options, "params"):
         bound = inspect.signature(original).bind(*args, **kwargs)
         bound.apply_defaults()
@@ -94,11 +99,13 @@ def _fit(
         settings = {key: value for key, value in arguments.items() if key not in DATA_ARGUMENTS}
         args, kwargs = bound.args, bound.kwargs
         active.run.log_params({**_plain(settings), **_early_stopping(given)})
+        fitted_on = arguments.get("x")
         if active.options.log_datasets:
             _log_data(active, arguments.get("x"), arguments.get("y"))
     history = original(*args, **kwargs)
     with safely(active.options, "early stopping"):
         _log_stop(active, given)
+    log_model(active, args[0], data=fitted_on)
     return history
 
 

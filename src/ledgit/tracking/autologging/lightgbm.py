@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from ledgit.tracking.autologging.boosting import Rounds, log_importance, log_params
+from ledgit.tracking.autologging.models import ModelOptions, log_model
 from ledgit.tracking.autologging.patching import Options, Patches, Training, safely, training
 
 __all__ = ["autolog"]
@@ -17,15 +18,15 @@ _lock = threading.RLock()
 
 
 def autolog(
-    log_input_examples: bool = False,  # noqa: ARG001 - MLflow's signature
-    log_model_signatures: bool = True,  # noqa: ARG001
-    log_models: bool = True,  # noqa: ARG001
+    log_input_examples: bool = False,
+    log_model_signatures: bool = True,
+    log_models: bool = True,
     log_datasets: bool = True,
     disable: bool = False,
     exclusive: bool = False,
     disable_for_unsupported_versions: bool = False,  # noqa: ARG001
     silent: bool = False,
-    registered_model_name: str | None = None,  # noqa: ARG001
+    registered_model_name: str | None = None,
     extra_tags: Mapping[str, str] | None = None,
 ) -> None:
     """Log each training with LightGBM: ``train`` and the scikit-learn estimators.
@@ -35,15 +36,15 @@ def autolog(
     ``feature_importance_split.json`` and ``feature_importance_gain.json``.
 
     Args:
-        log_input_examples: Accepted for MLflow's sake.
-        log_model_signatures: Accepted for MLflow's sake.
-        log_models: Accepted for MLflow's sake; models are not logged yet.
+        log_input_examples: Log the first rows of the training data with the model.
+        log_model_signatures: Log the model's signature, told from the training data.
+        log_models: Log the trained model as ``model``.
         log_datasets: Record the training data's digest and shape.
         disable: Switch it off, and put LightGBM's own functions back.
         exclusive: Leave runs alone that the script started itself.
         disable_for_unsupported_versions: Accepted for MLflow's sake.
         silent: Do not warn when something could not be logged.
-        registered_model_name: Accepted for MLflow's sake.
+        registered_model_name: Make the model a version of this registered model.
         extra_tags: Tags for the runs that autologging starts.
     """
     with _lock:
@@ -52,7 +53,8 @@ def autolog(
             return
         import lightgbm
 
-        options = Options("lightgbm", log_datasets, exclusive, silent, extra_tags)
+        models = ModelOptions(log_models, log_input_examples, log_model_signatures, registered_model_name)
+        options = Options("lightgbm", log_datasets, exclusive, silent, extra_tags, models)
 
         def around(original: Any, *args: Any, **kwargs: Any) -> Any:
             with training(options) as active:
@@ -69,6 +71,7 @@ def _train(active: Training, original: Any, args: tuple[Any, ...], kwargs: dict[
     rounds = Rounds(active)
     stops_early = False
     train_set: Any = None
+    features: Any = None
     with safely(active.options, "params"):
         bound = inspect.signature(original).bind(*args, **kwargs)
         bound.apply_defaults()
@@ -79,6 +82,7 @@ def _train(active: Training, original: Any, args: tuple[Any, ...], kwargs: dict[
         train_set = bound.arguments.get("train_set")
         bound.arguments["callbacks"] = [*callbacks, _callback(rounds)]
         args, kwargs = bound.args, bound.kwargs
+    features = getattr(train_set, "data", None)
     if active.options.log_datasets and train_set is not None:
         _log_data(active, train_set)  # before training, which may free the raw data
     model = original(*args, **kwargs)
@@ -87,6 +91,7 @@ def _train(active: Training, original: Any, args: tuple[Any, ...], kwargs: dict[
         with safely(active.options, "feature importance"):
             values = model.feature_importance(importance_type=kind)
             log_importance(active, kind, dict(zip(model.feature_name(), values, strict=True)))
+    log_model(active, model, data=features)
     return model
 
 

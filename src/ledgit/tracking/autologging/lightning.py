@@ -14,6 +14,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from ledgit.errors import InvalidValue
+from ledgit.tracking.autologging.models import ModelOptions, log_model
 from ledgit.tracking.autologging.patching import Options, Patches, Training, numbers, points, safely, training
 
 __all__ = ["autolog"]
@@ -25,13 +26,13 @@ _lock = threading.RLock()
 def autolog(
     log_every_n_epoch: int = 1,
     log_every_n_step: int | None = None,
-    log_models: bool = True,  # noqa: ARG001 - MLflow's signature
+    log_models: bool = True,
     log_datasets: bool = True,  # noqa: ARG001
     disable: bool = False,
     exclusive: bool = False,
     disable_for_unsupported_versions: bool = False,  # noqa: ARG001
     silent: bool = False,
-    registered_model_name: str | None = None,  # noqa: ARG001
+    registered_model_name: str | None = None,
     extra_tags: Mapping[str, str] | None = None,
     **_: Any,
 ) -> None:
@@ -45,13 +46,13 @@ def autolog(
     Args:
         log_every_n_epoch: Log the metrics of every n-th epoch.
         log_every_n_step: Also log metrics that the module logs by step, at every n-th step.
-        log_models: Accepted for MLflow's sake; models are not logged yet.
+        log_models: Log the trained model as ``model``.
         log_datasets: Accepted for MLflow's sake.
         disable: Switch it off, and put the Trainer's own methods back.
         exclusive: Leave runs alone that the script started itself.
         disable_for_unsupported_versions: Accepted for MLflow's sake.
         silent: Do not warn when something could not be logged.
-        registered_model_name: Accepted for MLflow's sake.
+        registered_model_name: Make the model a version of this registered model.
         extra_tags: Tags for the runs that autologging starts.
 
     Raises:
@@ -64,7 +65,8 @@ def autolog(
         _patches.restore()
         if disable:
             return
-        options = Options("lightning", exclusive=exclusive, silent=silent, extra_tags=extra_tags)
+        models = ModelOptions(log_models, registered=registered_model_name)
+        options = Options("lightning", exclusive=exclusive, silent=silent, extra_tags=extra_tags, models=models)
         for package in _packages():
             callback = _callback(package.__name__)
 
@@ -136,6 +138,8 @@ def _fit(
             active.run.log_batch(metrics=points(numbers(found), 0))
         summary = package.utilities.model_summary.ModelSummary(model, max_depth=-1)
         active.run.add_artifact_bytes("model_summary.txt", str(summary).encode())
+    if trainer.is_global_zero:
+        log_model(active, args[0] if args else kwargs.get("model"))
     return result
 
 

@@ -12,6 +12,7 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Any
 
 from ledgit.tracking import runs, session
+from ledgit.tracking.autologging.models import ModelOptions
 
 if TYPE_CHECKING:
     from ledgit.store import ActiveRun as StoreRun
@@ -31,6 +32,7 @@ class Options:
     exclusive: bool = False
     silent: bool = False
     extra_tags: Mapping[str, str] | None = None
+    models: ModelOptions = field(default_factory=ModelOptions)
 
 
 @dataclass

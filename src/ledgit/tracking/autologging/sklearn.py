@@ -10,6 +10,7 @@ from typing import Any
 
 from ledgit.errors import InvalidValue
 from ledgit.tracking.autologging import sklearn_metrics as scoring
+from ledgit.tracking.autologging.models import ModelOptions, log_model
 from ledgit.tracking.autologging.patching import Options, Patches, Training, numbers, points, safely, training
 
 __all__ = ["autolog"]
@@ -30,9 +31,9 @@ _lock = threading.RLock()
 
 
 def autolog(
-    log_input_examples: bool = False,  # noqa: ARG001 - MLflow's signature
-    log_model_signatures: bool = True,  # noqa: ARG001
-    log_models: bool = True,  # noqa: ARG001
+    log_input_examples: bool = False,
+    log_model_signatures: bool = True,
+    log_models: bool = True,
     log_datasets: bool = True,
     disable: bool = False,
     exclusive: bool = False,
@@ -40,8 +41,8 @@ def autolog(
     silent: bool = False,
     max_tuning_runs: int | None = 5,
     log_post_training_metrics: bool = True,
-    serialization_format: str = "skops",  # noqa: ARG001
-    registered_model_name: str | None = None,  # noqa: ARG001
+    serialization_format: str = "skops",
+    registered_model_name: str | None = None,
     pos_label: Any = None,
     extra_tags: Mapping[str, str] | None = None,
 ) -> None:
@@ -54,9 +55,9 @@ def autolog(
     ``best_cv_score``, its best params as ``best_*``, ``cv_results.csv`` and child runs.
 
     Args:
-        log_input_examples: Accepted for MLflow's sake.
-        log_model_signatures: Accepted for MLflow's sake.
-        log_models: Accepted for MLflow's sake; models are not logged yet.
+        log_input_examples: Log the first rows of the training data with the model.
+        log_model_signatures: Log the model's signature, told from the training data.
+        log_models: Log the trained estimator as ``model``, and a search's best one as ``best_estimator``.
         log_datasets: Record the training data's digest and shape.
         disable: Switch it off, and put scikit-learn's own methods back.
         exclusive: Leave runs alone that the script started itself.
@@ -67,8 +68,8 @@ def autolog(
             ``estimator.score(X_test, …)`` as ``<Class>_score_<name of the variable>``, by
             ``sklearn.metrics.accuracy_score(y_test, estimator.predict(X_test))`` and its like
             as ``accuracy_score_<name of the variable>``.
-        serialization_format: Accepted for MLflow's sake.
-        registered_model_name: Accepted for MLflow's sake.
+        serialization_format: ``skops``, ``cloudpickle`` or ``pickle``.
+        registered_model_name: Make the model a version of this registered model.
         pos_label: The positive class: precision, recall and F1 are then those of this class
             instead of a weighted mean.
         extra_tags: Tags for the runs that autologging starts.
@@ -82,7 +83,14 @@ def autolog(
         _patches.restore()
         if disable:
             return
-        options = Options("sklearn", log_datasets, exclusive, silent, extra_tags)
+        models = ModelOptions(
+            log_models,
+            log_input_examples,
+            log_model_signatures,
+            registered_model_name,
+            {"serialization_format": serialization_format},
+        )
+        options = Options("sklearn", log_datasets, exclusive, silent, extra_tags, models)
         _install(_Logger(options, max_tuning_runs, pos_label), score=log_post_training_metrics)
 
 
@@ -189,6 +197,9 @@ class _Logger:
             if _is_search(estimator):
                 with safely(self.options, "search results"):
                     self._search(active, estimator)
+                if hasattr(estimator, "best_estimator_"):
+                    log_model(active, estimator.best_estimator_, "best_estimator", data.x)
+            log_model(active, estimator, data=data.x)
             self.scores.remember(estimator, active.run.id)
             return result
 

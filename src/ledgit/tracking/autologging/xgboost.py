@@ -8,6 +8,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from ledgit.tracking.autologging.boosting import Rounds, log_importance, log_params
+from ledgit.tracking.autologging.models import ModelOptions, log_model
 from ledgit.tracking.autologging.patching import Options, Patches, Training, safely, training
 
 __all__ = ["autolog"]
@@ -18,16 +19,16 @@ _lock = threading.RLock()
 
 def autolog(
     importance_types: Sequence[str] | None = None,
-    log_input_examples: bool = False,  # noqa: ARG001 - MLflow's signature
-    log_model_signatures: bool = True,  # noqa: ARG001
-    log_models: bool = True,  # noqa: ARG001
+    log_input_examples: bool = False,
+    log_model_signatures: bool = True,
+    log_models: bool = True,
     log_datasets: bool = True,
     disable: bool = False,
     exclusive: bool = False,
     disable_for_unsupported_versions: bool = False,  # noqa: ARG001
     silent: bool = False,
-    registered_model_name: str | None = None,  # noqa: ARG001
-    model_format: str = "ubj",  # noqa: ARG001
+    registered_model_name: str | None = None,
+    model_format: str = "ubj",
     extra_tags: Mapping[str, str] | None = None,
 ) -> None:
     """Log each training with XGBoost: ``train`` and the scikit-learn estimators.
@@ -38,16 +39,16 @@ def autolog(
 
     Args:
         importance_types: Of ``weight gain cover total_gain total_cover``; ``["weight"]`` if None.
-        log_input_examples: Accepted for MLflow's sake.
-        log_model_signatures: Accepted for MLflow's sake.
-        log_models: Accepted for MLflow's sake; models are not logged yet.
+        log_input_examples: Log the first rows of the training data with the model.
+        log_model_signatures: Log the model's signature, told from the training data.
+        log_models: Log the trained model as ``model``.
         log_datasets: Record the training data's digest and shape.
         disable: Switch it off, and put XGBoost's own functions back.
         exclusive: Leave runs alone that the script started itself.
         disable_for_unsupported_versions: Accepted for MLflow's sake.
         silent: Do not warn when something could not be logged.
-        registered_model_name: Accepted for MLflow's sake.
-        model_format: Accepted for MLflow's sake.
+        registered_model_name: Make the model a version of this registered model.
+        model_format: ``ubj`` or ``json``.
         extra_tags: Tags for the runs that autologging starts.
     """
     with _lock:
@@ -56,7 +57,10 @@ def autolog(
             return
         import xgboost
 
-        options = Options("xgboost", log_datasets, exclusive, silent, extra_tags)
+        models = ModelOptions(
+            log_models, log_input_examples, log_model_signatures, registered_model_name, {"model_format": model_format}
+        )
+        options = Options("xgboost", log_datasets, exclusive, silent, extra_tags, models)
         kinds = tuple(importance_types) if importance_types is not None else ("weight",)
 
         def around(original: Any, *args: Any, **kwargs: Any) -> Any:
@@ -85,6 +89,7 @@ def _train(active: Training, kinds: Sequence[str], original: Any, args: tuple[An
     for kind in kinds:
         with safely(active.options, "feature importance"):
             log_importance(active, kind, model.get_score(importance_type=kind))
+    log_model(active, model)
     return model
 
 
