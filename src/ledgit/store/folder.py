@@ -10,6 +10,7 @@
         experiments.json     experiment records as last read (disposable)
         going/               runs that a process which is at work takes away for good
         index.sqlite3        the index (disposable)
+        registry.json        the registry's tags and records, decoded (disposable)
         scratch/             copies of the index file while a snapshot is taken
         settling/            journals of finished runs whose commits are being synced to disk
         superseded/          objects in the cache that runs logged over before they ended

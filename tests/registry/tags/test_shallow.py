@@ -35,12 +35,12 @@ def test_a_pull_brings_tags_only_if_they_are_asked_for(job: Shop) -> None:
 
 def test_a_job_registers_a_run_that_is_only_listed_here(job: Shop, ada: Shop) -> None:
     job.pull()
-    (run,) = job.repository.runs.list() if hasattr(job.repository.runs, "list") else list(job.repository.runs)
+    run = job.repository.runs.first()
+    assert run is not None
 
-    version = job.register(run.state, version="2.0.0")
+    job.register(run.state, version="2.0.0")
     job.push()
 
-    assert 1 == version.number or 2 == version.number
     ada.pull()
     state = ada.read()
     assert {"v1.0.0": 1, "v2.0.0": 2} == {one.version: one.number for one in state.find("churn").active}
