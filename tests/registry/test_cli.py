@@ -486,3 +486,50 @@ def test_lists_load_neither_libgit2_nor_sqlite_nor_dvc(
     assert "v0.0.1" in done.stdout
     assert "ledgit.registry.reading" in loaded
     assert set() == loaded & {"pygit2", "sqlite3", "dvc", "lark", "yaml", "numpy", "pandas", "asyncio"}
+
+
+def test_gto_s_history_has_every_event(repo: Path, make_run: MakeRun, cli: Cli) -> None:
+    """Registering, promoting, and what takes both back."""
+    run = make_run()
+    cli("registry", "register", run, "churn")
+    cli("registry", "register", run, "churn")
+    cli("registry", "promote", "churn@1", "prod")
+    cli("registry", "promote", "churn@2", "prod")
+    cli("registry", "unassign", "churn", "prod")
+    cli("registry", "deregister", "churn@1")
+    cli("registry", "deprecate", "churn")
+
+    theirs = json.loads(gto_says(repo, "history", "--json"))
+    ours = cli("registry", "history", "--json").json
+
+    said = [event["event"] for event in theirs if event["event"] != "commit"]
+    names = {"registration": "register", "assignment": "assign", "unassignment": "unassign"}
+    names |= {"deregistration": "deregister", "deprecation": "deprecate"}
+    assert sorted(event["event"] for event in ours) == sorted(names[event] for event in said)
+
+
+def test_code_keeps_its_name_whatever_the_registry_does(
+    repo: Path, make_run: MakeRun, cli: Cli, git: GitFunction, tmp_path: Path
+) -> None:
+    """Also where a run's code was merged: no registry tag is below a branch. Setuptools-scm asks Git this way."""
+    ask = ("describe", "--dirty", "--tags", "--long", "--match", "*[0-9]*")
+    git(repo, "tag", "-am", "release", "v1.0.0")
+    git(repo, "init", "-q", "--bare", str(tmp_path / "host.git"))
+    git(repo, "remote", "add", "origin", str(tmp_path / "host.git"))
+    git(repo, "config", "ledgit.publish", "all")
+    before = git(repo, *ask)
+    (repo / "train.py").write_text("print('better')\n")
+    run = make_run()
+    git(repo, "checkout", "-q", "train.py")
+
+    cli("registry", "register", run, "churn", "--version", "v7.0.0")
+    cli("registry", "promote", "churn@1", "prod")
+    cli("push")
+    same = git(repo, *ask)
+    cli("branch", run, "better")
+    git(repo, "merge", "-q", "--no-edit", "better")
+    merged = git(repo, *ask)
+
+    assert before == same
+    assert "print('better')" in (repo / "train.py").read_text()
+    assert merged.startswith("v1.0.0-1-g")

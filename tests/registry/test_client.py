@@ -424,6 +424,14 @@ def test_nested_runs_have_a_parent(client: MlflowClient) -> None:
     assert parent.info.run_id == found.info.run_id
 
 
+def test_mlflow_s_older_place_of_the_client_says_where_it_is() -> None:
+    """``from mlflow.tracking import MlflowClient`` is in many scripts."""
+    import ledgit.tracking
+
+    with pytest.raises(AttributeError, match="it is ledgit.MlflowClient"):
+        _ = ledgit.tracking.MlflowClient
+
+
 def test_every_call_of_mlflow_s_registry_is_here() -> None:
     """With MLflow's argument names, as far as they mean something here."""
     import inspect

@@ -202,8 +202,9 @@ __all__ = [
 def __getattr__(name: str) -> Any:
     module = _MODULE_OF.get(name)
     if module is None:
+        hint = "; it is ledgit.MlflowClient" if name == "MlflowClient" else ""  # above this layer
         raise AttributeError(
-            f"module 'ledgit.tracking' has no attribute {name!r}", name=name, obj=sys.modules[__name__]
+            f"module 'ledgit.tracking' has no attribute {name!r}{hint}", name=name, obj=sys.modules[__name__]
         )
     value = getattr(__import__(f"ledgit.tracking.{module}", fromlist=[name]), name)  # see ledgit/__init__.py
     globals()[name] = value
