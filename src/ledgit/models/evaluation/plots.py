@@ -80,10 +80,7 @@ def _text(label: object) -> str:
 def _confusion(axes: Any, scored: Scored) -> bool:
     np, sk = numpy(), sklearn_metrics()
     labels = list(range(len(scored.classes)))
-    shares = sk.confusion_matrix(
-        scored.codes(scored.targets), scored.codes(scored.predictions), labels=labels, normalize="true",
-        sample_weight=scored.weights,
-    )  # fmt: skip
+    shares = sk.confusion_matrix(*scored.codes, labels=labels, normalize="true", sample_weight=scored.weights)
     image = axes.imshow(shares, cmap="Blues", vmin=0, vmax=1)
     axes.figure.colorbar(image, ax=axes)
     axes.set(xlabel="Predicted label", ylabel="True label", title="Normalized confusion matrix")
@@ -101,7 +98,7 @@ def _confusion(axes: Any, scored: Scored) -> bool:
 
 def _curves(scored: Scored) -> Iterator[tuple[str, Any, Any]]:
     """Yield a name, the labels as 0 and 1, and the probabilities, for each class that needs a curve."""
-    true, shares = scored.codes(scored.targets), scored.probabilities
+    true, shares = scored.codes[0], scored.probabilities
     for code in [1] if scored.binary else range(len(scored.classes)):
         one = true == code
         if one.any() and not one.all():

@@ -141,7 +141,7 @@ def _classified(
     if int(missing(np, array).sum()):
         raise InvalidValue("the predictions", "without a value in some rows", "a label in every row")
     names = known if known and table is not None and table.shape[1] == len(known) else classes
-    classes = _ordered([*classes, *names, *array.tolist()], targets)
+    classes = _ordered([*classes, *names], array)
     if len(classes) < 2:
         raise InvalidValue("the labels", f"all {classes[0]!r}", "at least two classes; label_list= names all there are")
     if table is not None:
@@ -243,9 +243,9 @@ def _numbers(values: Any, what: str) -> Any:
     return numbers
 
 
-def _ordered(labels: Any, targets: Any) -> tuple[Any, ...]:
+def _ordered(labels: Any, values: Any) -> tuple[Any, ...]:
     """Return the classes there are, sorted; of mixed types by their text."""
-    found = {_item(label) for label in [*labels, *targets.tolist()]}
+    found = {_item(label) for label in {*labels, *values.tolist()}}
     try:
         return tuple(sorted(found))
     except TypeError:
@@ -262,7 +262,9 @@ def _aligned(array: Any, classes: tuple[Any, ...]) -> Any:
 
 
 def _are_labels(array: Any, classes: tuple[Any, ...]) -> bool:
-    return set(array.tolist()) <= set(classes)
+    if not all(isinstance(label, int | float) for label in classes):
+        return False
+    return bool(numpy().isin(array, list(classes)).all())
 
 
 def _are_shares(np: Any, array: Any) -> bool:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from ledgit.errors import InvalidValue, MissingDependency
@@ -40,6 +40,7 @@ class Scored:
     weights: Any = None
     classes: tuple[Any, ...] = ()
     averages: tuple[str, ...] = ("weighted",)
+    _codes: tuple[Any, ...] | None = field(default=None, repr=False, compare=False)
 
     @property
     def binary(self) -> bool:
@@ -56,13 +57,22 @@ class Scored:
             None if self.weights is None else self.weights[mask],
             self.classes,
             self.averages,
+            None if self.task == "regressor" else tuple(numbers[mask] for numbers in self.codes),
         )
 
-    def codes(self, values: Any) -> Any:
-        """Return the number of each value's class: scikit-learn is spared classes of mixed types."""
-        np = numpy()
-        number = {label: code for code, label in enumerate(self.classes)}
-        return np.fromiter((number[value] for value in values.tolist()), dtype=np.int64, count=len(values))
+    @property
+    def codes(self) -> tuple[Any, ...]:
+        """The numbers of the labels' and the predictions' classes; scikit-learn is spared classes of mixed types."""
+        if self._codes is None:
+            np = numpy()
+            number = {label: code for code, label in enumerate(self.classes)}
+            found = tuple(
+                np.fromiter(map(number.__getitem__, values.tolist()), dtype=np.int64, count=len(values))
+                for values in (self.targets, self.predictions)
+            )
+            object.__setattr__(self, "_codes", found)  # once for all metrics, and slices are parts of it
+            return found
+        return self._codes
 
 
 def sklearn_metrics() -> Any:
@@ -95,7 +105,7 @@ def metrics_of(scored: Scored, *, strict: bool = False) -> Metrics:
 def classifier_metrics(scored: Scored, *, strict: bool = False) -> Metrics:
     """Return accuracy, recall, precision, F1, the counts of two classes, and what probabilities allow."""
     np, sk = numpy(), sklearn_metrics()
-    true, said, weights = scored.codes(scored.targets), scored.codes(scored.predictions), scored.weights
+    (true, said), weights = scored.codes, scored.weights
     found: dict[str, Callable[[], Any]] = {}
     undefined = np.nan if strict else 0
     labels = list(range(len(scored.classes)))
@@ -133,7 +143,7 @@ def rates(scored: Scored) -> Metrics:
     if scored.task != "classifier" or not scored.binary:
         return {}
     np = numpy()
-    true, said = scored.codes(scored.targets) == 1, scored.codes(scored.predictions) == 1
+    true, said = (numbers == 1 for numbers in scored.codes)
     weights = np.ones(len(true)) if scored.weights is None else scored.weights
 
     def share(of: Any, among: Any) -> float:
@@ -167,7 +177,7 @@ def regressor_metrics(scored: Scored, *, strict: bool = False) -> Metrics:
 
 def per_class(scored: Scored) -> dict[str, list[Any]]:
     """Return MLflow's table of each class against the rest, as columns."""
-    true, said = scored.codes(scored.targets), scored.codes(scored.predictions)
+    true, said = scored.codes
     rows = []
     for code, label in enumerate(scored.classes):
         shares = None
