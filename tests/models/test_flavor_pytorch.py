@@ -142,6 +142,25 @@ def test_a_class_that_is_not_imported_yet_needs_consent(net: Net, tmp_path: Path
     assert "Net" == done.stdout.strip(), done.stderr
 
 
+def test_a_class_of_the_script_is_found_in_it_alone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """In another script there is no such class, and what to do about that is said."""
+
+    class Mine(nn.Linear):
+        pass
+
+    Mine.__module__, Mine.__qualname__ = "__main__", "Mine"
+    monkeypatch.setattr(sys.modules["__main__"], "Mine", Mine, raising=False)
+    mine = Mine(4, 2)
+    PYTORCH.save_model(mine, tmp_path / "mine")
+
+    np.testing.assert_array_equal(answer(mine), load_model(str(tmp_path / "mine")).predict(DATA))
+    monkeypatch.delattr(sys.modules["__main__"], "Mine")
+    with pytest.raises(UsageError, match=r"class Mine, which the module __main__ does not give here.*module=Mine\("):
+        PYTORCH.load_model(str(tmp_path / "mine"))
+    filled = PYTORCH.load_model(str(tmp_path / "mine"), module=nn.Linear(4, 2))
+    np.testing.assert_array_equal(answer(mine), answer(filled))
+
+
 def test_weights_fill_a_module_of_the_users(net: Net, tmp_path: Path) -> None:
     """PyTorch's own way: the class is code of one's own, and only numbers are loaded."""
     PYTORCH.save_model(net, tmp_path / "net")
