@@ -428,7 +428,7 @@ def test_mlflow_s_older_place_of_the_client_says_where_it_is() -> None:
     """``from mlflow.tracking import MlflowClient`` is in many scripts."""
     import ledgit.tracking
 
-    with pytest.raises(AttributeError, match="it is ledgit.MlflowClient"):
+    with pytest.raises(AttributeError, match=r"it is ledgit\.MlflowClient"):
         _ = ledgit.tracking.MlflowClient
 
 
