@@ -235,5 +235,5 @@ def __dir__() -> list[str]:
 
 # Not by the first start_run, which comes in the middle of somebody's training: see the docstring. The
 # command line trains nothing, and what it uses of this it imports.
-if "".join(getattr(sys, "argv", [])[:1]).rpartition("/")[2] != "ledgit":
+if "".join(getattr(sys, "argv", [])[:1]).rpartition("/")[2] not in ("ledgit", "git-ledgit"):
     from ledgit.tracking.runs import active_run, end_run, last_active_run, start_run

@@ -99,6 +99,36 @@ def test_a_purge_takes_in_and_deletes_an_inbox(ada: Clone, ben: Clone, host: Pat
         assert {mine} == lines_of(path)
 
 
+def test_an_inbox_that_the_host_kept_goes_when_the_purge_is_repeated(ada: Clone, ben: Clone, host: Path) -> None:
+    """The host changes one ref after the other: the new ledger is in, and then it deletes nothing."""
+    run_git(host, "config", "receive.advertiseAtomic", "false")
+    secret = ada.log("secret")
+    ada.push()
+    ben.pull()
+    ben.edit(secret, set_tags={"seen": "yes"})
+    hook = always_first(host, LEDGER)
+    ben.push(losses=1)
+    hook.unlink()
+    ada.pull()
+    own = ada.own_objects(secret) | ben.own_objects(secret)
+    stubborn = host / "hooks" / "update"
+    stubborn.write_text("#!/bin/sh\ncase $3 in 0000*) exit 1;; esac\n")
+    stubborn.chmod(0o755)
+    with pytest.raises(PushRefused):
+        ada.gc_purge(secret)
+    assert {secret} == tombstones(host)
+    assert 1 == len(inboxes(host))
+    stubborn.unlink()
+
+    done = ada.purge_there()
+
+    assert (secret,) == done.runs
+    assert [] == inboxes(host)
+    gc(host)
+    assert set() == left(host, own)
+    assert () == ada.purge_there().runs
+
+
 def test_an_inbox_that_comes_after_the_purge_brings_nothing_back(ada: Clone, ben: Clone, host: Path) -> None:
     """Ben has not seen the purge when his push loses its races."""
     secret = ada.log("secret")

@@ -8,7 +8,7 @@ ledger that was looked at: whoever pushed meanwhile is taken in, and the push is
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
@@ -167,6 +167,7 @@ class _Purging:
         root = None if tip is None else root_of(objects, tip)
         before = line.tree_of(root) if root is not None and objects.exists(root) else None
         owed = tombstones_beyond(objects, before, tree, fresh)
+        owed |= self.boxed(fresh, found.trees, tree)
         if not owed and not self.options.always:
             return None, set()
         if self.options.always:
@@ -178,6 +179,19 @@ class _Purging:
             reason = "purging needs all of them; do it in a clone that has it"
             raise NotHere(f"the run commit {error.ref[:12]} that the ledger lists", reason=reason) from error
         return new, owed
+
+    def boxed(self, fresh: ObjectSet, trees: Sequence[str], tree: str) -> set[str]:
+        """Return the runs that *tree* purges and inboxes carry: kept where a host can't change all refs or none."""
+        from ledgit.store.ledger import every_line, lines_of
+
+        objects = self.line.objects
+        carried = {
+            (item.id, item.day)
+            for other in trees
+            for _, item in every_line(objects, other, fresh)
+            if item.head and not item.purged and item.day
+        }
+        return {run for run, day in carried if any(item.purged for item in lines_of(objects, tree, run, day, fresh))}
 
     def with_tombstones(self, fresh: ObjectSet, tree: str, local: str | None) -> str:
         from ledgit.store.ledger import add_lines
