@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import os
+import shutil
 import subprocess
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -15,6 +17,7 @@ from ledgit.errors import StorageError
 from ledgit.git import Repo
 from ledgit.store import ActiveRun, Folder, RunStart, read_head, recover
 from ledgit.store.artifacts.hasher import withdraw
+from ledgit.store.journal import PART_SUFFIX
 
 LARGE = 300_000
 
@@ -113,6 +116,63 @@ def test_a_run_whose_cache_is_full_keeps_its_files_until_there_is_room(crowded: 
     (record,) = read_head(crowded, run.id).record.artifacts
     assert content == Cache(folder.cache).read(record.digest.removeprefix("md5:"))
     assert "FINISHED" == read_head(crowded, run.id).record.info.status
+
+
+def large_folder(place: Path, files: int = 300) -> Path:
+    """More than fits."""
+    (place / "out").mkdir()
+    for number in range(files):
+        (place / "out" / f"{number:03}").write_bytes(b"%d" % number * 10_000)
+    return place / "out"
+
+
+def objects(repo: Repo) -> set[str]:
+    return {oid for oid, _, _ in Cache(Folder.of(repo).cache).objects()}
+
+
+def test_a_folder_that_has_no_room_leaves_nothing_behind(crowded: Repo, tmp_path: Path) -> None:
+    """But for what was there before, of this run too."""
+    run = ActiveRun.create(crowded, RunStart(snapshot=False))
+    folder = large_folder(tmp_path)
+    shutil.copytree(folder, tmp_path / "few", ignore=lambda _, names: [name for name in names if name > "040"])
+    run.add_folder(tmp_path / "few", "few", threshold=10)
+    before = objects(crowded)
+    assert len(before) == 42
+
+    with pytest.raises(StorageError, match="No space left"):
+        run.add_folder(folder, "out")
+
+    assert before == objects(crowded)
+    assert run.finish() is not None
+    assert before == objects(crowded)
+
+
+@pytest.mark.parametrize("who", ["another run", "another process of this run", "somebody else"])
+def test_what_others_may_have_found_meanwhile_stays(
+    crowded: Repo, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, who: str
+) -> None:
+    """A sweep knows who needs what; here nobody can."""
+    run = ActiveRun.create(crowded, RunStart(snapshot=False))
+    if who == "another run":
+        ActiveRun.create(crowded, RunStart(snapshot=False))
+    elif who == "another process of this run":
+        Path(run.directory, f"another{PART_SUFFIX}").touch()
+    put_known = Cache.put_known
+    found: list[str] = []
+
+    def used(cache: Cache, data: bytes, oid: str) -> bool:
+        new = put_known(cache, data, oid)
+        if who == "somebody else" and len(found) < 3:
+            os.utime(cache.location(oid), (time.time() + 1, time.time() + 1))
+            found.append(oid)
+        return new
+
+    monkeypatch.setattr(Cache, "put_known", used)
+    with pytest.raises(StorageError, match="No space left"):
+        run.add_folder(large_folder(tmp_path), "out")
+
+    left = objects(crowded)
+    assert set(found) == left if who == "somebody else" else len(left) > 10
 
 
 def test_a_large_folder_that_finds_the_cache_full_costs_only_itself(

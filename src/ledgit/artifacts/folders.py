@@ -8,7 +8,7 @@ import time
 from typing import TYPE_CHECKING, NamedTuple
 
 from ledgit.artifacts.cache import check_oid
-from ledgit.artifacts.hashing import in_threads
+from ledgit.artifacts.hashing import in_threads, new_digest
 from ledgit.artifacts.links import Bounds
 from ledgit.errors import RecordError, UnsafePath
 from ledgit.records.names import path_problem
@@ -213,6 +213,7 @@ def take_folder(
     hashes: Hashes,
     files: Iterable[tuple[str, str]],
     progress: Callable[[str, int, int | None], None] | None = None,
+    fresh: list[tuple[str, int]] | None = None,
 ) -> Taken:
     """Take *files* into the cache, and their list.
 
@@ -224,10 +225,13 @@ def take_folder(
         hashes: What was hashed before: a large file that is known is not read again.
         files: (where it is, its path inside the folder) of each.
         progress: Is told (what, files done, files in all).
+        fresh: Gets the objects that were not there before, and when each came (ns since the epoch), also where
+            this fails.
 
     Raises:
         StorageError: The cache refused (the disk is full); objects that are whole stay, nothing names them.
     """
+    fresh = [] if fresh is None else fresh
     listed = list(files)
     members: dict[str, tuple[str, int]] = {}
     left_out: list[tuple[str, str]] = []
@@ -237,7 +241,7 @@ def take_folder(
         if progress is not None and number % 128 == 0:
             progress("files", number, len(listed))
         try:
-            taken = _take_small(cache, source, path, changed)
+            taken = _take_small(cache, source, path, changed, fresh)
         except LeftOut as error:
             left_out.append((path, str(error)))
             continue
@@ -249,7 +253,7 @@ def take_folder(
     def take(item: tuple[str, str]) -> None:
         source, path = item
         try:
-            members[path] = _take_large(cache, hashes, source, path, changed)
+            members[path] = _take_large(cache, hashes, source, path, changed, fresh)
         except LeftOut as error:
             left_out.append((path, str(error)))
         if progress is not None:
@@ -280,10 +284,19 @@ def _opened(source: str) -> tuple[int, os.stat_result]:
     return fd, info
 
 
-def _take_small(cache: Cache, source: str, path: str, changed: list[str]) -> tuple[str, int] | None:
+def _take_small(
+    cache: Cache, source: str, path: str, changed: list[str], fresh: list[tuple[str, int]]
+) -> tuple[str, int] | None:
     """Take a file that is read at once; return its MD5 and size, or None if it is too large for that."""
     data = read_small(source, path, changed)
-    return None if data is None else (cache.put_bytes(data), len(data))
+    if data is None:
+        return None
+    digest = new_digest()
+    digest.update(data)
+    oid = digest.hexdigest()
+    if cache.put_known(data, oid):
+        fresh.append((oid, time.time_ns()))
+    return oid, len(data)
 
 
 def read_small(source: str, path: str, changed: list[str], most: int = _SMALL) -> bytes | None:
@@ -321,7 +334,9 @@ def _rest(fd: int, data: bytes, most: int) -> bytes:
     return data
 
 
-def _take_large(cache: Cache, hashes: Hashes, source: str, path: str, changed: list[str]) -> tuple[str, int]:
+def _take_large(
+    cache: Cache, hashes: Hashes, source: str, path: str, changed: list[str], fresh: list[tuple[str, int]]
+) -> tuple[str, int]:
     for again in (False, True):
         read = time.time_ns()
         fd, info = _opened(source)
@@ -330,7 +345,9 @@ def _take_large(cache: Cache, hashes: Hashes, source: str, path: str, changed: l
             if known is not None and cache.has(known) and cache.size(known) == info.st_size:
                 cache.use(known)
                 return known, info.st_size
-            oid, size, _ = cache.take(fd)
+            oid, size, new = cache.take(fd)
+            if new:
+                fresh.append((oid, time.time_ns()))
             after = os.fstat(fd)
         finally:
             os.close(fd)

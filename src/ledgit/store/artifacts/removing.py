@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from ledgit.artifacts import Cache
     from ledgit.store.folder import Folder
 
-__all__ = ["journals", "latest_time", "names_in", "put_back", "remove_object"]
+__all__ = ["journals", "latest_time", "names_in", "put_back", "remove_object", "stamp"]
 
 _LATELY = 3_600_000_000_000  # ns: what is younger may belong to a run whose journal doesn't name it yet
 
@@ -59,10 +59,10 @@ def remove_object(
 
 def latest_time(cache: Cache, folder: Folder) -> int | None:
     """Return the time (ns) after which nothing goes that was put here, while runs are being written."""
-    return _stamp(cache) - _LATELY if any(journals(folder)) else None
+    return stamp(cache) - _LATELY if any(journals(folder)) else None
 
 
-def _stamp(cache: Cache) -> int:
+def stamp(cache: Cache) -> int:
     """Return the file system's time in ns, which need not be this machine's."""
     path = os.path.join(cache.path, f"{os.urandom(6).hex()}.tmp")
     try:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+from contextlib import contextmanager, suppress
+from threading import Lock
 from typing import TYPE_CHECKING
 
 from ledgit.errors import InvalidName, LedgitError, StorageError
@@ -10,8 +12,9 @@ from ledgit.records.names import check_artifact_path
 from ledgit.store.artifacts.bundle import add_bundle
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
 
+    from ledgit.artifacts import Cache
     from ledgit.store.filelog import FileLog
 
     Progress = Callable[[str, int, int | None], None]
@@ -23,6 +26,7 @@ MOST_FILES = 100
 _MOST_THRESHOLDS = 4
 _MOST_TOLD = 20
 _FEW = 3  # links that are named
+_TICK = 10_000_000  # ns by which a file's time may be off
 
 
 def take(run: FileLog, source: str, path: str, threshold: int | None, progress: Progress | None) -> list[str]:
@@ -73,12 +77,64 @@ def _take_large(run: FileLog, path: str, files: list[tuple[str, str]], progress:
     from ledgit.artifacts import Cache, take_folder
     from ledgit.store.artifacts.hasher import hashes_of
 
-    taken = take_folder(Cache(run.folder.cache), hashes_of(run.folder), files, progress)
+    fresh: list[tuple[str, int]] = []
+    cache = Cache(run.folder.cache)
+    with _alone() as alone:
+        try:
+            taken = take_folder(cache, hashes_of(run.folder), files, progress, fresh)
+        except StorageError:
+            if alone():
+                _drop(run, cache, fresh)
+            raise
     told = [_told(path, name, reason) for name, reason in taken.left_out]
     told += [f"{path}/{name} was written to while it was taken" for name in taken.changed]
     if taken.nfiles:
         run.note_tree(path, taken.oid, taken.size, taken.nfiles)
     return told
+
+
+_guard = Lock()
+_takes = 0  # that go on
+_began = 0  # in all
+
+
+@contextmanager
+def _alone() -> Iterator[Callable[[], bool]]:
+    """Give a function that says whether no other thread took a folder since this began."""
+    global _takes, _began  # noqa: PLW0603 - threads of one process
+    with _guard:
+        first, mine = _takes == 0, _began + 1
+        _takes, _began = _takes + 1, mine
+    try:
+        yield lambda: first and _began == mine
+    finally:
+        with _guard:
+            _takes -= 1
+
+
+def _drop(run: FileLog, cache: Cache, fresh: list[tuple[str, int]]) -> None:
+    """Remove what a folder that had no room brought into the cache, where surely nobody has found it there since.
+
+    Else a sweep does it. Whoever logs the same content has a journal, or a part of this one; whoever else finds
+    it there sets its time.
+    """
+    from time import time_ns
+
+    from ledgit.store.artifacts.removing import journals, remove_object, stamp
+    from ledgit.store.journal import part_names
+
+    own = os.path.basename(run.directory)
+    if set(journals(run.folder)) - {own} or len(part_names(run.directory)) > 1:
+        return
+    try:
+        skew = stamp(cache) - time_ns()  # of the file system's clock
+    except StorageError:
+        return
+    for oid, came in fresh:
+        with suppress(OSError, LedgitError):
+            info = os.stat(cache.location(oid))
+            if info.st_mtime_ns <= came + skew + _TICK:
+                remove_object(cache, oid, info.st_mtime, None, lambda _: None)
 
 
 def _one_by_one(run: FileLog, path: str, files: list[tuple[str, str]], threshold: int | None) -> list[str]:
