@@ -36,6 +36,7 @@ if TYPE_CHECKING:
     )
     from ledgit.models.example import convert_input_example_to_serving_input
     from ledgit.models.flavors import Flavor, flavor_for, get_flavor
+    from ledgit.models.flavors.from_code import ModelConfig, set_model
     from ledgit.models.loading import PyFuncModel, get_model_info, load_input_example
     from ledgit.models.mlmodel import Model, ModelInfo
     from ledgit.models.requirements import check_requirements
@@ -43,7 +44,7 @@ if TYPE_CHECKING:
     from ledgit.models.signature import ModelSignature, infer_signature
     from ledgit.models.types import AnyType, Array, DataType, Map, Object, Property
     from ledgit.models.uris import ModelSource, find_model
-    from ledgit.models.verbs import load, log, predict, save, set_model, set_signature, validate_serving_input
+    from ledgit.models.verbs import load, log, predict, save, set_signature, validate_serving_input
 
 _MODULE_OF = {
     "AnyType": "types",
@@ -57,6 +58,7 @@ _MODULE_OF = {
     "Map": "types",
     "MetricValue": "evaluation",
     "Model": "mlmodel",
+    "ModelConfig": "flavors.from_code",
     "ModelInfo": "mlmodel",
     "ModelSignature": "signature",
     "ModelSource": "uris",
@@ -82,7 +84,7 @@ _MODULE_OF = {
     "make_metric": "evaluation",
     "predict": "verbs",
     "save": "verbs",
-    "set_model": "verbs",
+    "set_model": "flavors.from_code",
     "set_signature": "verbs",
     "validate_schema": "enforce",
     "validate_serving_input": "verbs",
@@ -100,6 +102,7 @@ __all__ = [
     "Map",
     "MetricValue",
     "Model",
+    "ModelConfig",
     "ModelInfo",
     "ModelSignature",
     "ModelSource",

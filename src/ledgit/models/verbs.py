@@ -9,13 +9,12 @@ from typing import Any
 from ledgit.errors import InvalidValue, UsageError
 from ledgit.models.faces import Face
 from ledgit.models.flavors import flavor_for
-from ledgit.models.flavors.from_code import ModelConfig, set_model
 from ledgit.models.loading import load_model, load_native, native_flavor
 from ledgit.models.mlmodel import FILE, Model, ModelInfo
 from ledgit.models.signature import ModelSignature
 from ledgit.models.uris import find_model
 
-__all__ = ["ModelConfig", "load", "log", "predict", "save", "set_model", "set_signature", "validate_serving_input"]
+__all__ = ["load", "log", "predict", "save", "set_signature", "validate_serving_input"]
 
 
 def save(model: Any, path: str | os.PathLike[str], **kwargs: Any) -> Model:

@@ -42,7 +42,9 @@ class ModelConfig:
     """
 
     def __init__(self, *, development_config: Mapping[str, Any] | str | None = None) -> None:
-        found: Any = _config if _config is not None else development_config
+        # Where MLflow says it, if it is MLflow that runs the file.
+        other = getattr(sys.modules.get(f"{_MLFLOW}_config"), "__mlflow_model_config__", None)
+        found: Any = _config if _config is not None else other or development_config
         if isinstance(found, str):
             from ledgit.records.documents import load_document
 
