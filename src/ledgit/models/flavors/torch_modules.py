@@ -24,6 +24,9 @@ FORMAT = 1
 #: What recurrent modules remember of their parameters besides; it is made again.
 _FLAT = ("_flat_weights", "_flat_weight_refs")
 
+#: Where a LightningModule has its hyperparameters, their first values, and how they were given.
+_HPARAMS = ("_hparams", "_hparams_initial", "_hparams_name", "_log_hyperparams")
+
 FindClass = Callable[[str, str], Any]
 
 #: What torch.nn.Module's own constructor makes, that is kept; the rest of it must be as made: hooks are code.
@@ -149,7 +152,9 @@ class _Writer:
         described: dict[str, Any] = {"module": cls.__module__, "class": cls.__qualname__, "training": module.training}
         self.modules.append(described)
         where = f"{path}." if path else ""
-        plain = torch.nn.Module()
+        plain, lightning = torch.nn.Module(), _lightning(cls)
+        # What Lightning's constructor sets (the trainer among it) is of the training; hyperparameters are data.
+        passing = set() if lightning is None else vars(lightning()).keys() - vars(plain).keys()
         described["parameters"] = {
             name: None if value is None else {"tensor": self._tensor(value, where + name), "grad": value.requires_grad}
             for name, value in module._parameters.items()
@@ -164,7 +169,11 @@ class _Writer:
         }
         described["attributes"] = {}
         for name, value in vars(module).items():
-            if name in _KEPT or (name in _FLAT and isinstance(module, torch.nn.RNNBase)):
+            if name in _KEPT or name in passing or (name in _FLAT and isinstance(module, torch.nn.RNNBase)):
+                continue
+            if lightning is not None and name in _HPARAMS:
+                if name == "_hparams":
+                    described["hparams"] = self._value(dict(value), where + "hparams")
                 continue
             if name in vars(plain):
                 if value or (value is not None and value is not False and not hasattr(value, "__len__")):
@@ -232,9 +241,10 @@ class _Reader:
             raise ValueError(f"{described['module']}.{described['class']} is no torch.nn.Module")
         if (cls.__module__, cls.__qualname__) != (described["module"], described["class"]):
             raise ValueError(f"{described['class']} is not a class of {described['module']} itself")
-        made = cls.__new__(cls)
-        torch.nn.Module.__init__(made)
+        made: Any = cls.__new__(cls)
+        (_lightning(cls) or torch.nn.Module).__init__(made)
         self._made[number] = made
+        fresh = set(vars(made))
         own = vars(made)
         own["training"] = bool(described["training"])
         for name, entry in described["parameters"].items():
@@ -246,9 +256,11 @@ class _Reader:
         for name, inner in described["modules"].items():
             own["_modules"][name] = None if inner is None else self.module(inner)
         for name, value in described["attributes"].items():
-            if name in vars(torch.nn.Module()):
+            if name in fresh:
                 raise ValueError(f"{name} is no attribute of a module's own")
             own[name] = self._value(value)
+        if "hparams" in described:
+            made.save_hyperparameters(self._value(described["hparams"]))
         if isinstance(made, torch.nn.RNNBase):
             made._init_flat_weights()
         return made
@@ -296,6 +308,13 @@ class _Reader:
         if kind == "~function":
             return _function(content)
         raise ValueError(f"{kind!r} is not known")
+
+
+def _lightning(cls: type) -> Any:
+    """Return the ``LightningModule`` that *cls* derives from, of whichever of its two packages; None without."""
+    homes = ("lightning", "pytorch_lightning")
+    found = (base for base in cls.__mro__ if base.__name__ == "LightningModule")
+    return next((base for base in found if base.__module__.partition(".")[0] in homes), None)
 
 
 def _found(module: str, name: str) -> Any:
