@@ -10,6 +10,7 @@ from dataclasses import dataclass
 
 from ledgit.errors import RecordError
 from ledgit.records.registry_message import decode_message, split_message
+from ledgit.records.shapes import is_commit_id
 from ledgit.registry.policy import Person
 
 TYPE_CHECKING = False
@@ -62,10 +63,10 @@ class ObjectReader:
         self._found: dict[str, tuple[str, bytes] | None] = {}
 
     def load(self, oids: Iterable[str]) -> None:
-        """Read objects ahead."""
+        """Read objects ahead; what is no id is no object."""
         from ledgit.git import run_git
 
-        wanted = [oid for oid in dict.fromkeys(oids) if oid not in self._found]
+        wanted = [oid for oid in dict.fromkeys(oids) if oid and oid not in self._found]
         if not wanted:
             return
         asked = "".join(f"{oid}\n" for oid in wanted).encode("ascii")
@@ -85,7 +86,7 @@ class ObjectReader:
     def read(self, oid: str) -> tuple[str, bytes] | None:
         """Return the kind and the content of an object; None if it is not here."""
         self.load([oid])
-        return self._found[oid]
+        return self._found.get(oid)
 
     def intact(self, oid: str) -> bool:
         """Whether an object's content is what its id says; Git trusts what it has unpacked."""
@@ -120,7 +121,7 @@ def parse_tag_object(oid: str, content: bytes) -> TagObject:
         key, _, value = line.partition(b" ")
         fields.setdefault(key.decode("ascii", "replace"), value.decode("utf-8", "surrogateescape"))
     tagger, when = person(fields.get("tagger", ""))
-    message, problem = None, ""
+    message, problem, target = None, "", fields.get("object", "")
     try:
         message = decode_message(split_message(text)[0], f"tag {fields.get('tag', oid)}")
         if message is None:
@@ -129,7 +130,7 @@ def parse_tag_object(oid: str, content: bytes) -> TagObject:
         problem = str(error.reason) if type(error) is RecordError else str(error)
     return TagObject(
         oid=oid,
-        target=fields.get("object", ""),
+        target=target if is_commit_id(target) else "",
         kind=fields.get("type", ""),
         name=fields.get("tag", ""),
         tagger=tagger,
@@ -145,7 +146,8 @@ def person(text: str) -> tuple[Person, int]:
     named, _, when = text.rpartition(">")
     name, _, address = named.partition("<")
     seconds = when.split()[:1]
-    return known(name, address), int(seconds[0]) if seconds and seconds[0].isdigit() else 0
+    digits = seconds[0] if seconds and seconds[0].isascii() and seconds[0].isdigit() else ""
+    return known(name, address), int(digits) if 0 < len(digits) < 15 else 0
 
 
 def known(name: str, address: str) -> Person:

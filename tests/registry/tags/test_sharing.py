@@ -13,6 +13,8 @@ from tests.sync.kit import make_clone
 
 from ledgit.errors import ModelNotFound, RunStateError, VersionExists, VersionNotFound
 from ledgit.git import Objects
+from ledgit.store.gc.plan import Selection, make_plan
+from ledgit.store.gc.sweeping import sweep
 from ledgit.store.registry import fetching, lost_tags, move_version, restore_tags
 
 SECRET = b"aws_secret_access_key = 'wJalrXUtnFEMIK7MDENGbPxRfiCYzzzzzzzzzKEY'"
@@ -384,3 +386,26 @@ def test_a_fresh_clone_has_the_registry_by_git_alone(host: Path, ada: Shop, tmp_
     eve = Shop(make_clone(str(host), tmp_path / "eve").path)
 
     assert "good" == eve.read().version("churn", "latest").event.reason
+
+
+def test_a_purge_takes_the_tags_of_other_clones_too(host: Path, ada: Shop, ben: Shop) -> None:
+    """After it no clone holds the run; only what was never shared stays, and is named."""
+    run = ada.train(content=b"a secret thing")
+    ada.register(run)
+    ada.assign("churn", "1", "prod")
+    ada.register(ada.train("other"), model="other")
+    ada.push()
+    ben.pull()
+    ben.register(ben.state(run.id), model="bens")
+    selection = Selection(runs=(run.id,), with_tags=True)
+    sweep(ada.repo, ada.folder, make_plan(ada.repo, ada.folder, ada.repository.index, selection))
+
+    ben.pull(accept_purges=True)
+
+    assert ["other@v0.0.1"] == on_host(host)
+    assert {"other@v0.0.1", "bens@v0.0.1"} == set(ben.refs())
+    assert {"other/1", "bens/1"} == set(ben.refs("refs/ledgit/versions"))
+    done = ben.push()
+    assert done.tags is not None
+    assert "was purged; 'git tag -d'" in done.tags.held["bens@v0.0.1"]
+    assert 2 == ben.register(ben.train("third")).number

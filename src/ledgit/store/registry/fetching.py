@@ -82,7 +82,7 @@ def _is_registry(ref: str) -> bool:
         return name is not None and name.action != CREATE
     slug, _, number = ref[len(VERSIONS) :].rpartition("/")
     plain = bool(slug) and slug.isascii() and slug.replace("-", "a").replace("_", "a").replace(".", "a").isalnum()
-    return plain and slug[0] != "." and ".." not in slug and number.isdigit() and len(number) < 16
+    return plain and slug[0] != "." and ".." not in slug and number.isascii() and number.isdigit() and len(number) < 16
 
 
 def _seen(line: Line, kept: dict[str, str], ref: str, oid: str) -> None:

@@ -86,7 +86,11 @@ class ModelTags:
         from ledgit.git import ref_names
 
         claims = ref_names(self._repo, f"{VERSIONS}{claim_slug(self._model)}/")
-        taken = [int(text) for ref in claims if (text := ref.rpartition("/")[2]).isdigit() and len(text) < 16]
+        taken = [
+            int(text)
+            for ref in claims
+            if (text := ref.rpartition("/")[2]).isascii() and text.isdigit() and len(text) < 16
+        ]
         self.newest()
         numbers = _numbers.get((self._repo.common_dir, self._slug), 0)
         return 1 + max(numbers, self._purged(), *taken, 0)
