@@ -294,19 +294,39 @@ def test_what_finalizing_hashed_is_not_read_again_either(repo: Path, monkeypatch
     assert md5(Path("large").read_bytes()) == artifacts(again)["large"].digest
 
 
-def test_what_is_left_of_ended_runs_is_forgotten(repo: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A copy that a later one took the place of is never hashed; a long process doesn't collect what is known of it."""
-    from ledgit.store.artifacts import hasher
+STAMPED = """
+import os, signal, sys, threading, time
+import ledgit
+from ledgit.store.artifacts import hasher
+hasher._thread = threading.current_thread()  # as if it were just about to begin
+time.time_ns = lambda real=time.time_ns: real() + 3_000_000_000  # no stamp is too young
+if sys.argv[1] == "power cut":
+    hasher._since = lambda: "as it was before"
+run = ledgit.start_run()
+ledgit.log_artifact("large")
+run.store.tick()
+print(run.info.run_id, flush=True)
+os.kill(os.getpid(), signal.SIGKILL)
+"""
 
-    monkeypatch.setattr(hasher, "_thread", threading.current_thread())
+
+@pytest.mark.parametrize("since", ["a kill", "power cut"])
+def test_what_another_process_hashes_is_not_read_again_either(repo: Path, since: str) -> None:
+    """But after a power cut the copy may hold something else than the file did."""
+    import subprocess
+
     Path("large").write_bytes(os.urandom(LARGE))
-    for number in range(4):
-        with ledgit.start_run():
-            for _ in range(3):
-                Path("large").write_bytes(os.urandom(LARGE))
-                ledgit.log_artifact("large")
+    command = [sys.executable, "-c", STAMPED, since]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert done.returncode < 0, done.stderr
+    git_repo = Repo.discover(str(repo))
 
-        assert len(hasher._left) <= 2, number
+    recover(git_repo, Folder.of(git_repo))
+
+    digest = {record.path: record for record in ledgit.get_run(done.stdout.strip()).artifacts()}["large"].digest
+    assert md5(Path("large").read_bytes()) == digest
+    known = Hashes(Folder.of(git_repo).path).known(os.stat("large"))
+    assert (None if since == "power cut" else digest) == (known and f"md5:{known}")
 
 
 def test_an_object_that_is_gone_is_copied_again(repo: Path) -> None:

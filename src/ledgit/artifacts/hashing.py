@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     T = TypeVar("T")
     from collections.abc import Callable, Iterable
 
-__all__ = ["Hashes", "clone", "copy_and_digest", "copy_data", "digest_file", "in_threads", "new_digest"]
+__all__ = ["Hashes", "Stamp", "clone", "copy_and_digest", "copy_data", "digest_file", "in_threads", "new_digest"]
 
 PIECE = 1 << 20
 """Bytes that are hashed at once: beyond this nothing gets faster, and memory is somebody's."""
@@ -176,6 +176,16 @@ def in_threads(work: Callable[[T], None], items: Iterable[T], most: int = 4) -> 
         raise failed[0]
 
 
+class Stamp:
+    """What tells whether a file is the same as it was: a part of :class:`os.stat_result`."""
+
+    __slots__ = ("st_ctime_ns", "st_dev", "st_ino", "st_mtime_ns", "st_size")
+
+    def __init__(self, device: int, inode: int, size: int, mtime: int, ctime: int) -> None:
+        self.st_dev, self.st_ino, self.st_size = device, inode, size
+        self.st_mtime_ns, self.st_ctime_ns = mtime, ctime
+
+
 class Hashes:
     """What was hashed before, by device, inode, size, mtime and ctime: ``hashes.sqlite3``, disposable.
 
@@ -192,7 +202,7 @@ class Hashes:
         self._database: sqlite3.Connection | None = None
         self._guard = threading.Lock()
 
-    def known(self, stat: os.stat_result) -> str | None:
+    def known(self, stat: os.stat_result | Stamp) -> str | None:
         """Return the MD5 of the file with this stamp, or None if it is not known."""
         from sqlite3 import Error
 
@@ -206,7 +216,7 @@ class Hashes:
             return None
         return str(row[1])
 
-    def note(self, stat: os.stat_result, md5: str, read: int | None = None) -> None:
+    def note(self, stat: os.stat_result | Stamp, md5: str, read: int | None = None) -> None:
         """Remember that the file with this stamp has this MD5.
 
         Args:
@@ -216,7 +226,7 @@ class Hashes:
         """
         self.note_all([(stat, md5)], read)
 
-    def note_all(self, found: list[tuple[os.stat_result, str]], read: int | None = None) -> None:
+    def note_all(self, found: list[tuple[os.stat_result | Stamp, str]], read: int | None = None) -> None:
         """Remember many at once; see :meth:`note`."""
         from sqlite3 import Error
 
@@ -278,15 +288,15 @@ class Hashes:
         return database
 
 
-def _place(stat: os.stat_result) -> str:
+def _place(stat: os.stat_result | Stamp) -> str:
     return f"{stat.st_dev}:{stat.st_ino}"
 
 
-def _stamp(stat: os.stat_result) -> str:
+def _stamp(stat: os.stat_result | Stamp) -> str:
     return f"{stat.st_size}:{stat.st_mtime_ns}:{stat.st_ctime_ns}"
 
 
-def _sum(stat: os.stat_result, md5: str) -> int:
+def _sum(stat: os.stat_result | Stamp, md5: str) -> int:
     """Return what tells a row that a power cut mixed up: a wrong digest would name another file's content."""
     return crc32(f"{_place(stat)} {_stamp(stat)} {md5}".encode())
 

@@ -150,11 +150,16 @@ class FileLog(ABC):
         record = {"at": now_ms(), "path": path, "file": file, "size": staged.size}
         if threshold is not None:
             record["threshold"] = threshold
-        self._append(encode("file", record))
-        if staged.size > (self.threshold if threshold is None else threshold):
-            from ledgit.store.artifacts.hasher import submit
+        if staged.size <= (self.threshold if threshold is None else threshold):
+            self._append(encode("file", record))
+            return staged
+        from ledgit.store.artifacts.hasher import stamp_of, submit
 
-            submit(self, file, staged)
+        stamp = stamp_of(staged)
+        if stamp is not None:
+            record["stamp"] = stamp  # for whoever hashes the copy
+        self._append(encode("file", record))
+        submit(self, file, staged)
         return staged
 
     def note_hashed(self, file: str, md5: str) -> None:

@@ -12,6 +12,7 @@ import threading
 from collections import deque
 from contextlib import suppress
 
+from ledgit.store.folder import boot_id
 from ledgit.store.syncer import importing
 
 TYPE_CHECKING = False  # a run that logs no large file does without
@@ -21,18 +22,14 @@ if TYPE_CHECKING:
     from ledgit.store.folder import Folder
     from ledgit.store.staging import Staged
 
-__all__ = ["hashes_of", "known_object", "note_left", "submit", "withdraw"]
+__all__ = ["hashes_of", "known_object", "note_stamped", "stamp_of", "submit", "withdraw"]
 
 _guard = threading.Condition()
 _waiting: deque[tuple[FileLog, str, Staged]] = deque()
 _busy: FileLog | None = None
 _thread: threading.Thread | None = None
 _known: dict[str, Hashes] = {}
-_left: dict[str, tuple[FileLog, Staged]] = {}
-"""Where copies are that finalizing hashes, and what they were taken from.
-
-Not in the journal: after a power cut a copy may hold something else than its file did, and nobody would know.
-"""
+_process = os.urandom(8).hex()
 
 
 def hashes_of(folder: Folder) -> Hashes:
@@ -82,25 +79,36 @@ def submit(run: FileLog, file: str, staged: Staged) -> None:
 def withdraw(run: FileLog) -> None:
     """Hash nothing more of *run*, and wait for what is being hashed: the run ends."""
     with _guard:
-        for path in [path for path in _left if not os.path.exists(path)]:
-            del _left[path]  # of a run that has ended, and had no use for it
         for item in [item for item in _waiting if item[0] is run]:
             _waiting.remove(item)
-            _, file, staged = item
-            if staged.stat is not None:
-                _left[os.path.join(run.directory, file)] = run, staged
         while _busy is run:
             _guard.wait()
 
 
-def note_left(path: str, md5: str) -> None:
-    """Remember the file that the copy at *path* was taken from, if this process took it: finalizing has hashed it."""
-    with _guard:
-        left = _left.pop(path, None)
-    if left is not None:
-        run, staged = left
-        assert staged.stat is not None
-        hashes_of(run.folder).note(staged.stat, md5, staged.read)
+def stamp_of(staged: Staged) -> list[str | int] | None:
+    """Return what the journal says of the file that a copy was taken from; None if the copy may be of two versions."""
+    stat = staged.stat
+    if stat is None:
+        return None
+    return [_since(), stat.st_dev, stat.st_ino, stat.st_size, stat.st_mtime_ns, stat.st_ctime_ns, staged.read]
+
+
+def note_stamped(folder: Folder, stamp: object, md5: str) -> None:
+    """Remember what was hashed: the copy of a file with this *stamp*, from :func:`stamp_of`.
+
+    Not after a power cut: the copy may hold something else than its file did, and nobody would know.
+    """
+    from ledgit.artifacts.hashing import Stamp
+
+    if not isinstance(stamp, list) or len(stamp) != 7 or stamp[0] != _since():
+        return
+    if all(type(number) is int for number in stamp[1:]):
+        hashes_of(folder).note(Stamp(*stamp[1:6]), md5, stamp[6])
+
+
+def _since() -> str:
+    """Return what changes when the machine starts anew; where nobody can say that, with each process."""
+    return boot_id() or _process
 
 
 def _loop() -> None:
@@ -140,7 +148,6 @@ def _after_fork() -> None:
     global _guard, _thread, _busy  # noqa: PLW0603
     _guard = threading.Condition()
     _waiting.clear()
-    _left.clear()
     _thread = _busy = None
     for hashes in _known.values():
         hashes.forget()

@@ -37,7 +37,8 @@ def logged_contents(state: JournalState) -> list[Content]:
         if kind == "file":
             file = str(item["file"])
             size, threshold = int(item["size"]), item.get("threshold")
-            found.append(Content(str(item["path"]), size, hashed.get(file, ""), file=file, threshold=threshold))
+            md5, stamp = hashed.get(file, ""), item.get("stamp")
+            found.append(Content(str(item["path"]), size, md5, file=file, threshold=threshold, stamp=stamp))
         elif kind == "bundle":
             file, threshold = str(item["file"]), item.get("threshold")
             found += [
@@ -86,7 +87,7 @@ def keep_artifacts(
     kept, run_id = built.record.artifacts, built.record.info.id
     logged = logged_contents(state)
     placed = overlay(logged, kept_contents(kept))
-    keeping = _Keeping(Cache(folder.cache), folder.active_dir(run_id), built, base, objects)
+    keeping = _Keeping(folder, Cache(folder.cache), folder.active_dir(run_id), built, base, objects)
     files = keeping.keep(placed, {artifact.path: artifact for artifact in kept})
     if final:
         note_superseded(folder, run_id, keeping.superseded(logged))
@@ -94,7 +95,10 @@ def keep_artifacts(
 
 
 class _Keeping:
-    def __init__(self, cache: Cache, directory: str, built: Built, base: Base | None, objects: Objects) -> None:
+    def __init__(
+        self, folder: Folder, cache: Cache, directory: str, built: Built, base: Base | None, objects: Objects
+    ) -> None:
+        self.folder = folder
         self.cache, self.directory, self.built, self.base, self.objects = cache, directory, built, base, objects
         self.named: set[str] = set()  # objects that the commit names, or a list that it names
         self.hashed: dict[tuple[str, int | None], tuple[str, int]] = {}  # copy -> (object, size)
@@ -240,7 +244,7 @@ class _Keeping:
 
     def _put(self, content: Content) -> None:
         from ledgit.artifacts import digest_file
-        from ledgit.store.artifacts.hasher import note_left
+        from ledgit.store.artifacts.hasher import note_stamped
 
         path = self._where(content)
         if content.offset is not None:
@@ -252,7 +256,7 @@ class _Keeping:
         else:
             oid, size = digest_file(path), os.stat(path).st_size
             self.cache.put(path, oid)
-            note_left(path, oid)
+            note_stamped(self.folder, content.stamp, oid)
         self._note(content, oid, size)
 
     def _note(self, content: Content, oid: str, size: int) -> None:

@@ -6,7 +6,7 @@ Pure: nothing is read or written here. Where a folder has to be listed anew, the
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 __all__ = ["Content", "Layer", "Placed", "members", "overlay"]
 
@@ -22,6 +22,7 @@ class Content:
         nfiles: Of a folder.
         file: Where the copy is: a name in the journal's folder; '' where there is none.
         offset: Where in that file it begins, if others are in there too.
+        stamp: What the journal says of the file that the copy was taken from.
         threshold: What its caller said, in bytes.
         kept: It is from an earlier commit.
     """
@@ -34,6 +35,7 @@ class Content:
     threshold: int | None = None
     kept: bool = False
     offset: int | None = None
+    stamp: object = field(default=None, compare=False)
 
     @property
     def copy(self) -> tuple[str, int | None]:
