@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from typing import TypeVar
 
     T = TypeVar("T")
-    from collections.abc import Callable, Iterable
+    from collections.abc import Callable, Iterable, Sequence
 
 __all__ = ["Hashes", "Stamp", "clone", "copy_and_digest", "copy_data", "digest_file", "in_threads", "new_digest"]
 
@@ -226,7 +226,7 @@ class Hashes:
         """
         self.note_all([(stat, md5)], read)
 
-    def note_all(self, found: list[tuple[os.stat_result | Stamp, str]], read: int | None = None) -> None:
+    def note_all(self, found: Sequence[tuple[os.stat_result | Stamp, str]], read: int | None = None) -> None:
         """Remember many at once; see :meth:`note`."""
         from sqlite3 import Error
 
