@@ -162,7 +162,7 @@ def _cast_column(name: str, column: Any, spec: Any) -> Any:
     if spec.type is DataType.binary:
         return column.map(lambda value: value if is_missing(value) else base64.decodebytes(value.encode()))
     if spec.type is DataType.datetime:
-        return pd.to_datetime(column).astype("datetime64[ns]")
+        return _times(column)
     if spec.type is DataType.string and isinstance(column.dtype, pd.StringDtype):
         return column
     if not spec.required and spec.type is not DataType.string and column.isna().any():
@@ -175,6 +175,16 @@ def _cast_column(name: str, column: Any, spec: Any) -> Any:
     return _lossless(name, column, spec.type)
 
 
+def _times(column: Any) -> Any:
+    import pandas as pd
+
+    try:
+        found = pd.to_datetime(column, format="ISO8601")  # also where some are dates alone
+    except (ValueError, TypeError):
+        found = pd.to_datetime(column)
+    return found.astype("datetime64[ns]")
+
+
 def _lossless(name: str, column: Any, kind: DataType) -> Any:
     """Return *column* as *kind*, if that loses nothing: 1.5 is no integer, and text no number."""
     want = kind.to_pandas()
@@ -185,6 +195,8 @@ def _lossless(name: str, column: Any, kind: DataType) -> Any:
         odd = next((value for value in column if isinstance(value, str | list | dict)), None)
         if odd is not None:
             raise InvalidModelInput(name, f"column {name!r} has {odd!r}, the model takes {kind!r}")
+        if kind in {DataType.integer, DataType.long, DataType.boolean} and column.isna().any():
+            raise InvalidModelInput(name, f"column {name!r} has a missing value, the model takes {kind!r}")
     elif kind is DataType.boolean and column.dtype.kind != "b":
         raise InvalidModelInput(name, f"column {name!r} has {column.dtype}, the model takes {kind!r}")
     return column.astype(want)
