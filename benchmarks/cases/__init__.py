@@ -10,6 +10,7 @@ CASES = (
     "artifacts",
     "artifacts_memory",
     "registry",
+    "serving",
 )
 LARGE = (
     "large_list",
