@@ -93,13 +93,18 @@ class Checker:
 
     def check(self, refs: Iterable[str]) -> list[Refused]:
         """Return what is wrong with the tags *refs* (full names); nothing where all is well."""
+        wanted = self.load(refs)
+        return [Refused(ref, why) for ref in wanted for why in self._wrong(ref)]
+
+    def load(self, refs: Iterable[str]) -> list[str]:
+        """Read tags, what they point to, and what is below that, all at once; return those that are the registry's."""
         wanted = [ref for ref in refs if ref in self._named]
         self.read.load(self.refs[ref] for ref in wanted)
         tags = [tag for ref in wanted if (tag := self.read.tag(self.refs[ref])) is not None]
         self.read.load(tag.target for tag in tags)
         commits = [commit for tag in tags if (commit := self.read.commit(tag.target)) is not None]
         self.read.load(parent for commit in commits for parent in commit.parents[:1])
-        return [Refused(ref, why) for ref in wanted for why in self._wrong(ref)]
+        return wanted
 
     def _wrong(self, ref: str) -> Iterator[str]:
         named, oid = self._named[ref], self.refs[ref]

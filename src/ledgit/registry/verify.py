@@ -403,6 +403,7 @@ def verify_all(
     from dataclasses import replace
 
     shared = _Shared(repository)
+    shared.checker.load(TAGS + version.tag for version, _ in versions)
     options = options or VerifyChainOptions()
     for version, stage in versions:
         yield _Verifying(repository, version, replace(options, stage=stage), progress, shared).run()
