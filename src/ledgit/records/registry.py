@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from ledgit.records.registry_event import Event
 from ledgit.records.registry_message import RegistryMessage, decode_message, encode_message
 from ledgit.records.registry_names import (
     ASSIGN,
@@ -18,7 +19,7 @@ from ledgit.records.registry_names import (
     slug_of,
     tag_name,
 )
-from ledgit.records.registry_state import Event, ModelVersion, RegisteredModel, fold
+from ledgit.records.registry_state import ModelVersion, RegisteredModel, fold
 
 __all__ = [
     "ASSIGN",

@@ -13,6 +13,9 @@ What contradicts something else is kept, with its problem.
 
 from __future__ import annotations
 
+from operator import attrgetter
+
+from ledgit.records.registry_event import Event
 from ledgit.records.registry_names import (
     ASSIGN,
     DEPRECATE,
@@ -22,97 +25,15 @@ from ledgit.records.registry_names import (
     Semver,
     slug_of,
 )
-from ledgit.records.values import Values
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
     from typing import Any
 
-    from ledgit.records.registry_message import RegistryMessage
-
 __all__ = ["Event", "ModelVersion", "RegisteredModel", "fold"]
 
 _VERSION = "version."
-
-
-class Event(Values):
-    """One tag of the registry.
-
-    Attributes:
-        tag: Its name, without ``refs/tags/``.
-        oid: Id of the tag object.
-        action: ``register deregister assign unassign deprecate``.
-        model: The model's name: as it was given, or as GTO reads it from the tag.
-        version: ``v1.2.0``; of assign and unassign what the fold found out, before what the message says.
-        stage: For assign and unassign.
-        counter: Number at the tag's end.
-        commit: What it is about: a registration commit, if the tag is ours.
-        author: The tagger's name.
-        email: The tagger's address.
-        time: When, in seconds since the epoch.
-        signed: Whether it has a signature. Whether that is a good one, only Git can say.
-        text: The message as it stands, if it is not one of ours: its first 2,000 characters.
-        message: What the message says, if it is one of ours.
-        problem: What is wrong with it; "" if nothing.
-    """
-
-    __slots__ = (
-        "action", "author", "commit", "counter", "email", "message", "model", "oid", "problem", "signed", "stage",
-        "tag", "text", "time", "version",
-    )  # fmt: skip
-
-    def __init__(
-        self,
-        tag: str,
-        oid: str,
-        action: str,
-        model: str,
-        version: str,
-        stage: str,
-        counter: int | None,
-        commit: str,
-        author: str,
-        email: str,
-        time: int,
-        signed: bool,
-        text: str,
-        message: RegistryMessage | None,
-        problem: str = "",
-    ) -> None:
-        self.tag, self.oid, self.action, self.model, self.version, self.stage = tag, oid, action, model, version, stage
-        self.counter, self.commit, self.author, self.email, self.time = counter, commit, author, email, time
-        self.signed, self.text, self.message, self.problem = signed, text, message, problem
-
-    @property
-    def number(self) -> int | None:
-        """The integer version that the message claims."""
-        return None if self.message is None else self.message.number
-
-    @property
-    def run(self) -> str | None:
-        """Id of the run, if the message says so."""
-        return None if self.message is None else self.message.run
-
-    @property
-    def path(self) -> str | None:
-        """The model's folder among the run's artifacts, if the message says so."""
-        return None if self.message is None else self.message.path
-
-    @property
-    def digest(self) -> str | None:
-        """Digest of the model's files, if the message says so."""
-        return None if self.message is None else self.message.digest
-
-    @property
-    def reason(self) -> str:
-        """Why: what ours says, or the whole message of a foreign tag."""
-        return self.text if self.message is None else self.message.reason or ""
-
-    @property
-    def previous(self) -> str | None:
-        """Of an assign: the version that the stage stood at before, if the message says so."""
-        return None if self.message is None else self.message.previous
 
 
 class ModelVersion:
@@ -275,7 +196,7 @@ def fold(events: Iterable[Event], records: Mapping[str, Mapping[str, Any]] | Non
     """
     models: dict[str, RegisteredModel] = {}
     by_model: dict[str, list[Event]] = {}
-    for event in sorted(events, key=lambda event: (event.time, event.tag)):
+    for event in sorted(events, key=attrgetter("time", "tag")):
         own = by_model.get(event.model)
         if own is None:
             own = by_model[event.model] = []

@@ -109,6 +109,10 @@ def sweep(
         options = PurgeOptions(tags, bool(note.why), confirm=confirm, prompt=prompt)
         try:
             done.there.append(purge_remote(repo, folder, remote, options, progress))
+            if any(tag.startswith("refs/ledgit/versions/") for tag in tags):
+                from ledgit.store.registry.sharing import tell_numbers
+
+                tell_numbers(repo, folder, remote, prompt=prompt)
         except LedgitError as error:
             done.failed[remote.shown] = error
     _finish(repo, folder, done, whole=remotes is None)

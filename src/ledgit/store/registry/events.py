@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from ledgit.errors import InvalidValue, RecordError
-from ledgit.records.registry_message import MAX_MESSAGE, RegistryMessage, decode_message, split_message
+from ledgit.records.registry_event import FACTS, Event
+from ledgit.records.registry_message import MAX_MESSAGE, decode_message, split_message
 from ledgit.records.registry_names import (
     ASSIGN,
     CREATE,
@@ -14,12 +15,12 @@ from ledgit.records.registry_names import (
     parse_tag,
     slug_of,
 )
-from ledgit.records.registry_state import Event
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any
 
+    from ledgit.records.registry_message import RegistryMessage
     from ledgit.records.registry_names import TagName
 
 __all__ = ["Row", "event_of", "row_of", "tag_headers"]
@@ -99,7 +100,7 @@ def _row(
     shown = text[:MAX_MESSAGE].decode("utf-8", "replace").strip()[:_LONGEST] if said is None else ""
     facts = None
     if said is not None:
-        facts = [getattr(said, key) for key in _FACTS]
+        facts = [getattr(said, key) for key in FACTS]
         facts.append(said.extra)
     return [
         tag, oid, name.action, model, version, stage, name.counter, commit, author, email, time, signed, shown, facts,
@@ -107,21 +108,18 @@ def _row(
     ]  # fmt: skip
 
 
-_FACTS = ("summary", "model", "version", "number", "run", "path", "digest", "reason", "stage", "previous")
-
-
 def event_of(row: Row) -> Event:
     """Return the event that a row with all its values is."""
-    values = [*row]
-    values[13] = None if row[13] is None else RegistryMessage(*row[13])
-    return Event(*values)
+    return Event.of_row(row)
 
 
 def _tagger(text: str) -> tuple[str, str, int | None]:
     person, _, when = text.rpartition(">")
     name, _, email = person.partition("<")
     seconds = when.split()[:1]
-    time = int(seconds[0]) if seconds and seconds[0].isdigit() and len(seconds[0]) < 15 else None
+    time = (
+        int(seconds[0]) if seconds and seconds[0].isascii() and seconds[0].isdigit() and len(seconds[0]) < 15 else None
+    )
     return name.strip(), email, None if time is None else min(time, _LAST)
 
 

@@ -7,7 +7,7 @@ the counter of a stage, doesn't: ours gets the next one.
 
 from __future__ import annotations
 
-from ledgit.errors import Conflict, LedgitError, RemoteError, VersionExists
+from ledgit.errors import Conflict, LedgitError, RemoteError, RunPurged, VersionExists
 from ledgit.records.registry_names import ASSIGN, REGISTER, UNASSIGN, claim_slug, parse_tag, slug_of
 from ledgit.records.values import Values
 from ledgit.store.registry.moving import Unshared, drop_unshared, recount, renumber, unshared_tags
@@ -149,6 +149,8 @@ class _Sending:
             return ""
         try:
             commits = self._shared_commits(run, one.commit)
+        except RunPurged:
+            return f"its run {run[:8]} was purged; 'git tag -d' and 'git update-ref -d {KEPT}{one.tag}' let it go"
         except LedgitError as error:
             return str(error)
         if commits is None:
@@ -177,7 +179,9 @@ class _Sending:
         if data is None or self.tree is None:
             return None
         start = decode_run(data).start
-        lines = [line for line in lines_of(self.line.objects, self.tree, run, day_of(start)) if not line.purged]
+        lines = lines_of(self.line.objects, self.tree, run, day_of(start))
+        if any(line.purged for line in lines):
+            raise RunPurged([run])
         if not lines:
             return None
         return [oid for line in lines for oid in (line.head, *line.past) if oid]
@@ -250,7 +254,11 @@ class _Sending:
             if theirs is not None and theirs != one.oid:
                 return self._clashed(one, there)
             if claim is not None and there.get(claim) not in (None, one.oid):
-                numbers = [int(text) for ref in there if ref.startswith(VERSIONS) and (text := _last(ref)).isdigit()]
+                numbers = [
+                    int(text)
+                    for ref in there
+                    if ref.startswith(VERSIONS) and (text := _last(ref)).isascii() and text.isdigit()
+                ]
                 new = renumber(self.line.repo, self.line.folder, one, max(numbers, default=0))
                 old = one.message.number
                 self.done.moved[one.tag] = new.tag

@@ -9,12 +9,12 @@ from ledgit.store.registry.tagging import KEPT, TAGS, VERSIONS
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Collection, Iterable
 
     from ledgit.git import Objects, Repo
     from ledgit.store.folder import Folder
 
-__all__ = ["lost_tags", "moved_tags", "remember_numbers", "restore_tags"]
+__all__ = ["drop_purged", "lost_tags", "moved_tags", "remember_numbers", "restore_tags"]
 
 
 def lost_tags(repo: Repo, objects: Objects | None = None) -> dict[str, str]:
@@ -93,7 +93,11 @@ def remember_numbers(repo: Repo, folder: Folder, refs: Iterable[str]) -> None:
     highest: dict[str, int] = {}
     for ref in refs:
         number = ref.rpartition("/")[2]
-        oid = read_ref(repo, ref) if ref.startswith(VERSIONS) and number.isdigit() and len(number) < 16 else None
+        oid = (
+            read_ref(repo, ref)
+            if ref.startswith(VERSIONS) and number.isascii() and number.isdigit() and len(number) < 16
+            else None
+        )
         tag = _claimed(objects, oid) if oid is not None else None
         one = read_unshared(objects, tag, oid) if tag is not None and oid is not None else None
         if one is not None:
@@ -105,3 +109,30 @@ def remember_numbers(repo: Repo, folder: Folder, refs: Iterable[str]) -> None:
         known = records.get(model, {}).get("highest")
         if not isinstance(known, int) or known < greatest:
             edit_model(repo, folder, model, {"highest": greatest})
+
+
+def drop_purged(repo: Repo, runs: Collection[str]) -> None:
+    """Delete the tags, and claims, of versions of *runs*, which were purged elsewhere: they would keep the data here.
+
+    Whoever purged them has deleted the tags on the remote. One that was never shared stays: it is this clone's own,
+    and `doctor` says that its run is gone.
+    """
+    from ledgit.git import Objects, RefUpdate, update_refs
+    from ledgit.store.registry.commits import registry_refs, runs_of
+
+    objects = Objects.of(repo)
+    refs = registry_refs(repo)
+    own = {oid for ref, oid in refs.items() if ref.startswith(KEPT)}
+    commits: dict[str, str] = {}
+    for oid in {*refs.values()} - own:
+        try:
+            commits[oid] = objects.commit(oid).oid
+        except LedgitError:
+            continue
+    said = runs_of(repo, commits.values())
+    for ref, oid in refs.items():
+        if said.get(commits.get(oid, "")) in runs:
+            try:
+                update_refs(repo, [RefUpdate(ref, None, oid)])
+            except LedgitError:
+                continue  # moved a moment ago, or held: it stays, and is named by doctor

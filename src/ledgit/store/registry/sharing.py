@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from ledgit.store.sync.pushed import Pushed, PushOptions
     from ledgit.store.sync.remote import Remote
 
-__all__ = ["share_tags", "shared_digest", "tell_others"]
+__all__ = ["share_tags", "shared_digest", "tell_numbers", "tell_others"]
 
 
 def share_tags(line: Line, options: PushOptions, done: Pushed, progress: Progress | None) -> TagsPushed:
@@ -68,6 +68,20 @@ def tell_others(repo: Repo, folder: Folder, remote: Remote, options: PushOptions
     finally:
         line.stop()
         line.objects.rest()
+
+
+def tell_numbers(repo: Repo, folder: Folder, remote: Remote, *, prompt: bool = False) -> None:
+    """Push what the ledger says about models, after claims of numbers were deleted there: they stay given out.
+
+    Raises:
+        Conflict: Another pull or push works in this clone for too long.
+    """
+    from ledgit.store.sync.opening import SyncLock
+    from ledgit.store.sync.pushed import PushOptions
+
+    lock = SyncLock(folder)
+    with lock:
+        tell_others(repo, folder, remote, PushOptions(policy="pushed-code", prompt=prompt), lock)
 
 
 def shared_digest(repo: Repo, model: str) -> str:

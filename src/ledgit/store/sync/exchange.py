@@ -185,9 +185,14 @@ def forget_gone(line: Line, changes: Changes, loose: Collection[str]) -> None:
     """Remove what caches and notes have of runs that others purged: those here before, and *loose* ones."""
     gone = {*loose, *(run_id for run_id, lines in changes.purged.items() if lines)}
     if gone:
+        from ledgit.git import ref_names
         from ledgit.store.ledger import forget
 
         forget(line.repo, line.folder, gone)
+        if ref_names(line.repo, "refs/ledgit/versions/"):
+            from ledgit.store.registry.restoring import drop_purged
+
+            drop_purged(line.repo, gone)
     if line.going:
         from ledgit.store.ledger import drop_notes
         from ledgit.store.ledger.going import noted_objects
