@@ -7,8 +7,9 @@ from __future__ import annotations
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from ledgit.artifacts.cache import FEW, Cache, check_oid, sync_all
+    from ledgit.artifacts.cache import Cache, check_oid
     from ledgit.artifacts.downloading import download_tree, download_url
+    from ledgit.artifacts.files import FEW, sync_all
     from ledgit.artifacts.folders import (
         LeftOut,
         Member,
@@ -64,8 +65,9 @@ __all__ = [
 ]
 
 _HOMES = {
-    "cache": ("FEW", "Cache", "check_oid", "sync_all"),
+    "cache": ("Cache", "check_oid"),
     "downloading": ("download_tree", "download_url"),
+    "files": ("FEW", "sync_all"),
     "folders": (
         "LeftOut",
         "Member",

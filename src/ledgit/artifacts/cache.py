@@ -15,7 +15,8 @@ import time
 from itertools import count
 from typing import TYPE_CHECKING, BinaryIO
 
-from ledgit.artifacts.hashing import PIECE, clone, copy_and_digest, copy_data, digest_file, new_digest
+from ledgit.artifacts.files import FEW, fill, names_in, remove, sync_all, sync_path, write_new
+from ledgit.artifacts.hashing import PIECE, clone, copy_and_digest, digest_file, new_digest
 from ledgit.errors import ArtifactDamaged, ArtifactNotFound, StorageError, UnsafePath
 
 if TYPE_CHECKING:
@@ -23,11 +24,8 @@ if TYPE_CHECKING:
 
 _HEX = frozenset("0123456789abcdef")
 _LIST = ".dir"
-_NEW = os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_CLOEXEC", 0)
-FEW = 64
-"""Files that are synced one by one: a sync of the whole file system waits for everybody's, but once."""
 
-__all__ = ["FEW", "Cache", "check_oid", "sync_all"]
+__all__ = ["Cache", "check_oid"]
 
 
 def check_oid(oid: str) -> str:
@@ -99,7 +97,7 @@ class Cache:
         try:
             if self._touch(target, os.stat(source).st_size):
                 return False
-            self._place(target, lambda scratch: _fill(source, scratch, oid, link=link))
+            self._place(target, lambda scratch: fill(source, scratch, oid, link=link))
         except OSError as error:
             raise StorageError(f"an artifact into {self.path}", error.strerror or str(error)) from error
         return True
@@ -124,13 +122,13 @@ class Cache:
             scratch = f"{target[: -len(oid) + 2]}{self._mark}-{os.getpid():x}-{next(self._numbers):x}.tmp"
             try:
                 try:
-                    _write(scratch, data)
+                    write_new(scratch, data)
                 except FileNotFoundError:  # no such folder yet; asking before each of 10,000 files takes longer
                     os.makedirs(os.path.dirname(target), exist_ok=True)
-                    _write(scratch, data)
+                    write_new(scratch, data)
                 os.rename(scratch, target)
             except BaseException:
-                _remove(scratch)
+                remove(scratch)
                 raise
         except OSError as error:
             raise StorageError(f"an artifact into {self.path}", error.strerror or str(error)) from error
@@ -152,7 +150,7 @@ class Cache:
                 self.put(scratch, oid)
                 return oid, size
             finally:
-                _remove(scratch)
+                remove(scratch)
         except OSError as error:
             raise StorageError(f"an artifact into {self.path}", error.strerror or str(error)) from error
 
@@ -184,7 +182,7 @@ class Cache:
                 self._place(target, lambda name: os.rename(scratch, name))
                 return oid, size, True
             finally:
-                _remove(scratch)
+                remove(scratch)
         except OSError as error:
             raise StorageError(f"an artifact into {self.path}", error.strerror or str(error)) from error
 
@@ -195,9 +193,9 @@ class Cache:
 
     def clean(self, older: float = 24 * 3600) -> None:
         """Remove what killed processes left half written more than *older* seconds ago."""
-        places = [os.path.join(self._files, head) for head in _names(self._files)]
+        places = [os.path.join(self._files, head) for head in names_in(self._files)]
         for place in [*places, os.path.join(self.path, "incoming")]:
-            for name in _names(place):
+            for name in names_in(place):
                 path = os.path.join(place, name)
                 with contextlib.suppress(FileNotFoundError):
                     if name.endswith(".tmp") and time.time() - os.stat(path).st_ctime > older:
@@ -215,7 +213,7 @@ class Cache:
                 fill(scratch)
             os.rename(scratch, target)
         except BaseException:
-            _remove(scratch)
+            remove(scratch)
             raise
 
     def _touch(self, target: str, size: int) -> bool:
@@ -252,11 +250,11 @@ class Cache:
                 sync_all(self._files)
                 return
             for oid in known:
-                _sync(self.location(oid))
+                sync_path(self.location(oid))
             for folder in sorted({os.path.dirname(self.location(oid)) for oid in known}):
-                _sync(folder)
+                sync_path(folder)
             for folder in (self._files, os.path.dirname(self._files), self.path):
-                _sync(folder)
+                sync_path(folder)
         except OSError as error:
             raise StorageError(f"artifacts in {self.path}", error.strerror or str(error)) from error
 
@@ -319,7 +317,7 @@ class Cache:
         except (FileNotFoundError, NotADirectoryError):
             raise ArtifactNotFound(f"md5:{oid}") from None
         finally:
-            _remove(scratch)
+            remove(scratch)
         return size
 
     def check(self, oid: str) -> bool:
@@ -361,13 +359,13 @@ class Cache:
     def remove(self, oid: str) -> None:
         """Delete the object; one that is not here is no trouble."""
         try:
-            _remove(self.location(oid))
+            remove(self.location(oid))
         except OSError as error:
             raise StorageError(self.location(oid), error.strerror or str(error)) from error
 
     def objects(self) -> Iterator[tuple[str, int, float]]:
         """Yield each object's id, size in bytes and when it was last put here (seconds since the epoch)."""
-        for head in _names(self._files):
+        for head in names_in(self._files):
             if len(head) != 2 or not set(head) <= _HEX:
                 continue
             with contextlib.suppress(FileNotFoundError), os.scandir(os.path.join(self._files, head)) as entries:
@@ -377,72 +375,3 @@ class Cache:
                         with contextlib.suppress(FileNotFoundError):
                             stat = entry.stat(follow_symlinks=False)
                             yield head + entry.name, stat.st_size, stat.st_mtime
-
-
-def _write(path: str, data: bytes) -> None:
-    fd = os.open(path, _NEW, 0o444)
-    try:
-        done = os.write(fd, data)
-        while done < len(data):
-            done += os.write(fd, memoryview(data)[done:])
-    finally:
-        os.close(fd)
-
-
-def _fill(source: str, target: str, oid: str, *, link: bool) -> None:
-    if not (link and _linked(source, target)):
-        with open(source, "rb", buffering=0) as reader, open(target, "xb", buffering=0) as writer:
-            if link:
-                copy_data(reader.fileno(), writer.fileno())
-            elif copy_and_digest(reader.fileno(), writer.fileno())[0] != oid.removesuffix(_LIST):
-                raise OSError(f"{source} changed while it was copied")
-    os.chmod(target, 0o444)
-
-
-def _linked(source: str, target: str) -> bool:
-    try:
-        os.link(source, target)
-    except OSError:  # across file systems, too many links, or one that has none
-        return False
-    return True
-
-
-def _remove(path: str) -> None:
-    with contextlib.suppress(FileNotFoundError, NotADirectoryError):
-        os.unlink(path)
-
-
-def _names(path: str) -> list[str]:
-    try:
-        return sorted(os.listdir(path))
-    except (FileNotFoundError, NotADirectoryError):
-        return []
-
-
-def _sync(path: str) -> None:
-    with contextlib.suppress(FileNotFoundError, NotADirectoryError):
-        fd = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
-        try:
-            os.fsync(fd)
-        finally:
-            os.close(fd)
-
-
-def sync_all(path: str) -> None:
-    """Sync the file system that *path* is on; all of them where the C library doesn't say how.
-
-    Raises:
-        OSError: The disk refused, or there is no *path*.
-    """
-    import ctypes
-
-    fd = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
-    try:
-        library = ctypes.CDLL(None, use_errno=True)
-        if not hasattr(library, "syncfs"):
-            os.sync()
-        elif library.syncfs(fd) != 0:
-            code = ctypes.get_errno()
-            raise OSError(code, os.strerror(code))
-    finally:
-        os.close(fd)

@@ -14,7 +14,8 @@ import threading
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from ledgit.artifacts.cache import FEW, check_oid, sync_all
+from ledgit.artifacts.cache import check_oid
+from ledgit.artifacts.files import FEW, sync_all
 from ledgit.artifacts.folders import decode_list
 from ledgit.artifacts.hashing import copy_and_digest
 from ledgit.artifacts.meter import Meter, Part
