@@ -30,7 +30,7 @@ def test_what_is_chosen_is_what_a_list_of_it_would_add(
     seen: Counter[str] = Counter()
 
     @settings(max_examples=examples)
-    @given(steps, st.randoms(use_true_random=False), st.booleans())
+    @given(steps, st.randoms(use_true_random=True), st.booleans())
     def check(steps: list[tuple[str, int, int]], dice: random.Random, apart: bool) -> None:
         fresh = ObjectSet()
         lines = [line for line in play(steps).lines if line.day is not None and not line.opaque]
@@ -93,7 +93,7 @@ def test_tables_are_compared_alike_however_their_days_are_split(
     monkeypatch.setattr(tree, "LEAF_RUNS", limit)
 
     @settings(max_examples=80)
-    @given(steps, st.randoms(use_true_random=False))
+    @given(steps, st.randoms(use_true_random=True))
     def check(steps: list[tuple[str, int, int]], dice: random.Random) -> None:
         fresh = ObjectSet()
         lines = [line for line in play(steps).lines if line.day is not None and not line.opaque]

@@ -237,7 +237,7 @@ def test_every_order_ends_with_one_tree(
     examples = int(os.environ.get("MODEL_EXAMPLES", "25"))
 
     @settings(max_examples=examples)
-    @given(moves, st.randoms(use_true_random=False))
+    @given(moves, st.randoms(use_true_random=True))
     def check(moves: list[tuple[str, int, int]], dice: random.Random) -> None:
         top = tmp_path_factory.mktemp("world")
         world = make_world(top, template)

@@ -52,7 +52,7 @@ def test_the_tree_is_a_function_of_the_lines(
     seen: Counter[str] = Counter()
 
     @settings(max_examples=examples)
-    @given(steps, st.randoms(use_true_random=False))
+    @given(steps, st.randoms(use_true_random=True))
     def check(steps: list[tuple[str, int, int]], dice: random.Random) -> None:
         fresh = ObjectSet()
         lines = [line for line in play(steps).lines if line.day is not None and not line.opaque]

@@ -180,7 +180,7 @@ def test_a_line_never_exceeds_4096_bytes_and_counts_what_it_leaves_out(entry: En
 
 
 @settings(max_examples=50)
-@given(big_entries(), st.randoms())
+@given(big_entries(), st.randoms(use_true_random=True))
 def test_a_line_is_decided_by_the_run_alone(entry: Entry, random: object) -> None:
     def shuffled(values: dict[str, object]) -> dict[str, object]:
         items = list(values.items())

@@ -186,7 +186,7 @@ def test_no_two_artifacts_share_a_place_even_where_case_is_folded(names: list[st
         assert check_artifact_path(place) == place
 
 
-@given(st.lists(paths.map("/".join), max_size=8), st.randoms())
+@given(st.lists(paths.map("/".join), max_size=8), st.randoms(use_true_random=True))
 def test_where_artifacts_stand_does_not_depend_on_their_order(names: list[str], random: object) -> None:
     shuffled = list(names)
     random.shuffle(shuffled)  # type: ignore[attr-defined]

@@ -130,7 +130,7 @@ def said(state: RunState) -> str:
 
 
 @settings(max_examples=400)
-@given(steps, st.booleans(), st.randoms())
+@given(steps, st.booleans(), st.randoms(use_true_random=True))
 def test_join_and_union_are_commutative_associative_and_idempotent(
     steps: list[tuple[str, int, object]], copied: bool, shuffle: random.Random
 ) -> None:
