@@ -64,6 +64,14 @@ def make_run(repo: Path, cli: Cli) -> MakeRun:
 
 
 @pytest.fixture
+def shared(make_run: MakeRun, cli: Cli) -> str:
+    """A run with a version."""
+    run = make_run()
+    cli("registry", "register", run, "churn")
+    return run
+
+
+@pytest.fixture
 def registry(repo: Path) -> Registry:
     """The registry of the test's repository."""
     return Registry(ledgit.open(repo))

@@ -39,7 +39,8 @@ class MlflowClient(RunClient, ModelClient):
     """Runs, experiments, models and versions, by MLflow's names.
 
     Args:
-        tracking_uri: A repository's path or ``file:`` URI; the current one if None.
+        tracking_uri: A repository's path or ``file:`` URI, for the whole process as by
+            :func:`ledgit.set_tracking_uri`; the current one if None.
         registry_uri: Accepted for MLflow's sake: the registry is the repository's tags.
     """
 

@@ -171,11 +171,14 @@ class RunClient:
         """
         from ledgit.query import Query
         from ledgit.run import Run
-        from ledgit.tracking.search import _experiments
         from ledgit.views import ViewType
 
-        labels = _experiments(experiment_ids, None, everywhere=True)
         repository = self._repository
+        labels: list[str] | None = None
+        if experiment_ids:
+            known = {experiment.id: experiment.label for experiment in repository.experiments("all")}
+            wanted = [experiment_ids] if isinstance(experiment_ids, str) else map(str, experiment_ids)
+            labels = [known[one] for one in wanted if one in known]
         repository.index.refresh()
         found = repository.index.search(
             Query(
