@@ -105,9 +105,10 @@ def _path(folder: Folder, remote: Remote) -> str:
 
 
 def note_models(line: Line, tip: str | None = None) -> None:
-    """Look whether the ledger *tip* says other things about models than when tags were fetched last.
+    """Look whether the remote's ledger says other things about models than when tags were fetched last.
 
     If so, tags are due. A pull calls it before it takes the ledger over, so that one that breaks off is made up for.
+    Of a ledger that was looked at before nothing is read.
 
     Args:
         line: The remote.
@@ -118,12 +119,15 @@ def note_models(line: Line, tip: str | None = None) -> None:
     tip = tip or read_ref(line.where, line.remote.tracking)
     if tip is None or not line.has_runs:
         return
+    due, known, looked = _noted(line)
+    if looked == tip:
+        return
     try:
         entry = line.objects.find(tip, "models")
     except LedgitError:
         return  # nothing is known of it: the next pull takes it over, or says what is wrong
-    if entry is not None and _noted(line).removeprefix("due ") != entry.oid:
-        _note(line, f"due {entry.oid}")
+    models = _NONE if entry is None else entry.oid
+    _note(line, due or models not in (known, _NONE), models, tip)
 
 
 def has_unshared(repo: Repo) -> bool:
@@ -135,29 +139,32 @@ def has_unshared(repo: Repo) -> bool:
 
 def tags_due(line: Line) -> bool:
     """Whether the remote may have tags of the registry that this clone hasn't: a look at one small file."""
-    return _noted(line).startswith("due ")
+    return _noted(line)[0]
 
 
 def note_tags(line: Line) -> None:
     """Note that all tags were fetched that the ledger spoke of."""
-    _note(line, _noted(line).removeprefix("due "))
+    _, models, tip = _noted(line)
+    _note(line, False, models, tip)
 
 
-def _noted(line: Line) -> str:
+def _noted(line: Line) -> tuple[bool, str, str]:
+    """Return (tags are due, what was said about models, the ledger that said so)."""
     try:
         with open(_path(line.folder, line.remote) + ".tags", "rb") as file:
-            return file.read(_MOST_BYTES).decode("ascii").strip()
+            due, models, tip, end = file.read(_MOST_BYTES).decode("ascii").split(" ")
+        return (due == "due", models, tip) if end == "\n" else (False, _NONE, _NONE)
     except (OSError, ValueError):
-        return ""
+        return False, _NONE, _NONE
 
 
-def _note(line: Line, text: str) -> None:
+def _note(line: Line, due: bool, models: str, tip: str) -> None:
     path = _path(line.folder, line.remote) + ".tags"
     scratch = f"{path}.{os.getpid()}"
     try:
         os.makedirs(os.path.dirname(path), exist_ok=True)
         with open(scratch, "wb", buffering=0) as file:
-            file.write(text.encode("ascii") + b"\n")
+            file.write(f"{'due' if due else 'had'} {models} {tip} \n".encode("ascii"))
         os.replace(scratch, path)
     except OSError:
         pass  # then the next pull looks again
