@@ -207,3 +207,47 @@ def test_code_keeps_its_name_whatever_the_registry_does(
     assert before == same
     assert "print('better')" in (repo / "train.py").read_text()
     assert merged.startswith("v1.0.0-1-g")
+
+
+def test_a_job_does_what_the_deploying_guide_says(
+    repo: Path,
+    make_run: MakeRun,
+    cli: Cli,
+    git: GitFunction,
+    policy: WritePolicy,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """In a checkout as GitHub's action makes one: the tag, detached, with all branches and tags."""
+    policy("- {stages: prod, require: metrics.accuracy >= 0.9}")
+    host, storage = tmp_path / "host.git", tmp_path / "storage"
+    git(tmp_path, "clone", "-q", "--bare", str(repo), str(host))
+    git(repo, "remote", "add", "origin", str(host))
+    git(repo, "config", "ledgit.publish", "all")
+    git(repo, "config", "ledgit.artifactThreshold", "100")
+    git(repo, "config", "ledgit.artifactRemote", str(storage))
+    run = make_run(weights="w" * 1000)
+    cli("registry", "register", run, "churn")
+    cli("registry", "promote", "churn@1", "prod", "-m", "passed the trial")
+    cli("push")
+    job, output = tmp_path / "job", tmp_path / "output"
+    job.mkdir()
+    git(job, "init", "-q")
+    git(job, "remote", "add", "origin", str(host))
+    both = ("+refs/heads/*:refs/remotes/origin/*", "+refs/tags/*:refs/tags/*")
+    git(job, "fetch", "-q", "--prune", "--no-recurse-submodules", "origin", *both)
+    git(job, "checkout", "-q", "--force", "refs/tags/churn#prod#1")
+    git(job, "config", "ledgit.artifactRemote", str(storage))
+    monkeypatch.chdir(job)
+
+    cli("pull")
+    cli("registry", "parse", "churn#prod#1", "--github-output", str(output))
+    values = dict(line.split("=", 1) for line in output.read_text().splitlines())
+    checked = cli("registry", "check", "churn#prod#1", "--policy", "origin/main")
+    verified = cli("registry", "verify", f"{values['name']}@{values['version']}", "--remote")
+    cli("artifacts", "get", values["run"], values["path"], "--output", "deployed")
+
+    assert ("assign", "prod", run) == (values["event"], values["stage"], values["run"])
+    assert "checked 1 tag by 1 rule of .ledgit/config.yaml of origin/main: nothing is wrong" in checked.out
+    assert "is what it says" in verified.out
+    assert "w" * 1000 == (job / "deployed" / "model" / "weights.bin").read_text()
