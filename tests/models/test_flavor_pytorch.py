@@ -13,6 +13,8 @@ import numpy as np
 import pandas as pd
 import pytest
 import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from tests.models.networks import Block, Net
 from tests.models.real_mlflow import real_mlflow
 from torch import nn
@@ -27,6 +29,7 @@ pytestmark = [pytest.mark.frameworks, pytest.mark.usefixtures("repo")]
 
 DATA = np.random.default_rng(0).normal(size=(6, 4)).astype(np.float32)
 PYTORCH = face("pytorch")
+KINDS = ["~tuple", "~size", "~dict", "~float", "~module", "~tensor", "~dtype", "~device", "~function", "tensor", "grad"]
 
 
 @pytest.fixture
@@ -290,6 +293,39 @@ def test_a_description_can_call_nothing(tmp_path: Path) -> None:
     (file.parent / "model.safetensors").write_bytes(b"nonsense")
     with pytest.raises(RecordError, match=r"model\.safetensors"):
         PYTORCH.load_model(str(tmp_path / "net"))
+
+
+JSON = st.recursive(
+    st.none() | st.booleans() | st.integers(-3, 10) | st.text(max_size=5)
+    | st.sampled_from(["torch.nn.modules.linear", "Linear", "cpu", "float32", "0.weight"]),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.sampled_from(KINDS), inner, max_size=2),
+    max_leaves=6,
+)  # fmt: skip
+
+
+@given(data=st.data())
+@settings(max_examples=150)
+def test_any_description_is_read_or_refused(data: Any, tmp_path_factory: pytest.TempPathFactory) -> None:
+    """One value of a good description becomes another: that is an error that says so, or a module."""
+    folder = tmp_path_factory.getbasetemp() / "described"
+    if not folder.exists():
+        PYTORCH.save_model(nn.Sequential(nn.Linear(2, 2), Block(2)), folder)
+        (folder / "good.json").write_text((folder / "data" / "structure.json").read_text())
+    description = json.loads((folder / "good.json").read_text())
+    place: Any = description
+    while True:
+        keys = list(place) if isinstance(place, dict) else list(range(len(place)))
+        key = data.draw(st.sampled_from(keys))
+        if not isinstance(place[key], dict | list) or not place[key] or data.draw(st.booleans()):
+            break
+        place = place[key]
+    place[key] = data.draw(JSON)
+    (folder / "data" / "structure.json").write_text(json.dumps(description))
+
+    try:
+        assert isinstance(PYTORCH.load_model(str(folder), trust=False), nn.Module)
+    except (RecordError, UsageError, UntrustedModel):
+        pass
 
 
 def test_frames_and_arrays_are_understood(tmp_path: Path) -> None:

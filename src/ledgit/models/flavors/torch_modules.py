@@ -68,7 +68,7 @@ def build(structure: Mapping[str, Any], tensors: Mapping[str, Any], find_class: 
         raise ValueError(f"{STRUCTURE} is not of format {FORMAT}")
     try:
         return _Reader(structure["modules"], tensors, find_class).module(0)
-    except (KeyError, IndexError, TypeError, AttributeError, StopIteration, RecursionError) as error:
+    except (KeyError, IndexError, TypeError, AttributeError, StopIteration, RuntimeError) as error:
         raise ValueError(f"{type(error).__name__}: {error}") from error
 
 
