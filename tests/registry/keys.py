@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import os
 import shutil
 import subprocess
+import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -39,8 +39,7 @@ def allow(repo: Path, signers: Path, **keys: Path) -> None:
 def gpg_home(address: str, name: str) -> Iterator[tuple[Path, str]]:
     """A key ring with one key; its folder and the key's fingerprint."""
     # Its sockets need a short path.
-    home = Path("/tmp") / f"lg{os.getpid()}{abs(hash(address)) % 10_000}"
-    home.mkdir(mode=0o700)
+    home = Path(tempfile.mkdtemp(prefix="lg", dir="/tmp"))
     gpg = ["gpg", "--homedir", str(home), "--batch", "--quiet"]
     try:
         key = ["--passphrase", "", "--quick-generate-key", f"{name} <{address}>", "ed25519", "sign", "never"]
