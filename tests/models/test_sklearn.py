@@ -366,3 +366,35 @@ def test_importing_the_faces_loads_no_library(tmp_path: Path) -> None:
     heavy = {"numpy", "pandas", "sklearn", "skops", "yaml", "pygit2", "cloudpickle", "mlflow", "sqlite3", "lark"}
 
     assert set() == heavy & set(done.stdout.split())
+
+
+def test_what_a_model_writes_is_moved_into_the_run_and_not_copied(repo: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Gigabytes are written once; nothing is left where they were written."""
+    rows = np.random.default_rng(0).random((500, 4))
+    forest = RandomForestClassifier(n_estimators=50).fit(rows, [0, 1] * 250)
+
+    def refuse(*_: Any) -> Any:
+        raise AssertionError("a file was copied")
+
+    monkeypatch.setattr("ledgit.store.filelog.stage_file", refuse)
+    monkeypatch.setattr("ledgit.store.staging.stage_file", refuse)
+    with mlflow.start_run():
+        mlflow.sklearn.log_model(forest, "forest")
+        assert 50 == len(mlflow.sklearn.load_model("forest").estimators_)  # from the journal
+
+    assert [] == os.listdir(repo / ".git/ledgit/scratch")
+    assert np.array_equal(forest.predict(rows), mlflow.sklearn.load_model("forest").predict(rows))
+
+
+def test_many_files_beside_a_model_are_one_object(repo: Path, model: Any) -> None:
+    """A package of code with hundreds of files is no hundred entries in each list."""
+    code = repo / "package"
+    code.mkdir()
+    for number in range(120):
+        (code / f"m{number}.py").write_text(f"N = {number}\n")
+    with mlflow.start_run() as run:
+        mlflow.sklearn.log_model(model, "m", code_paths=["package"])
+
+    assert ["m"] == [record.path for record in mlflow.get_run(run.id).artifacts()]
+    assert np.array_equal(model.predict(TABLE), mlflow.sklearn.load_model("m").predict(TABLE))
+    assert "sklearn" in get_model_info("m").flavors

@@ -13,7 +13,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from copy import deepcopy
 from dataclasses import dataclass, fields
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from ledgit.errors import Conflict, InvalidValue, StorageError, UsageError
 from ledgit.models.enforce import enforce_schema
@@ -28,7 +28,13 @@ from ledgit.models.signature import ModelSignature, infer_signature
 from ledgit.store.folder import Folder
 from ledgit.tracking import runs, session
 
+if TYPE_CHECKING:
+    from ledgit.store import ActiveRun as Store
+
 __all__ = ["SaveOptions", "log_model", "save_model"]
+
+_MOST_FILES = 100
+"""Files of a model that are artifacts of their own: its MLmodel is read from the run's tree, without DVC."""
 
 
 @dataclass(frozen=True)
@@ -265,11 +271,21 @@ def log_model(
             with staging(run.folder) as folder:
                 save_model(flavor, model, folder, options, own, mlmodel)
                 note_made(run.folder, folder)
-                run.add_folder(folder, path)
+                _hand_over(run, folder, path)
             run.set_tags({MODEL_TAG + path: flavor.name})
         except session.TROUBLE as error:
             session.report_in(run, error, f"model {path} was not logged")
     return mlmodel.get_model_info()
+
+
+def _hand_over(run: Store, folder: str, path: str) -> None:
+    """Make the files in *folder* artifacts below *path*; they are moved there."""
+    files = [os.path.join(where, name) for where, _, names in os.walk(folder) for name in names]
+    if len(files) > _MOST_FILES:
+        run.add_folder(folder, path)  # as one object
+        return
+    for file in sorted(files):
+        run.take_artifact(file, f"{path}/{os.path.relpath(file, folder)}")
 
 
 @contextmanager

@@ -9,7 +9,7 @@ from collections import deque
 from ledgit.errors import StorageError
 from ledgit.records.names import check_artifact_path
 from ledgit.store.journal import encode, now_ms, read_parts
-from ledgit.store.staging import Staged, drop, stage_bytes, stage_file, sync_path
+from ledgit.store.staging import Staged, drop, move_file, stage_bytes, stage_file, sync_path
 
 TYPE_CHECKING = False  # this is on the way of every start, where each import counts
 if TYPE_CHECKING:
@@ -97,6 +97,18 @@ class FileLog(ABC):
         """Store *data* as the artifact *path*; *threshold* as for :meth:`add_artifact`."""
         path = check_artifact_path(path)
         self._stage(path, lambda target: stage_bytes(data, target), threshold)
+
+    def take_artifact(self, source: str, path: str, threshold: int | None = None) -> None:
+        """Take the file *source* over as the artifact *path*: it is moved, not copied, where the disk is the same.
+
+        For files that were made for this; nobody may write to them any more.
+
+        Raises:
+            InvalidName: *path* is absolute, empty or leaves the run's folder.
+            StorageError: It can't be moved.
+        """
+        path = check_artifact_path(path)
+        self._stage(path, lambda target: move_file(source, target), threshold)
 
     def add_folder(
         self, source: str | os.PathLike[str], path: str, threshold: int | None = None, progress: Progress | None = None

@@ -7,7 +7,7 @@ import os
 
 from ledgit.errors import ArtifactNotFound, StorageError
 
-__all__ = ["Staged", "drop", "stage_bytes", "stage_file", "sync_path"]
+__all__ = ["Staged", "drop", "move_file", "stage_bytes", "stage_file", "sync_path"]
 
 _PLAIN = os.O_RDONLY | getattr(os, "O_CLOEXEC", 0) | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_NOCTTY", 0)
 
@@ -89,6 +89,23 @@ def stage_bytes(data: bytes, target: str) -> Staged:
         drop(target)
         raise StorageError("an artifact", error.strerror or str(error)) from error
     return Staged(len(data), None, 0, changed=False)
+
+
+def move_file(source: str, target: str) -> Staged:
+    """Move *source*, which nobody writes to any more, to the new file *target*; another disk's is copied.
+
+    Raises:
+        StorageError: The disk refused; there is no *target* then.
+    """
+    try:
+        size = os.stat(source).st_size
+        os.rename(source, target)
+    except OSError as error:
+        if error.errno != errno.EXDEV:
+            raise StorageError(f"artifact {source}", error.strerror or str(error)) from error
+        stage_file(source, target)
+        drop(source)
+    return Staged(size, None, 0, changed=False)
 
 
 def drop(path: str) -> None:

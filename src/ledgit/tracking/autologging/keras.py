@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from ledgit.errors import UsageError
-from ledgit.tracking.autologging.models import ModelOptions, log_model
+from ledgit.tracking.autologging.models import ModelOptions
 from ledgit.tracking.autologging.patching import Options, Patches, Training, numbers, points, safely, training
 
 __all__ = ["autolog"]
@@ -105,7 +105,7 @@ def _fit(
     history = original(*args, **kwargs)
     with safely(active.options, "early stopping"):
         _log_stop(active, given)
-    log_model(active, args[0], data=fitted_on)
+    active.log_model(args[0], data=fitted_on)
     return history
 
 

@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from ledgit.tracking.autologging.boosting import Rounds, log_importance, log_params
-from ledgit.tracking.autologging.models import ModelOptions, log_model
+from ledgit.tracking.autologging.models import ModelOptions
 from ledgit.tracking.autologging.patching import Options, Patches, Training, safely, training
 
 __all__ = ["autolog"]
@@ -91,7 +91,7 @@ def _train(active: Training, original: Any, args: tuple[Any, ...], kwargs: dict[
         with safely(active.options, "feature importance"):
             values = model.feature_importance(importance_type=kind)
             log_importance(active, kind, dict(zip(model.feature_name(), values, strict=True)))
-    log_model(active, model, data=features)
+    active.log_model(model, data=features)
     return model
 
 

@@ -14,7 +14,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from ledgit.errors import InvalidValue
-from ledgit.tracking.autologging.models import ModelOptions, log_model
+from ledgit.tracking.autologging.models import ModelOptions
 from ledgit.tracking.autologging.patching import Options, Patches, Training, numbers, points, safely, training
 
 __all__ = ["autolog"]
@@ -139,7 +139,7 @@ def _fit(
         summary = package.utilities.model_summary.ModelSummary(model, max_depth=-1)
         active.run.add_artifact_bytes("model_summary.txt", str(summary).encode())
     if trainer.is_global_zero:
-        log_model(active, args[0] if args else kwargs.get("model"))
+        active.log_model(args[0] if args else kwargs.get("model"))
     return result
 
 

@@ -8,10 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
-
-if TYPE_CHECKING:
-    from ledgit.tracking.autologging.patching import Training
+from typing import Any
 
 __all__ = ["ModelOptions", "log_model", "set_model_logger"]
 
@@ -46,18 +43,15 @@ def set_model_logger(logger: Logger) -> None:
     _logger = logger
 
 
-def log_model(active: Training, model: Any, name: str = "model", data: Any = None) -> None:
-    """Log the *model* that a training ended in, if autolog is to; what goes wrong is said once.
+def log_model(run_id: str, model: Any, name: str, data: Any, options: ModelOptions) -> None:
+    """Log the *model* that a training ended in, if that is wanted and somebody said how.
 
     Args:
-        active: The training.
+        run_id: The training's run.
         model: The model.
         name: Its folder among the run's artifacts.
-        data: What it was trained on, where that is known.
+        data: What it was trained on; None where that is not known.
+        options: What ``autolog`` was told.
     """
-    from ledgit.tracking.autologging.patching import safely
-
-    options = active.options.models
     if options.log and _logger is not None:
-        with safely(active.options, f"the {name.replace('_', ' ')}"):
-            _logger(active.run.id, model, name, data, options)
+        _logger(run_id, model, name, data, options)

@@ -12,7 +12,7 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Any
 
 from ledgit.tracking import runs, session
-from ledgit.tracking.autologging.models import ModelOptions
+from ledgit.tracking.autologging.models import ModelOptions, log_model
 
 if TYPE_CHECKING:
     from ledgit.store import ActiveRun as StoreRun
@@ -118,6 +118,11 @@ class Training:
     run: StoreRun
     options: Options
     own: bool
+
+    def log_model(self, model: Any, name: str = "model", data: Any = None) -> None:
+        """Log the *model* that the training ended in, trained on *data*, if autolog is to log models."""
+        with safely(self.options, f"the {name.replace('_', ' ')}"):
+            log_model(self.run.id, model, name, data, self.options.models)
 
     def __getstate__(self) -> dict[str, Any]:
         """Return what another process needs to log into the same run (data-parallel strategies)."""

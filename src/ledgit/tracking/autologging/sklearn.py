@@ -10,7 +10,7 @@ from typing import Any
 
 from ledgit.errors import InvalidValue
 from ledgit.tracking.autologging import sklearn_metrics as scoring
-from ledgit.tracking.autologging.models import ModelOptions, log_model
+from ledgit.tracking.autologging.models import ModelOptions
 from ledgit.tracking.autologging.patching import Options, Patches, Training, numbers, points, safely, training
 
 __all__ = ["autolog"]
@@ -198,8 +198,8 @@ class _Logger:
                 with safely(self.options, "search results"):
                     self._search(active, estimator)
                 if hasattr(estimator, "best_estimator_"):
-                    log_model(active, estimator.best_estimator_, "best_estimator", data.x)
-            log_model(active, estimator, data=data.x)
+                    active.log_model(estimator.best_estimator_, "best_estimator", data.x)
+            active.log_model(estimator, data=data.x)
             self.scores.remember(estimator, active.run.id)
             return result
 

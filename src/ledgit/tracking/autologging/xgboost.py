@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from ledgit.tracking.autologging.boosting import Rounds, log_importance, log_params
-from ledgit.tracking.autologging.models import ModelOptions, log_model
+from ledgit.tracking.autologging.models import ModelOptions
 from ledgit.tracking.autologging.patching import Options, Patches, Training, safely, training
 
 __all__ = ["autolog"]
@@ -89,7 +89,7 @@ def _train(active: Training, kinds: Sequence[str], original: Any, args: tuple[An
     for kind in kinds:
         with safely(active.options, "feature importance"):
             log_importance(active, kind, model.get_score(importance_type=kind))
-    log_model(active, model)
+    active.log_model(model)
     return model
 
 
