@@ -210,6 +210,27 @@ def test_a_hostile_record_of_a_model_is_named_and_left(shop: Shop) -> None:
     assert "better" == shop.read().find("churn").description
 
 
+def test_hostile_records_in_a_remotes_ledger_do_no_harm(ada: Shop, ben: Shop) -> None:
+    """They are joined like any others, and keep nothing else from coming."""
+    ada.register(ada.train())
+    ada.describe("churn", description="ada's")
+    bomb = b"label: churn\nkeys: &a {x: {clock: [1, a], value: [" + b"*a, " * 50 + b"]}}\n"
+    put(ada, {"bomb.yaml": bomb, "deep.yaml": b"label: x\nkeys: " + b"{a: " * 500, "empty.yaml": b"", "x": b"\xff\xfe"})
+    ada.push()
+    ben.describe("churn", **{"tags.team": "ben's"})
+
+    ben.pull()
+    ben.push()
+    ada.pull()
+
+    for shop in (ada, ben):
+        model = shop.read().find("churn")
+        assert ("ada's", {"team": "ben's"}) == (model.description, model.tags)
+        assert ["models/bomb.yaml", "models/deep.yaml", "models/empty.yaml"] == [
+            one.name for one in shop.read().problems
+        ]
+
+
 def put(shop: Shop, documents: dict[str, bytes]) -> None:
     """Write files into models/ of the clone's ledger."""
     from ledgit.git import FILE, Objects, ObjectSet, edit_tree, read_ref

@@ -30,6 +30,7 @@ KEPT = "refs/ledgit/registry/"
 VERSIONS = "refs/ledgit/versions/"
 _MOST_KNOWN = 64  # models whose newest date stays in memory
 
+_FEW = 4  # tags that are read one by one
 _MOST_NAMES = 50_000  # of tags and versions whose meaning stays in memory
 
 _names: dict[str, TagName | None] = {}
@@ -123,6 +124,13 @@ class ModelTags:
                 _dates.clear()
                 _numbers.clear()
             dates = _dates[key] = {}
+        if len(self.names.keys() - dates.keys()) > _FEW:  # the first time in this process
+            from ledgit.store.folder import Folder
+            from ledgit.store.registry.reading import read_registry
+
+            for event in read_registry(self._repo, Folder.of(self._repo)).events:
+                if event.tag in self.names:
+                    self.note(event)
         for tag in self.names.keys() - dates.keys():
             oid = read_ref(self._repo, TAGS + tag) or read_ref(self._repo, KEPT + tag)
             kind = None if oid is None else self._objects.kind(oid)
