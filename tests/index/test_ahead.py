@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sqlite3
+from select import select
 from typing import Any
 
 import pytest
@@ -51,19 +52,22 @@ def expected(many: Runs, monkeypatch: pytest.MonkeyPatch) -> list[Any]:
 
 
 def heard(monkeypatch: pytest.MonkeyPatch, most: int = 10**9) -> list[int]:
-    """Note how many files the process told of; it is killed once it told of *most*."""
+    """Wait for the process each time, and note how many files it told of; it is killed once it told of *most*."""
     told: list[int] = []
-    answers = Ahead.__iter__
+    take = Ahead.take
 
-    def listen(ahead: Ahead) -> Any:
-        for digest in answers(ahead):
+    def patiently(ahead: Ahead) -> Any:
+        if sum(told) >= most:
+            ahead._process.kill()
+            ahead._process.wait()
+            return None
+        select([ahead._answers], [], [])
+        digest = take(ahead)
+        if digest is not None:
             told.append(digest[0])
-            yield digest
-            if sum(told) >= most:
-                ahead._process.kill()
-                ahead._answers.read()
+        return digest
 
-    monkeypatch.setattr(Ahead, "__iter__", listen)
+    monkeypatch.setattr(Ahead, "take", patiently)
     return told
 
 
@@ -78,6 +82,21 @@ def test_the_index_is_the_same_whoever_read_the_ledger(
     assert expected == rows(many)
     with sqlite3.connect(many.file) as db:
         assert [(sum(told),)] == db.execute("SELECT count(*) FROM node WHERE tree = 0").fetchall()
+
+
+def test_who_writes_helps_where_the_helper_has_nothing_ready(
+    many: Runs, expected: list[Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """One begins with the first file, the other with the last; no file is told twice where they meet."""
+    told = heard(monkeypatch)
+    take, turns = Ahead.take, iter(range(10**6))
+    monkeypatch.setattr(Ahead, "take", lambda ahead: take(ahead) if next(turns) % 3 else None)
+    monkeypatch.setattr(index_ahead, "_BATCH", 50_000)  # here; not there
+
+    many.index().refresh()
+
+    assert expected == rows(many)
+    assert 1 < len(told)
 
 
 def test_what_a_killed_helper_did_not_tell_is_read_all_the_same(

@@ -1,8 +1,10 @@
-"""The ledger's files read for an index that is made from nothing, by a process of its own where there are many.
+"""The ledger's files read for an index that is made from nothing, with a process beside where there are many.
 
-What a hundred lines say becomes values of rows (`index_plain`) there while those before are
-written here: half of the work, on the second processor. Where no such process can be had, or it
-ends early, the rest is done here: it only ever makes things faster.
+What a hundred lines say becomes values of rows (`index_plain`), and these are written. The first is
+more than half of the work and needs no database, so a process of its own does it on the second
+processor, from the last file on, while who writes begins with the first one and takes over what
+is ready there. Where no such process can be had, or it is slow or ends early, that is done here:
+it only ever makes things faster.
 
 ``python -m ledgit.store.index_ahead GIT_DIR`` is that process: ids of files on its input, what
 :func:`digests` makes of them on its output.
@@ -13,7 +15,8 @@ from __future__ import annotations
 import marshal
 import os
 import sys
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterable, Sequence
+from contextlib import ExitStack, closing, suppress
 from hashlib import sha1
 from typing import TYPE_CHECKING
 
@@ -26,7 +29,7 @@ if TYPE_CHECKING:
 
     from ledgit.git import Repo
 
-__all__ = ["MANY", "Ahead", "Digest", "Missing", "digests", "sum_of"]
+__all__ = ["MANY", "Ahead", "Digest", "Missing", "digests", "in_turns", "sum_of"]
 
 MANY = 1_000
 """Files from which on a process of their own is worth its start."""
@@ -39,6 +42,8 @@ _FORM = 2  # of marshal: references, which later ones have, take longer than the
 Digest = tuple[int, list[tuple[int, str, int]], list[Group], list[tuple[str, list[bytes]]], list[str]]
 """How many files; (file, run, sum) for each; plain lines; other runs with their lines; runs that came again."""
 
+Read = Callable[[Sequence[str]], Generator[tuple[str, "bytes | None"], None, None]]
+
 
 class Missing(Exception):
     """An object of the ledger is not in this clone: the ref has moved meanwhile, or the clone is damaged."""
@@ -49,7 +54,7 @@ def sum_of(lines: list[bytes]) -> int:
     return int.from_bytes(sha1(b"\n".join(lines), usedforsecurity=False).digest()[:8], "big", signed=True)
 
 
-def digests(files: Iterable[tuple[str, bytes | None]]) -> Iterator[Digest]:
+def digests(files: Iterable[tuple[str, bytes | None]]) -> Generator[Digest, None, None]:
     """Yield what some files at a time say, given by their ids and contents.
 
     Raises:
@@ -84,10 +89,47 @@ def digests(files: Iterable[tuple[str, bytes | None]]) -> Iterator[Digest]:
         yield count, places, values.groups(plain), list(other.items()), again
 
 
-class Ahead:
-    """The process: a context manager; iterating over it gives what :func:`digests` would of the files *oids*.
+def in_turns(oids: Sequence[str], read: Read, repo: Repo | None) -> Generator[tuple[Sequence[int], Digest], None, None]:
+    """Yield what some files at a time say, and which ones, by their places in *oids*.
 
-    It may end before all files are told of: then something went wrong there, whatever it was.
+    Args:
+        oids: Ids of the files.
+        read: Yields ids and contents of those it is given.
+        repo: Where a process beside finds them; it tells of the last ones, as many as it comes to. None: without.
+
+    Raises:
+        Missing: One is not here.
+    """
+    begin, end = 0, len(oids)  # of what is yet to be told
+
+    def here() -> Generator[tuple[str, bytes | None], None, None]:
+        with closing(read(oids)) as files:
+            for place, file in enumerate(files):
+                if place >= end:
+                    return
+                yield file
+
+    with ExitStack() as stack:
+        own = stack.enter_context(closing(digests(here())))
+        ahead: Ahead | None = None
+        if repo is not None and Ahead.is_worth_it(oids):
+            with suppress(OSError):
+                ahead = stack.enter_context(Ahead(repo, oids[::-1]))
+        while begin < end:
+            digest = ahead.take() if ahead is not None else None
+            if digest is not None and begin <= end - digest[0]:
+                yield range(end - 1, end - 1 - digest[0], -1), digest
+                end -= digest[0]
+                continue
+            if digest is not None:  # of files that were told here: what is between is all that is left
+                ahead = None
+            digest = next(own)
+            yield range(begin, begin + digest[0]), digest
+            begin += digest[0]
+
+
+class Ahead:
+    """The process, which makes of the files *oids* what :func:`digests` would: a context manager.
 
     Raises:
         OSError: It can't be started.
@@ -105,6 +147,7 @@ class Ahead:
             raise OSError
         self._process = subprocess.Popen(
             command,
+            bufsize=0,
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=subprocess.DEVNULL,
@@ -113,18 +156,20 @@ class Ahead:
         )
         assert self._process.stdin is not None
         assert self._process.stdout is not None
-        self._answers = self._process.stdout
-        widen_pipe(self._answers.fileno(), _PIPE)
+        self._answers = self._process.stdout.fileno()
+        widen_pipe(self._answers, _PIPE)
         try:
-            self._process.stdin.write("\n".join(oids).encode())
-            self._process.stdin.close()
+            left = memoryview("\n".join(oids).encode())
+            while left:
+                left = left[os.write(self._process.stdin.fileno(), left) :]
         except OSError:  # it has ended: noticed when its answers are read
             pass
+        self._process.stdin.close()
 
     @staticmethod
     def is_worth_it(oids: Sequence[str]) -> bool:
         """Say whether there are enough files, and a processor to spare."""
-        if len(oids) < MANY:
+        if len(oids) < MANY or os.name != "posix":  # elsewhere a pipe does not tell whether there is something in it
             return False
         own = os.sched_getaffinity(0) if hasattr(os, "sched_getaffinity") else range(os.cpu_count() or 1)
         return len(own) > 1
@@ -136,17 +181,29 @@ class Ahead:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self._process.kill()
-        self._answers.close()
+        assert self._process.stdout is not None
+        self._process.stdout.close()
         self._process.wait()
 
-    def __iter__(self) -> Iterator[Digest]:
-        while True:
-            size = int.from_bytes(self._answers.read(_HEAD), "big")
-            data = self._answers.read(size)
-            if not size or len(data) < size:
-                return
-            digest: Digest = marshal.loads(data)  # noqa: S302 - of our own process
-            yield digest
+    def take(self) -> Digest | None:
+        """Return what it says of its next files; None if that is not ready, or it has ended."""
+        from select import select
+
+        if not select([self._answers], [], [], 0)[0]:
+            return None
+        data = self._read(int.from_bytes(self._read(_HEAD), "big"))
+        return marshal.loads(data) if data else None  # noqa: S302 - of our own process
+
+    def _read(self, size: int) -> bytes:
+        """Return the next *size* bytes, nothing if it ends before."""
+        parts = []
+        while size:
+            part = os.read(self._answers, size)
+            if not part:
+                return b""
+            parts.append(part)
+            size -= len(part)
+        return b"".join(parts)
 
 
 def _work(git_dir: str) -> None:

@@ -10,12 +10,12 @@ those that are stored. A line that stands as it stood is not parsed.
 from __future__ import annotations
 
 from collections.abc import Callable, Generator, Iterator, Sequence
-from contextlib import closing, suppress
+from contextlib import closing
 from typing import TYPE_CHECKING, Any
 
 from ledgit.errors import RecordError
 from ledgit.records import with_head
-from ledgit.store.index_ahead import Ahead, Missing, digests, sum_of
+from ledgit.store.index_ahead import Missing, in_turns, sum_of
 from ledgit.store.index_lean import lean
 from ledgit.store.index_lines import RUN, Joiner, split_lines
 from ledgit.store.index_plain import PARTS
@@ -23,7 +23,6 @@ from ledgit.store.index_plain import PARTS
 if TYPE_CHECKING:
     from ledgit.git import BatchReader, Repo
     from ledgit.records import RunState
-    from ledgit.store.index_ahead import Digest
     from ledgit.store.index_database import Database
     from ledgit.store.index_lines import Found, Lines
     from ledgit.store.index_plain import Group, Lean
@@ -144,10 +143,10 @@ class Source:
         self.db.execute("DROP INDEX IF EXISTS line_run")
         self.index.runs.begin_bulk()
         done = 0
-        with closing(self._digests([oid for _, oid in changed])) as found:
-            for count, places, groups, other, again in found:
+        with closing(in_turns([oid for _, oid in changed], self._blobs, self.repo)) as found:
+            for files, (count, places, groups, other, again) in found:
                 self._progress("reading the ledger", done, len(changed))
-                rows = [(changed[done + place][0], run, one) for place, run, one in places]
+                rows = [(changed[files[place]][0], run, one) for place, run, one in places]
                 self.db.executemany("INSERT INTO line VALUES (?, ?, ?)", rows)
                 here = {run for _, run, _ in places}
                 elsewhere = {run for run in here if run in seen or run in loose}
@@ -165,16 +164,6 @@ class Source:
         self.db.execute("CREATE INDEX line_run ON line (run, segment)")
         self._progress("reading the ledger", len(changed), len(changed))
         return several
-
-    def _digests(self, oids: Sequence[str]) -> Generator[Digest, None, None]:
-        """Yield what these files say, a hundred runs at a time; very many are read by a process of its own."""
-        done = 0
-        if self.repo is not None and Ahead.is_worth_it(oids):
-            with suppress(OSError), Ahead(self.repo, oids) as ahead:
-                for digest in ahead:
-                    yield digest
-                    done += digest[0]
-        yield from digests(self._blobs(oids[done:]))
 
     def _blobs(self, oids: Sequence[str]) -> Generator[tuple[str, bytes | None], None, None]:
         """Yield ids and contents of these blobs; many come from a git process of their own, which works ahead."""
