@@ -62,15 +62,28 @@ def test_a_second_clone_has_the_model_and_the_plot(stage: tuple[Path, str]) -> N
     """The model went through the artifact remote, the plot with the run."""
     folder, shown = stage
     colleague = folder / "elsewhere" / "colleague"
-    model, plot = colleague / "model.pkl", colleague / "confusion.svg"
+    model, plot = colleague / "model" / "model.skops", colleague / "confusion.svg"
     (run,) = [run for run in json.loads(_ledgit(colleague, "ls", "--json")) if run["code"]["dirty"]]
     listed = {item["path"]: item for item in json.loads(_ledgit(folder, "artifacts", "ls", run["id"], "--json"))}
 
-    assert listed["model.pkl"]["stored"] == "dvc"
+    assert listed["model/model.skops"]["stored"] == "dvc"
     assert listed["plots/confusion.svg"]["stored"] == "git"
-    assert model.stat().st_size == listed["model.pkl"]["size"]
+    assert model.stat().st_size == listed["model/model.skops"]["size"]
     assert plot.read_text(encoding="utf-8").startswith("<svg")
-    assert "wrote model.pkl" in shown
+    assert "wrote model/model.skops" in shown
+
+
+def test_the_best_model_is_in_production_everywhere(stage: tuple[Path, str]) -> None:
+    """Registered and promoted in one clone; the other pulled the tags, and predicts with it."""
+    folder, shown = stage
+    colleague = folder / "elsewhere" / "colleague"
+
+    for clone in (folder, colleague):
+        (model,) = json.loads(_ledgit(clone, "registry", "ls", "--json"))
+        assert ("digits", {"prod": "v1.1.0"}) == (model["name"], model["stages"])
+    predicted = _ledgit(colleague, "models", "predict", "models:/digits@prod", "rows.csv")
+    assert b"prediction\n0\n1\n2\n" == predicted
+    assert "\nprediction\n0\n1\n2\n" in shown
 
 
 def _ledgit(folder: Path, *words: str) -> bytes:

@@ -13,6 +13,8 @@ from ledgit.errors import LedgitError, MissingDependency
 
 #: Folder in the demo's, unknown to its Git, that stands for other machines.
 _ELSEWHERE = "elsewhere"
+#: Prints a few digits as CSV.
+_ROWS = "from sklearn.datasets import load_digits as load; print(load(as_frame=True).data.head(3).to_csv(index=False))"
 
 
 def run_demo(folder: str, write: Callable[[str], object]) -> None:
@@ -38,6 +40,7 @@ def run_demo(folder: str, write: Callable[[str], object]) -> None:
     _train(shell, folder)
     _look(shell)
     _use_git(shell)
+    _register(shell)
     _share(shell, folder)
     _advise(shell, os.path.relpath(folder))
 
@@ -103,6 +106,16 @@ def _use_git(shell: Shell) -> None:
     shell.show("git", "status", "--short", "--branch")
 
 
+def _register(shell: Shell) -> None:
+    best, forest = _find(shell, dirty=True), _find(shell, trees=120, dirty=False)
+    shell.say("Models get versions and stages. Each is an annotated tag, with who, when and why:")
+    shell.show("ledgit", "registry", "register", forest["name"], "digits", "--version", "v1.0.0")
+    shell.show("ledgit", "registry", "register", best["name"], "digits", "--bump", "minor", "-m", "more random trees")
+    shell.show("ledgit", "registry", "promote", "digits@v1.1.0", "prod", "-m", "best on the test set")
+    shell.show("ledgit", "registry", "ls")
+    shell.show("git", "tag", "-n")
+
+
 def _share(shell: Shell, folder: str) -> None:
     best = _find(shell, dirty=True)
     shell.say("What the best run logged as files. The model is too large for Git, so it is kept beside it:")
@@ -122,7 +135,12 @@ def _share(shell: Shell, folder: str) -> None:
     shell.show("git", "clone", "--quiet", f"{_ELSEWHERE}/host.git", colleague)
     shell.show("ledgit", "-C", colleague, "pull")
     shell.show("ledgit", "-C", colleague, "artifacts", "remote", "../storage")
-    shell.show("ledgit", "-C", colleague, "artifacts", "get", best["name"], "model.pkl", "plots/confusion.svg")
+    shell.show("ledgit", "-C", colleague, "artifacts", "get", best["name"], "model", "plots/confusion.svg")
+
+    shell.say("The colleague predicts with what is in production, wherever it came from:")
+    with open(os.path.join(folder, colleague, "rows.csv"), "w", encoding="utf-8") as file:
+        file.write(shell.quiet("python", "-c", _ROWS))
+    shell.show("ledgit", "-C", colleague, "models", "predict", "models:/digits@prod", "rows.csv")
 
 
 def _advise(shell: Shell, folder: str) -> None:

@@ -1,9 +1,6 @@
 """Tell digits (or wines) apart with a random forest, grown a few trees at a time."""
 
 import argparse
-import pickle
-from pathlib import Path
-from tempfile import TemporaryDirectory
 
 import numpy as np
 from sklearn.datasets import load_digits, load_wine
@@ -12,6 +9,7 @@ from sklearn.metrics import classification_report, confusion_matrix, log_loss
 from sklearn.model_selection import train_test_split
 
 import ledgit as mlflow
+from ledgit.models import infer_signature
 
 FORESTS = {"random": RandomForestClassifier, "extra": ExtraTreesClassifier}
 
@@ -33,7 +31,7 @@ def picture(matrix: np.ndarray) -> str:
     return f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {side} {side}" fill="#036">{cells}</svg>\n'
 
 
-features, labels = {"digits": load_digits, "wine": load_wine}[options.data](return_X_y=True)
+features, labels = {"digits": load_digits, "wine": load_wine}[options.data](return_X_y=True, as_frame=True)
 x, x_test, y, y_test = train_test_split(features, labels, test_size=0.3, random_state=0)
 
 model = FORESTS["random"](max_depth=options.depth, warm_start=True, random_state=0)
@@ -47,9 +45,7 @@ with mlflow.start_run(tags={"model": "forest"}):
         mlflow.log_metric("accuracy", model.score(x_test, y_test), step=trees)
     mlflow.log_text(classification_report(y_test, model.predict(x_test)), "report.txt")
     mlflow.log_text(picture(confusion_matrix(y_test, model.predict(x_test))), "plots/confusion.svg")
-    with TemporaryDirectory() as folder:
-        path = Path(folder, "model.pkl")
-        path.write_bytes(pickle.dumps(model))
-        mlflow.log_artifact(path)
+    signature = infer_signature(x_test, model.predict(x_test))
+    mlflow.sklearn.log_model(model, "model", signature=signature)
 
 print(f"forest of {options.trees} trees on {options.data}: accuracy {model.score(x_test, y_test):.3f}")
