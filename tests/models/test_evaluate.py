@@ -204,10 +204,12 @@ def test_labels_may_be_texts_and_bools(people: pd.DataFrame) -> None:
                      model_type="classifier", **QUIET)  # fmt: skip
     bools = evaluate(None, people.assign(y=people.y == 1, said=people.age > 40), targets="y", predictions="said",
                      model_type="classifier", **QUIET)  # fmt: skip
+    table = people.assign(y=people.y.astype("Int64"), said=(people.age > 40).astype("boolean"))
+    nullable = evaluate(None, table, targets="y", predictions="said", model_type="classifier", **QUIET)
     categories = evaluate(None, people.assign(y=text.astype("category"), said=said), targets="y", predictions="said",
                           model_type="classifier", **QUIET)  # fmt: skip
 
-    assert words.metrics == bools.metrics == categories.metrics
+    assert words.metrics == bools.metrics == categories.metrics == nullable.metrics
     assert words.metrics["true_positives"] == float(((people.age > 40) & (people.y == 1)).sum())
 
 
@@ -380,6 +382,8 @@ def test_a_result_survives_saving(people: pd.DataFrame, tmp_path: Path) -> None:
         ({"predictions": [1, 0]}, "2 values"),
         ({"predictions": None}, "a model or predictions"),
         ({"predictions": "income"}, "probabilities of the positive class"),
+        ({"predictions": ["1"] * 200}, "of the labels' type"),
+        ({"model_type": "regressor", "predictions": ["x"] * 200}, "choose model_type='classifier'"),
         ({"sample_weights": [-1.0] * 200}, "numbers from 0"),
         ({"average": "sum"}, "weighted, macro or micro"),
         ({"evaluators": "shap"}, "evaluators is 'shap'"),

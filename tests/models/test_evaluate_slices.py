@@ -135,6 +135,29 @@ def test_ways_to_divide(table: pd.DataFrame) -> None:
     assert ["n:below 24.75", "n:24.75..49.5", "n:49.5..74.25", "n:from 74.25"] == names({"n": range(100)}, "n")
 
 
+def test_columns_of_every_type_are_divided() -> None:
+    """Categories, dates, and pandas' types that can lack values."""
+    table = pd.DataFrame(
+        {
+            "group": pd.Categorical(["x", "y", "x"], categories=["x", "y", "never"]),
+            "day": pd.to_datetime(["2024-01-02", None, "2024-01-01"]),
+            "time": pd.to_datetime(["2024-01-02 10:30", "2024-01-02 00:00", "2024-01-02 00:00"]),
+            "count": pd.array([1, None, 2], dtype="Int64"),
+            "flag": pd.array([True, None, False], dtype="boolean"),
+            "word": pd.array(["a", None, "b"], dtype="string"),
+        }
+    )
+
+    assert ["group:x", "group:y"] == names(table, "group")
+    assert ["day:2024-01-01", "day:2024-01-02", "day:missing"] == names(table, "day")
+    assert 2 == len(names(table, "time"))
+    assert ["count:1", "count:2", "count:missing"] == names(table, "count")
+    assert ["flag:false", "flag:true", "flag:missing"] == names(table, "flag")
+    assert ["word:a", "word:b", "word:missing"] == names(table, "word")
+    with pytest.raises(InvalidValue, match="several of that name"):
+        names(pd.concat([table, table], axis=1), "word")
+
+
 def test_names_that_a_metric_cannot_have_are_changed_and_stay_apart() -> None:
     """Two values never share a name, and none is taken for the missing ones."""
     found = names({"group": ["a=b", "a+b", "missing", None, "x/y:z", "", "é"]}, "group")

@@ -46,7 +46,10 @@ class Frame:
         """
         if _is_table(self.data):
             if name in self.data.columns:
-                return _plain(self.data[name])
+                found = _plain(self.data[name])
+                if found.ndim != 1:
+                    raise InvalidValue("the column", name, "there once; the data have several of that name")
+                return found
             known = [str(column) for column in self.data.columns]
         else:
             if name in self.names:
@@ -141,6 +144,8 @@ def missing(np: Any, values: Any) -> Any:
     """Return a mask of what is None or NaN in an array."""
     if values.dtype.kind == "f":
         return np.isnan(values)
+    if values.dtype.kind in "mM":
+        return np.isnat(values)
     if values.dtype.kind != "O":
         return np.zeros(len(values), dtype=bool)
     # NaN, NaT and pandas' NA are the values that do not equal themselves for sure.

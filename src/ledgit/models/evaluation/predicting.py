@@ -140,6 +140,11 @@ def _classified(
     _counted(array, frame)
     if int(missing(np, array).sum()):
         raise InvalidValue("the predictions", "without a value in some rows", "a label in every row")
+    kinds = [{isinstance(label, str) for label in set(values.tolist())} for values in (targets, array)]
+    if kinds[0].isdisjoint(kinds[1]):
+        raise InvalidValue(
+            "the predictions", array[:3].tolist(), f"of the labels' type, such as {targets[:3].tolist()}"
+        )
     names = known if known and table is not None and table.shape[1] == len(known) else classes
     classes = _ordered([*classes, *names], array)
     if len(classes) < 2:
@@ -236,7 +241,7 @@ def _numbers(values: Any, what: str) -> Any:
     try:
         numbers = vector(_array(values), what).astype(float)
     except (TypeError, ValueError):
-        raise InvalidValue(what, values, "numbers; for classes choose model_type='classifier'") from None
+        raise InvalidValue(what, "text", "numbers; for classes choose model_type='classifier'") from None
     bad = int((~np.isfinite(numbers)).sum())
     if bad:
         raise InvalidValue(what, f"NaN or infinite in {bad:,} of {len(numbers):,} rows", "numbers in every row")

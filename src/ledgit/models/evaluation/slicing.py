@@ -22,6 +22,7 @@ __all__ = ["Slice", "find_slices", "slice_metrics", "slice_table"]
 BINS = 4  # of a numeric column, by default: quarters
 FEW = 20  # a numeric column with at most so many values is taken by value
 MOST = 100  # slices of one column
+MIDNIGHT = ("T00:00:00", "T00:00:00.000000", "T00:00:00.000000000")
 _COUNTS = frozenset(
     ("example_count", "true_negatives", "false_positives", "false_negatives", "true_positives", "sum_on_target")
 )
@@ -148,6 +149,12 @@ def _parts(column: str, how: Any, frame: Frame) -> list[tuple[str, Any]]:
         return _masked(np, column, how, frame)
     values = frame.column(column)
     lost = missing(np, values)
+    if values.dtype.kind in "mM":
+        values = np.array([str(value) for value in values], dtype=object)
+        if all(text.endswith(MIDNIGHT) for text in values[~lost]):
+            values = np.array([text.partition("T")[0] for text in values], dtype=object)
+    elif values.dtype.kind == "O":
+        values = np.where(lost, None, values)  # pandas' NA can't even be compared
     if how is None:
         distinct = _distinct(values, lost)
         numeric = values.dtype.kind in "fiu"
