@@ -133,7 +133,7 @@ def test_a_class_that_is_not_imported_yet_needs_consent(net: Net, tmp_path: Path
     code = (
         "import sys; from ledgit.models.faces import face; from ledgit.errors import UntrustedModel\n"
         "try: face('pytorch').load_model(sys.argv[1], trust=False)\n"
-        "except UntrustedModel as error: assert 'the class Net of the module tests.models.networks' in str(error)\n"
+        "except UntrustedModel as error: assert 'the module tests.models.networks of its class Net' in str(error)\n"
         "else: raise SystemExit('loaded')\n"
         "print(type(face('pytorch').load_model(sys.argv[1], trust=True)).__name__)"
     )

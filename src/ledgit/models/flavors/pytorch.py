@@ -233,7 +233,7 @@ def _fill(module: Any, tensors: Mapping[str, Any], trust: Trust) -> Any:
 def _find_class(home: str, name: str, trust: Trust) -> Any:
     """Return a class that the description names: importing a module runs it."""
     if home not in sys.modules and not home.startswith(OPEN_MODULES):
-        trust.require(f"the class {name} of the module {home}")
+        trust.require(f"the module {home} of its class {name} (one that you imported yourself needs no word)")
     try:
         return torch_modules.import_class(home, name)
     except (ImportError, AttributeError) as error:
