@@ -44,13 +44,14 @@ class RefUpdate:
         name: Full name, such as ``refs/ledgit/runs/<id>``.
         new: Id it is to have, ``None`` to delete it.
         old: Id it must have now; ``None``: it must not exist. :attr:`ANY`: whatever it has.
+        durable: Whether it is worth a sync in a step that is synced: not where the step's other refs say the same.
     """
 
-    __slots__ = ("name", "new", "old")
+    __slots__ = ("durable", "name", "new", "old")
     ANY = "*"
 
-    def __init__(self, name: str, new: str | None, old: str | None = None) -> None:
-        self.name, self.new, self.old = name, new, old
+    def __init__(self, name: str, new: str | None, old: str | None = None, *, durable: bool = True) -> None:
+        self.name, self.new, self.old, self.durable = name, new, old, durable
 
     def __repr__(self) -> str:
         return f"RefUpdate({self.name!r}, {self.new!r}, {self.old!r})"
@@ -287,7 +288,7 @@ def _update_files(repo: Repo, updates: Sequence[RefUpdate], durable: bool) -> No
             locks.append((update, path, fd))
             if update.new is not None:
                 write_all(fd, update.new.encode("ascii") + b"\n")
-                if durable:
+                if durable and update.durable:
                     os.fsync(fd)
         packed: bytes | None = None  # read once all are locked
         for update, path, _ in locks:
@@ -309,7 +310,8 @@ def _update_files(repo: Repo, updates: Sequence[RefUpdate], durable: bool) -> No
                 by_git.append(update)
             locks.pop(0)
             os.close(fd)
-            folders.add(os.path.dirname(path))
+            if update.durable:
+                folders.add(os.path.dirname(path))
         if durable:
             for folder in folders:
                 _sync_folder(folder)

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import os
+from pathlib import Path
 
 import pytest
+from tests.conftest import run_git
 from tests.registry.tags.kit import Shop
 
 from ledgit.errors import Conflict
@@ -150,3 +152,17 @@ def test_the_objects_of_a_checkpoint_outlive_git_gc(shop: Shop) -> None:
 
     assert "weights" == shop.git("show", f"{version.commit}:.ledgit/run/artifacts/my_model/model.bin")
     shop.git("fsck", "--strict")
+
+
+def test_a_claim_that_a_power_cut_took_is_made_all_the_same(host: Path, ada: Shop) -> None:
+    """It is not synced: the number stands in the tag."""
+    ada.register(ada.train())
+    claim = Path(ada.repo.common_dir, "refs/ledgit/versions/churn/1")
+    claim.write_bytes(b"")  # torn, as such a cut leaves files
+
+    assert 2 == ada.register(ada.train("other")).number
+    claim.unlink()
+    ada.push()
+
+    there = run_git(host, "for-each-ref", "--format=%(refname:lstrip=3)", "refs/ledgit/versions").split()
+    assert {"churn/1", "churn/2"} == set(there)

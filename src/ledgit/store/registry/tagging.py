@@ -255,7 +255,9 @@ class Tagging:
                 names.append(TAGS + tag)
             for name in names:
                 gone = drops.pop(name, None)
-                updates.append(RefUpdate(name, tags[tag], None if gone is None else gone.old))
+                # A claim that a power cut takes is in the tag's message: a push sends it all the same.
+                durable = not name.startswith(VERSIONS)
+                updates.append(RefUpdate(name, tags[tag], None if gone is None else gone.old, durable=durable))
         if self._sign:
             for tag in tags:
                 drops.pop(TAGS + tag, None)
