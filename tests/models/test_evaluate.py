@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+import sys
 from pathlib import Path
 from typing import Any
 from unittest import mock
@@ -18,7 +19,7 @@ from sklearn.preprocessing import StandardScaler
 from tests.models.real_mlflow import real_mlflow
 
 import ledgit
-from ledgit.errors import InvalidName, InvalidValue, UsageError
+from ledgit.errors import InvalidName, InvalidValue, MissingDependency, UsageError
 from ledgit.models.evaluation import EvaluationResult, MetricValue, evaluate, make_metric
 
 pytestmark = [pytest.mark.frameworks, pytest.mark.usefixtures("repo")]
@@ -317,6 +318,19 @@ def test_plots_leave_pyplot_as_it_was(people: pd.DataFrame, classifier: Any) -> 
     assert before == (plt.get_backend(), plt.get_fignums())
     assert (900, 600) == result.artifacts["roc_curve_plot"].content.size
     assert {"residuals_plot", "prediction_error_plot"} == set(regression.artifacts)
+
+
+def test_without_matplotlib_there_are_no_plots(people: pd.DataFrame, monkeypatch: pytest.MonkeyPatch) -> None:
+    """And without scikit-learn there is a sentence that says what to install."""
+    monkeypatch.setitem(sys.modules, "matplotlib", None)
+    call: dict[str, Any] = {"data": people, "targets": "y", "model_type": "classifier"}
+
+    result = evaluate(lambda data: (data.age > 45).astype(int), **call)
+
+    assert {"permutation_importance"} == set(result.artifacts)
+    monkeypatch.setitem(sys.modules, "sklearn", None)
+    with pytest.raises(MissingDependency, match="pip install scikit-learn"):
+        evaluate(lambda data: (data.age > 45).astype(int), **call)
 
 
 def test_own_metrics_see_what_they_ask_for(people: pd.DataFrame) -> None:
