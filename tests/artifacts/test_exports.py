@@ -123,3 +123,17 @@ def test_damaged_copies_are_fetched_again(people: tuple[Person, Person, str], tm
     assert [] == done["missing"]
     assert list(range(SOME)) == points(tmp_path / "out", run)
     assert same(tmp_path / "plots", tmp_path / "out" / run / "artifacts" / "plots")
+
+
+def test_a_link_in_an_exported_folder_is_refused(people: tuple[Person, Person, str], tmp_path: Path) -> None:
+    """Whoever made the export may have meant a file of whoever reads it."""
+    _, bob, run = people
+    target = tmp_path / "out"
+    bob.run("export", run, str(target))
+    file = target / run / "artifacts" / "plots" / "0" / "0.bin"
+    (tmp_path / "mine").write_bytes(file.read_bytes())
+    file.unlink()
+    file.symlink_to(tmp_path / "mine")
+    eve = clone(tmp_path / "host.git", tmp_path / "eve")
+
+    assert "is a link that leaves the folder" in eve.says("import", str(target), code=6)

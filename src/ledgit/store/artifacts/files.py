@@ -60,8 +60,7 @@ def take_back_folder(folder: Folder, source: str, artifact: ArtifactRecord) -> N
 
     cache = Cache(folder.cache)
     scan = scan_folder(source)
-    if scan.left_out:
-        path, why = scan.left_out[0]
+    for path, why in [*scan.left_out, *((path, "is a link that leaves the folder") for path in scan.leaving)]:
         raise UnsafePath(path, why)
     taken = take_folder(cache, hashes_of(folder), scan.files)
     if f"md5:{taken.oid}" != artifact.digest:
