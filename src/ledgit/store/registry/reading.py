@@ -177,6 +177,20 @@ def registry_tags(repo: Repo) -> dict[str, str]:
 
 
 def _read(repo: Repo, folder: Folder, mark: tuple[object, ...] | None, ledger: str | None) -> RegistryState:
+    # Some 100,000 objects come to be here and nearly all stay: looking through them for circles again and again would
+    # be a third of the time.
+    import gc
+
+    paused = gc.isenabled()
+    gc.disable()
+    try:
+        return _read_all(repo, folder, mark, ledger)
+    finally:
+        if paused:
+            gc.enable()
+
+
+def _read_all(repo: Repo, folder: Folder, mark: tuple[object, ...] | None, ledger: str | None) -> RegistryState:
     path = os.path.join(folder.path, "registry.json")
     seen = None if mark is None else repr(mark)
     kept = load_kept(path)
