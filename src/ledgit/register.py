@@ -16,6 +16,7 @@ from __future__ import annotations
 import os
 from typing import TYPE_CHECKING, Any
 
+from ledgit.errors import StorageError
 from ledgit.tracking import session
 
 if TYPE_CHECKING:
@@ -40,7 +41,7 @@ def set_default_artifact_root(uri: str | os.PathLike[str], *, commit: bool = Fal
 
     Raises:
         UsageError, ConfigError: It is no address.
-        RemoteError, MissingDependency: It can't be used.
+        RemoteError, MissingDependency, StorageError: It can't be used.
     """
     from ledgit.store.artifacts.setting import place_of, probe, set_remote, unset_remote, write_remote
 
@@ -72,9 +73,12 @@ def _ignore_inside(path: str) -> None:
         return
     if os.path.isdir(where) and os.listdir(where):
         return  # the user's
-    os.makedirs(where, exist_ok=True)
-    with open(os.path.join(where, ".gitignore"), "w", encoding="utf-8") as file:
-        file.write("*\n")
+    try:
+        os.makedirs(where, exist_ok=True)
+        with open(os.path.join(where, ".gitignore"), "w", encoding="utf-8") as file:
+            file.write("*\n")
+    except OSError as error:
+        raise StorageError(where, error.strerror or str(error)) from error
 
 
 def save_model(
