@@ -19,7 +19,8 @@ if TYPE_CHECKING:
 
 __all__ = ["serve"]
 
-SETTINGS = "LEDGIT_SERVE_SETTINGS"
+_APPLICATION = "application_"
+_COUNTS = "PROMETHEUS_MULTIPROC_DIR"
 
 
 def serve(settings: ServeSettings, ready: Callable[[str], None] | None = None) -> None:
@@ -57,28 +58,29 @@ def serve(settings: ServeSettings, ready: Callable[[str], None] | None = None) -
 
 
 def _several(settings: ServeSettings, fd: int) -> None:
-    """Serve with several processes; each is new and is told the settings in its environment."""
+    """Serve with several processes; each is new, and is told the settings by the name of what it serves."""
     import uvicorn
 
+    told = json.dumps(asdict(settings)).encode().hex()
     with tempfile.TemporaryDirectory(prefix="ledgit-serve-") as scratch:
-        # The second is read by prometheus_client when it is imported.
-        added = {SETTINGS: json.dumps(asdict(settings)), "PROMETHEUS_MULTIPROC_DIR": scratch}
-        os.environ.update(added)
+        os.putenv(_COUNTS, scratch)  # for the workers, where prometheus_client reads it when it is imported
         try:
-            where = f"{__name__}:application"
+            where = f"{__name__}:{_APPLICATION}{told}"
             uvicorn.run(where, factory=True, workers=settings.workers, fd=fd, **_options(settings))
         finally:
-            for name in added:
-                os.environ.pop(name, None)
+            os.unsetenv(_COUNTS)
 
 
-def application() -> Any:
-    """Return a worker's application."""
+def __getattr__(name: str) -> Callable[[], Any]:
+    """Return what makes a worker's application: ``application_`` and the settings."""
+    if not name.startswith(_APPLICATION):
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
     from ledgit.models.serving.app import create_app
     from ledgit.models.serving.settings import ServeSettings
 
     logging.basicConfig(format="%(levelname)s %(name)s: %(message)s", level=logging.INFO)
-    return create_app(ServeSettings(**json.loads(os.environ[SETTINGS])))
+    settings = ServeSettings(**json.loads(bytes.fromhex(name.removeprefix(_APPLICATION))))
+    return lambda: create_app(settings)
 
 
 def _options(settings: ServeSettings) -> dict[str, Any]:
