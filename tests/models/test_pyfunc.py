@@ -317,3 +317,16 @@ def test_models_find_the_flavor_by_themselves(tmp_path: Path) -> None:
     assert "pyfunc" == mlflow.models.load("plain").flavor
     with pytest.raises(FlavorNotFound, match=r"a model of type builtins\.object"):
         mlflow.models.save(object(), tmp_path / "o")
+
+
+def test_a_file_of_code_may_be_mlflows_own(tmp_path: Path) -> None:
+    """It sets its model by MLflow's function; a model that another file set before is not taken for it."""
+    (tmp_path / "model.py").write_text("import mlflow\nmlflow.models.set_model(lambda data: data + 5)\n")
+    (tmp_path / "none.py").write_text("x = 1\n")
+    with real_mlflow(tmp_path) as real:
+        real.models.set_model(double)
+        mlflow.pyfunc.save_model(tmp_path / "m", python_model=str(tmp_path / "model.py"))
+
+        assert (TABLE + 5).equals(mlflow.pyfunc.load_model(tmp_path / "m").predict(TABLE))
+        with pytest.raises(UsageError, match="sets no model"):
+            mlflow.pyfunc.save_model(tmp_path / "n", python_model=str(tmp_path / "none.py"))

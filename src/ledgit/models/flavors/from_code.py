@@ -81,6 +81,7 @@ def load_code(path: str, config: Mapping[str, Any] | None = None) -> Any:
     sys.modules[name] = module
     before, _config = _config, config
     count = len(_set)
+    others = _mlflows(None)
     write, sys.dont_write_bytecode = sys.dont_write_bytecode, True  # not into the model's folder
     try:
         spec.loader.exec_module(module)
@@ -92,11 +93,18 @@ def load_code(path: str, config: Mapping[str, Any] | None = None) -> Any:
     finally:
         _config = before
         sys.dont_write_bytecode = write
-    found = _set[count:]
-    del _set[count:]
-    if found:
+        found = [_mlflows(others), *_set[count:]]
+        del _set[count:]
+    if found[-1] is not None:
         return found[-1]
-    other = sys.modules.get(_MLFLOW)
-    if other is not None and getattr(other, "__mlflow_model__", None) is not None:
-        return other.__mlflow_model__
     raise UsageError(f"the model's code {os.path.basename(path)} sets no model; it should call set_model(...)")
+
+
+def _mlflows(model: Any) -> Any:
+    """Put *model* where MLflow's own ``set_model`` puts it; return what was there. None, where MLflow is not loaded."""
+    module = sys.modules.get(_MLFLOW)
+    if module is None:
+        return None
+    before = getattr(module, "__mlflow_model__", None)
+    module.__mlflow_model__ = model  # type: ignore[attr-defined]
+    return before
