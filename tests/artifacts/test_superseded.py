@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import os
 import signal
 import subprocess
 import sys
 import textwrap
+import time
 from pathlib import Path
 
 import pytest
@@ -66,13 +68,17 @@ def test_a_run_that_logs_nothing_over_leaves_no_note(ada: Person, tmp_path: Path
 def test_sweeps_need_no_such_object(ada: Person, tmp_path: Path) -> None:
     """The grace over, it goes as what no run needs, and the note of it with it."""
     run = log_over(ada, tmp_path)
-    before = noted(ada, run)
-    assert before
+    assert noted(ada, run)
+    folder = ada.path / ".git" / "ledgit" / "superseded"
+    for name, hours in (("left.tmp", 25), ("young.tmp", 1)):
+        (folder / name).touch()
+        os.utime(folder / name, (time.time() - hours * 3600,) * 2)
 
     ada.run("artifacts", "gc", "--sweep", "--grace", "0d")
 
     assert names_of(ada, run) == ada.objects()
     assert set() == noted(ada, run)
+    assert ["young.tmp"] == [path.name for path in folder.iterdir()]
 
 
 def test_a_clone_that_hears_of_the_purge_drops_it_too(ada: Person, tmp_path: Path) -> None:

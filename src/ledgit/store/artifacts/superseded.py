@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 __all__ = ["drop_superseded", "forget_superseded", "note_superseded", "superseded_objects"]
 
 _MOST = 64 << 20  # bytes of a note that are read
+_OLD = 24 * 3600  # seconds after which nobody writes a note any more
 _HEX = frozenset("0123456789abcdef")
 
 
@@ -80,18 +81,21 @@ def forget_superseded(folder: Folder, runs: Iterable[str]) -> None:
 
 
 def drop_superseded(folder: Folder, is_here: Callable[[str], bool]) -> None:
-    """Drop the notes of runs of which nothing is here any more. Hold the `SyncLock`.
+    """Drop the notes of runs of which nothing is here any more, and half-made ones. Hold the `SyncLock`.
 
     A session that ends just now has its objects here, and a later one notes what it has itself.
     """
+    from time import time
+
     try:
         names = os.listdir(folder.superseded)
     except OSError:
         return
     for name in names:
         path = os.path.join(folder.superseded, name)
-        if is_run_id(name) and not any(map(is_here, _read(path))):
-            with contextlib.suppress(OSError):
+        with contextlib.suppress(OSError):
+            left = name.endswith(".tmp") and time() - os.stat(path).st_mtime > _OLD
+            if left or (is_run_id(name) and not any(map(is_here, _read(path)))):
                 os.unlink(path)
 
 
