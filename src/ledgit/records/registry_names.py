@@ -34,6 +34,7 @@ __all__ = [
     "check_model_name",
     "check_stage",
     "claim_slug",
+    "next_free",
     "parse_tag",
     "slug_of",
     "tag_name",
@@ -285,3 +286,17 @@ class Semver:
 
 def _rank(part: str) -> tuple[int, int, str]:
     return (0, int(part), "") if part.isdigit() else (1, 0, part)
+
+
+def next_free(version: str, taken: Sequence[str]) -> str:
+    """Return the version that stands for *version* where that is taken: the next patch of its own that isn't."""
+    found = Semver.parse(version)
+    if found.pre:
+        found = Semver(found.major, found.minor, found.patch)
+        if str(found) not in taken:
+            return str(found)
+    known = {Semver.parse(one).key[:3] for one in taken}
+    while True:
+        found = found.bump("patch")
+        if found.key[:3] not in known:
+            return str(found)

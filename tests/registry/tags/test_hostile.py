@@ -274,3 +274,16 @@ def test_reading_works_where_nothing_can_be_written(shop: Shop) -> None:
 
     reading._known.clear()
     assert 1 == read_registry(shop.repo, shop.folder).version("churn", "latest").number
+
+
+def test_tags_are_read_also_where_the_ledger_is_not_whole(shop: Shop) -> None:
+    shop.register(shop.train())
+    shop.describe("churn", description="d")
+    shop.read()
+    gone = shop.git("rev-parse", "refs/ledgit/ledger")
+    Path(shop.repo.common_dir, "refs/ledgit/ledger").write_text(f"{gone[::-1]}\n")
+
+    state = shop.read()
+
+    assert 1 == state.version("churn", "latest").number
+    assert ["models"] == [problem.name for problem in state.problems]

@@ -8,7 +8,7 @@ last) and ``highest`` (the greatest number whose claim was purged), which are no
 
 from __future__ import annotations
 
-from ledgit.errors import LedgitError, RecordError, RefMoved
+from ledgit.errors import LedgitError, NotFound, RecordError, RefMoved
 from ledgit.records.clocked import decode_clocked, encode_clocked
 from ledgit.records.names import safe_file
 from ledgit.records.registry_names import check_model_name
@@ -33,10 +33,12 @@ def read_models(objects: Objects, ledger: str | None) -> tuple[dict[str, dict[st
     """Return what the ledger commit *ledger* says about models: name → values; and what does not decode."""
     found: dict[str, dict[str, Any]] = {}
     problems: list[str] = []
-    top = objects.find(ledger, FOLDER) if ledger is not None else None
-    if top is None or not top.is_tree:
-        return found, problems
-    for entry in objects.tree(top.oid):
+    try:
+        top = objects.find(ledger, FOLDER) if ledger is not None else None
+        entries = objects.tree(top.oid) if top is not None and top.is_tree else []
+    except LedgitError as error:  # `doctor` says more; the tags can be read all the same
+        return found, [f"{FOLDER}: can't be read from the ledger ({error})"]
+    for entry in entries:
         path = f"{FOLDER}/{entry.name}"
         if entry.is_tree or not entry.name.endswith(".yaml"):
             continue
@@ -46,6 +48,9 @@ def read_models(objects: Objects, ledger: str | None) -> tuple[dict[str, dict[st
             if kind != "blob" or f"{safe_file(label)}.yaml" != entry.name:
                 problems.append(f"{path}: is about another model, {label[:60]!r}")
                 continue
+        except NotFound:
+            problems.append(f"{path}: is not here")
+            continue
         except RecordError as error:
             problems.append(str(error))
             continue

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from ledgit.errors import Conflict, RefMoved, RunStateError, VersionExists
 from ledgit.records.registry_message import RegistryMessage, decode_message, split_message
-from ledgit.records.registry_names import REGISTER, Semver, parse_tag, tag_name
+from ledgit.records.registry_names import REGISTER, Semver, next_free, parse_tag, tag_name
 from ledgit.records.registry_state import ModelVersion
 from ledgit.store.registry.events import tag_headers
-from ledgit.store.registry.tagging import KEPT, TAGS, ModelTags, Tagging, claim_ref, wants_signature
+from ledgit.store.registry.tagging import KEPT, TAGS, ModelTags, RegistryLock, Tagging, claim_ref, wants_signature
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -124,8 +124,6 @@ def move_version(
         )
     tags = ModelTags(repo, objects, version.model)
     if name in tags.versions:
-        from ledgit.store.registry.writing import next_free
-
         raise VersionExists(version.model, name, next_free(name, tags.versions))
     commit = objects.commit(old.commit)
     signed = old.signed or wants_signature(repo) if sign is None else sign
@@ -155,7 +153,8 @@ def move_version(
             made = tag_name(version.model, one.action, stage=one.message.stage, counter=counter)
             tags.names[made] = parse_tag(made) or tags.names[one.tag]
             step.add(made, fresh, date, again)
-    events = step.write()
+    with RegistryLock(folder):
+        events = step.write()
     for event in events:
         tags.note(event)
     return ModelVersion(version.model, name, events[0])
@@ -201,7 +200,8 @@ def _again(
     _forget(step, one)
     for drop in drops:
         step.drop(drop)
-    (event,) = step.write()
+    with RegistryLock(folder):
+        (event,) = step.write()
     found = read_unshared(Objects.of(repo), tag, event.oid)
     assert found is not None
     return found

@@ -8,7 +8,7 @@ the counter of a stage, doesn't: ours gets the next one.
 from __future__ import annotations
 
 from ledgit.errors import Conflict, LedgitError, RemoteError, RunPurged, VersionExists
-from ledgit.records.registry_names import ASSIGN, REGISTER, UNASSIGN, claim_slug, parse_tag, slug_of
+from ledgit.records.registry_names import ASSIGN, REGISTER, UNASSIGN, claim_slug, next_free, parse_tag, slug_of
 from ledgit.records.values import Values
 from ledgit.store.registry.moving import Unshared, drop_unshared, recount, renumber, unshared_tags
 from ledgit.store.registry.tagging import KEPT, TAGS, VERSIONS, claim_ref
@@ -300,7 +300,6 @@ class _Sending:
 
     def _exists(self, one: Unshared, there: dict[str, str]) -> VersionExists:
         from ledgit.store.registry.tagging import ModelTags
-        from ledgit.store.registry.writing import next_free
 
         version = one.message.version or ""
         found = (parse_tag(ref[len(TAGS) :]) for ref in there if ref.startswith(TAGS))

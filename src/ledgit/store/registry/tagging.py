@@ -9,12 +9,12 @@ from __future__ import annotations
 
 import os
 
-from ledgit.errors import Conflict, GitFailed, RefMoved
-from ledgit.records.registry_message import encode_message, is_signed
+from ledgit.records.registry_message import encode_message
 from ledgit.records.registry_names import Semver, claim_slug, parse_tag, slug_of
 from ledgit.records.registry_state import Event
+from ledgit.store.ledger.lock import LedgerLock
 from ledgit.store.packs import note_pack
-from ledgit.store.registry.events import event_of, row_of, tag_headers
+from ledgit.store.registry.events import event_of, row_of
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from ledgit.records.registry_names import TagName
     from ledgit.store.folder import Folder
 
-__all__ = ["KEPT", "TAGS", "VERSIONS", "ModelTags", "Tagging", "claim_ref", "wants_signature"]
+__all__ = ["KEPT", "TAGS", "VERSIONS", "ModelTags", "RegistryLock", "Tagging", "claim_ref", "wants_signature"]
 
 TAGS = "refs/tags/"
 KEPT = "refs/ledgit/registry/"
@@ -36,6 +36,19 @@ _MOST_NAMES = 50_000  # of tags and versions whose meaning stays in memory
 _names: dict[str, TagName | None] = {}
 _ranks: dict[str, tuple[object, ...]] = {}
 _dates: dict[tuple[str, str], dict[str, int]] = {}
+
+
+class RegistryLock(LedgerLock):
+    """Lets one process at a time make tags in a clone: of several that try, each would else take the same names.
+
+    Git and GTO know nothing of it; what they take meanwhile is found by the refs' own locks.
+    """
+
+    _busy = "another ledgit process registers or signs in this repository"
+
+    def __init__(self, folder: Folder, wait: float = 60.0) -> None:
+        super().__init__(folder, wait)
+        self._path = os.path.join(folder.path, "registry.lock")
 
 
 def claim_ref(model: str, number: int) -> str:
@@ -215,11 +228,9 @@ class Tagging:
             StorageError: The disk refused; nothing was made.
             GitFailed: The signature could not be made.
         """
-        tags = {} if self._sign else {made[0]: self._tag_object(*made) for made in self._made}
+        tags = {made[0]: self._tag_object(*made) for made in self._made}
         pack = self.fresh.write(self._repo, keep=True)
         try:
-            if self._sign:
-                tags = self._signed()
             self._make_refs(tags)
         finally:
             pack.release()
@@ -240,7 +251,12 @@ class Tagging:
         return Objects.of(self._repo).read(oid)
 
     def _tag_object(self, tag: str, _model: str, commit: str, date: int, message: bytes) -> str:
-        return self.fresh.tag(tag, commit, self.who(date), message)
+        if not self._sign:
+            return self.fresh.tag(tag, commit, self.who(date), message)
+        from ledgit.store.registry.signing import sign_tag
+
+        data = sign_tag(self._repo, self._folder, self.fresh, tag, commit, self.who(date), message)
+        return self.fresh.add("tag", data)
 
     def _make_refs(self, tags: dict[str, str]) -> None:
         from ledgit.git import RefUpdate, update_refs
@@ -248,68 +264,12 @@ class Tagging:
         drops = dict(self._drops)
         updates = []
         for tag, model, _, _, _ in self._made:
-            names = [f"{KEPT}{tag}"]
+            names = [f"{KEPT}{tag}", TAGS + tag]
             if tag in self._claims:
                 names.append(claim_ref(model, self._claims[tag]))
-            if not self._sign:
-                names.append(TAGS + tag)
             for name in names:
                 gone = drops.pop(name, None)
                 # A claim that a power cut takes is in the tag's message: a push sends it all the same.
                 durable = not name.startswith(VERSIONS)
                 updates.append(RefUpdate(name, tags[tag], None if gone is None else gone.old, durable=durable))
-        if self._sign:
-            for tag in tags:
-                drops.pop(TAGS + tag, None)
-        updates += drops.values()
-        try:
-            update_refs(self._repo, updates)
-        except BaseException:
-            if self._sign:
-                _drop(self._repo, tags)
-            raise
-
-    def _signed(self) -> dict[str, str]:
-        """Make the tags by ``git tag -s``; those that were made go again if one can't be."""
-        from ledgit.git import read_ref, try_git
-
-        made: dict[str, str] = {}
-        try:
-            for tag, _, commit, date, message in self._made:
-                before = read_ref(self._repo, TAGS + tag)
-                gone = self._drops.get(TAGS + tag)
-                if before is not None and (gone is None or gone.old != before):
-                    raise RefMoved(TAGS + tag)
-                name, email, _, zone = self.who(date)
-                env = {
-                    "GIT_COMMITTER_NAME": name,
-                    "GIT_COMMITTER_EMAIL": email,
-                    "GIT_COMMITTER_DATE": f"@{date} {zone}",
-                }
-                force = ("-f",) if before is not None else ()
-                args = ("tag", "-s", *force, "--cleanup=verbatim", "-F", "-", "--", tag, commit)
-                code, _, said = try_git(self._repo, *args, stdin=message, env=env)
-                if code and "already exists" in said:
-                    raise RefMoved(TAGS + tag)
-                if code:
-                    raise GitFailed(args, code, said)
-                oid = read_ref(self._repo, TAGS + tag)
-                assert oid is not None
-                made[tag] = oid
-                # Git (2.39) makes an unsigned tag, and no ado, where ssh-keygen has no such key.
-                if not is_signed(tag_headers(self._read(oid)[1])[1]):
-                    raise GitFailed(args, code, said or "error: the tag was not signed")
-        except BaseException:
-            _drop(self._repo, made)
-            raise
-        return made
-
-
-def _drop(repo: Repo, tags: dict[str, str]) -> None:
-    from ledgit.git import RefUpdate, update_refs
-
-    for tag, oid in tags.items():
-        try:
-            update_refs(repo, [RefUpdate(TAGS + tag, None, oid)])
-        except (Conflict, GitFailed):
-            continue  # somebody moved it meanwhile: it is theirs
+        update_refs(self._repo, [*updates, *drops.values()])

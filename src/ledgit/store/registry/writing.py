@@ -13,6 +13,7 @@ from ledgit.records.registry_names import (
     Semver,
     check_model_name,
     check_stage,
+    next_free,
     slug_of,
     tag_name,
 )
@@ -21,7 +22,7 @@ from ledgit.records.values import Values
 from ledgit.store.journal import now_ms
 from ledgit.store.registry.digest import model_digest, model_path
 from ledgit.store.registry.source import find_source
-from ledgit.store.registry.tagging import KEPT, TAGS, VERSIONS, ModelTags, Tagging, wants_signature
+from ledgit.store.registry.tagging import KEPT, TAGS, VERSIONS, ModelTags, RegistryLock, Tagging, wants_signature
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -88,14 +89,15 @@ def register(repo: Repo, folder: Folder, registration: Registration) -> ModelVer
     path = model_path(registration.path)
     objects = Objects.of(repo)
     for attempt in range(_ATTEMPTS):
-        tags = ModelTags(repo, objects, registration.model)
-        version = _free_version(tags, registration)
-        if not tags.names:
-            _check_new(repo, folder, registration.model)
         try:
-            return _register(repo, folder, objects, tags, registration, path, version)
+            with RegistryLock(folder):
+                tags = ModelTags(repo, objects, registration.model)
+                version = _free_version(tags, registration)
+                if not tags.names:
+                    _check_new(repo, folder, registration.model)
+                return _register(repo, folder, objects, tags, registration, path, version)
         except RefMoved as error:
-            # Somebody took the number, or the next version, between looking and writing.
+            # Git or GTO took the number, or the next version, between looking and writing.
             if attempt + 1 == _ATTEMPTS or not error.ref.startswith((TAGS, KEPT, VERSIONS)):
                 raise
     raise AssertionError
@@ -109,20 +111,6 @@ def _free_version(tags: ModelTags, registration: Registration) -> str:
     if version in taken:
         raise VersionExists(registration.model, version, next_free(version, taken))
     return version
-
-
-def next_free(version: str, taken: list[str]) -> str:
-    """Return the version that stands for *version* where that is taken: the next patch of its own that isn't."""
-    found = Semver.parse(version)
-    if found.pre:
-        found = Semver(found.major, found.minor, found.patch)
-        if str(found) not in taken:
-            return str(found)
-    known = {Semver.parse(one).key[:3] for one in taken}
-    while True:
-        found = found.bump("patch")
-        if found.key[:3] not in known:
-            return str(found)
 
 
 def _check_new(repo: Repo, folder: Folder, name: str) -> None:
@@ -345,12 +333,13 @@ def _plain(
 
     model = message.model or ""
     for attempt in range(_ATTEMPTS):
-        tags = ModelTags(repo, Objects.of(repo), model)
-        tag = tag_name(model, action, version=message.version)
-        if tag in tags.names:
-            tag = tag_name(model, action, version=message.version, counter=tags.next_counter())
         try:
-            return _make(repo, folder, tags, [(tag, commit, message)], sign, when)[0]
+            with RegistryLock(folder):
+                tags = ModelTags(repo, Objects.of(repo), model)
+                tag = tag_name(model, action, version=message.version)
+                if tag in tags.names:
+                    tag = tag_name(model, action, version=message.version, counter=tags.next_counter())
+                return _make(repo, folder, tags, [(tag, commit, message)], sign, when)[0]
         except RefMoved:
             if attempt + 1 == _ATTEMPTS:
                 raise
@@ -369,14 +358,15 @@ def _counted(
 
     model = todo[0][0].model
     for attempt in range(_ATTEMPTS):
-        tags = ModelTags(repo, Objects.of(repo), model)
-        counter = tags.next_counter()
-        made = []
-        for number, (version, message) in enumerate(todo):
-            tag = tag_name(model, action, stage=message.stage, counter=counter + number)
-            made.append((tag, version.commit, message))
         try:
-            return _make(repo, folder, tags, made, sign, when)
+            with RegistryLock(folder):
+                tags = ModelTags(repo, Objects.of(repo), model)
+                counter = tags.next_counter()
+                made = []
+                for number, (version, message) in enumerate(todo):
+                    tag = tag_name(model, action, stage=message.stage, counter=counter + number)
+                    made.append((tag, version.commit, message))
+                return _make(repo, folder, tags, made, sign, when)
         except RefMoved:
             if attempt + 1 == _ATTEMPTS:
                 raise
