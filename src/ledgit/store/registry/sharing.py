@@ -62,7 +62,7 @@ def tell_others(repo: Repo, folder: Folder, remote: Remote, options: PushOptions
     line.remote = remote.as_pushed()
     alone = PushOptions(runs=(), policy=options.policy, prompt=options.prompt, artifacts=False)
     try:
-        return Push(line, alone, None, Cargo(line, lock, None), known_lately(line)).run().notes
+        return Push(line, alone, None, known_lately(line), Cargo(line, lock, None)).run().notes
     except LedgitError as error:
         return [f"the tags are there, but others find them with 'ledgit pull --tags' until the next push: {error}"]
     finally:

@@ -23,11 +23,11 @@ class Cargo:
 
     Args:
         line: Where it goes to.
-        lock: What the push holds; others get it while something is sent that takes long.
+        lock: What the push holds; others get it while something is sent that takes long. None: they don't.
         progress: Is told what goes on.
     """
 
-    def __init__(self, line: Line, lock: SyncLock, progress: Progress | None) -> None:
+    def __init__(self, line: Line, lock: SyncLock | None, progress: Progress | None) -> None:
         self.line, self.lock, self.progress = line, lock, progress
         self._sending: Sending | None = None
         self._heed: Heed | None = None
@@ -41,7 +41,8 @@ class Cargo:
             from ledgit.store.artifacts.uploading import Sending
 
             repo, folder = self.line.repo, self.line.folder
-            self._sending = Sending(repo, folder, self.progress, swept=self.heed.swept, aside=self._leave)
+            aside = self._leave if self.lock is not None else None
+            self._sending = Sending(repo, folder, self.progress, swept=self.heed.swept, aside=aside)
         return self._sending
 
     @property
@@ -56,6 +57,7 @@ class Cargo:
     def _leave(self) -> Aside:
         if self._aside is not None and self._aside.lost is not None:
             raise self._aside.lost
+        assert self.lock is not None
         self._aside = Aside(self.lock, self.line.folder, self.progress)
         return self._aside
 

@@ -61,7 +61,7 @@ def push(
             from ledgit.store.sync.pushing import Push
 
             cargo = Cargo(line, lock, progress)
-            done = Push(line, options, progress, cargo, known).run()
+            done = Push(line, options, progress, known, cargo).run()
             if has_unshared(repo) and not done.declined:
                 from ledgit.store.registry.sharing import share_tags
 

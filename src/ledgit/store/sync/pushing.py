@@ -85,7 +85,7 @@ class Push:
         options: How.
         progress: Is told what goes on.
         known: The remote's ledger, if it is known so well that the first attempt needs no fetch.
-        cargo: The artifacts' part of it.
+        cargo: The artifacts' part of it; what is left to do of that afterwards is the caller's.
     """
 
     def __init__(
@@ -93,10 +93,13 @@ class Push:
         line: Line,
         options: PushOptions,
         progress: Progress | None,
-        cargo: Cargo,
         known: str | None = None,
+        cargo: Cargo | None = None,
     ) -> None:
-        self.line, self.options, self.progress, self.cargo = line, options, progress, cargo
+        from ledgit.store.sync.cargo import Cargo
+
+        self.line, self.options, self.progress = line, options, progress
+        self.cargo = cargo or Cargo(line, None, progress)
         self.known = known  # the remote's ledger, if the first attempt goes without a fetch
         self.done = Pushed(line.remote.shown, dry_run=options.dry_run)
         self.refusals = Refusals(line.remote)
