@@ -74,9 +74,14 @@ def _make_repository(path: str) -> None:
 
 
 def _settings(repo: Repo) -> list[str]:
-    """Return the ``-c`` options for what of the user's settings has to do with signing; and for no hooks."""
+    """Return the ``-c`` options for what of the user's settings has to do with signing; and for no hooks.
+
+    They are read anew: who is asked for a key that does not work sets another one, and tries again.
+    """
+    from ledgit.git import Config
+
     found = ["-c", "core.hooksPath=/dev/null"]
-    config = repo.config()
+    config = Config.read(repo)
     for section in ("gpg.", "user."):
         for name, value in config.items(section):
             found += ["-c", f"{name}={value}"]
