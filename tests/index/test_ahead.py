@@ -122,6 +122,26 @@ def test_where_no_helper_can_be_had_it_is_done_here(
     assert expected == rows(many)
 
 
+@pytest.mark.parametrize(
+    ("files", "processors", "load", "worth"),
+    [
+        (1_000, 2, 1.5, True),
+        (999, 2, 0.0, False),
+        (1_000, 1, 0.0, False),
+        (1_000, 2, 2.0, False),
+        (9_000, 4, 3.9, True),
+    ],
+)
+def test_help_is_called_for_where_a_processor_is_to_spare(
+    monkeypatch: pytest.MonkeyPatch, files: int, processors: int, load: float, worth: bool
+) -> None:
+    """On a busy machine two processes would take longer than one."""
+    monkeypatch.setattr("os.sched_getaffinity", lambda _: set(range(processors)), raising=False)
+    monkeypatch.setattr("os.getloadavg", lambda: (load, 0.0, 0.0))
+
+    assert worth == Ahead.is_worth_it(["a" * 40] * files)
+
+
 def test_a_run_in_two_files_is_one(runs: Runs, make: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     """Whether both are seen in one go, by the helper, or one after the other, or it is loose besides."""
     twice, thrice, plain = make(1), make(2), make(3)
