@@ -66,9 +66,8 @@ def test_a_run_on_a_purged_run_s_code_brings_nothing_back(ada: Clone, ben: Clone
 @pytest.mark.parametrize("asked", [True, False], ids=["fetched", "as last seen"])
 def test_a_purge_that_comes_between_two_attempts_is_noticed(ada: Clone, ben: Clone, host: Path, asked: bool) -> None:
     """Ben's push has looked at his runs already when it loses the race against the purge."""
-    from ledgit.store.sync.cargo import Cargo
     from ledgit.store.sync.lately import known_lately
-    from ledgit.store.sync.opening import SyncLock, open_line
+    from ledgit.store.sync.opening import open_line
     from ledgit.store.sync.push import PushOptions
     from ledgit.store.sync.pushing import Push
 
@@ -80,8 +79,7 @@ def test_a_purge_that_comes_between_two_attempts_is_noticed(ada: Clone, ben: Clo
     line = open_line(ben.repo, ben.folder, ben.remote)
     known = known_lately(line)
     assert known
-    cargo = Cargo(line, SyncLock(ben.folder), None)
-    work = Push(line, PushOptions(policy="all", accept_purges=True), None, cargo, None if asked else known)
+    work = Push(line, PushOptions(policy="all", accept_purges=True), None, None if asked else known)
     attempt, tried = work.attempt, []
 
     def after_the_purge(plan, **how):  # type: ignore[no-untyped-def]
