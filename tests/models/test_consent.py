@@ -216,3 +216,45 @@ def test_types_that_skops_does_not_know_need_consent_whatever_the_file_says(tmp_
     given: Any = mlflow.sklearn.load_model(tmp_path / "m", trust=False, skops_trusted_types=["posixpath.basename"])
 
     assert given.func is os.path.basename
+
+
+def as_bob(git: GitFunction, repo: Path, code: str) -> None:
+    """Run *code* as somebody else would."""
+    git(repo, "config", "user.email", "bob@example.org")
+    subprocess.run([sys.executable, "-c", code], cwd=repo, check=True)
+    git(repo, "config", "--unset", "user.email")
+
+
+def test_everybody_who_wrote_to_the_run_has_to_be_trusted(repo: Path, git: GitFunction) -> None:
+    """An edit can bring other files, and a tag of a trusted colleague on top of it does not vouch for them."""
+    with mlflow.start_run() as run:
+        info = mlflow.sklearn.log_model(LogisticRegression(C=3), "m", serialization_format="pickle")
+    edit = f"import ledgit; ledgit.log_text('more', 'notes.txt', run_id={run.id!r})"
+    as_bob(git, repo, edit)
+    mlflow.get_run(run.id).set_tags({"seen": "yes"})
+    mlflow.register.register_logged(info, "churn")
+    (repo / ".git/ledgit/models-made").unlink()  # as in a clone that fetched it
+    git(repo, "config", "--add", "ledgit.trustedModels", "ada@example.org")
+
+    assert 3 == mlflow.sklearn.load_model("models:/churn/1").C  # registered at the run's own commit, before the edit
+    with pytest.raises(UntrustedModel, match=r"<bob@example\.org> was not logged"):
+        mlflow.sklearn.load_model(info.model_uri)
+
+    git(repo, "config", "--add", "ledgit.trustedModels", "bob@example.org")
+
+    assert 3 == mlflow.sklearn.load_model(info.model_uri).C
+
+
+def test_who_registers_a_model_is_not_who_made_it(repo: Path, git: GitFunction) -> None:
+    """A trusted colleague may register what somebody else trained."""
+    script = (
+        "import ledgit as mlflow; from sklearn.linear_model import LogisticRegression as Model\n"
+        "mlflow.sklearn.log_model(Model(), 'm', serialization_format='pickle')"
+    )
+    as_bob(git, repo, script)
+    mlflow.register.register_logged(mlflow.models.get_model_info("m"), "churn")
+    (repo / ".git/ledgit/models-made").unlink()
+    git(repo, "config", "ledgit.trustedModels", "ada@example.org")
+
+    with pytest.raises(UntrustedModel, match=r"<bob@example\.org>"):
+        mlflow.sklearn.load_model("models:/churn/1")

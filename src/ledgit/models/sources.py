@@ -199,24 +199,35 @@ class RunSource(ModelSource):
             signature = f"git does not accept the signature of {version.tag} ({_first(problem)})"
         else:
             signature = "" if version is None else f"its tag {version.tag} has no signature"
-        author, address = self._author()
-        names = {self.name, address} - {""}
-        if names & set(trusted_models(self.repository)):
+        trusted = set(trusted_models(self.repository))
+        authors = self._authors()
+        if self.name in trusted or all(address in trusted for _, address in authors):
             return None
-        maker = f"{author or 'somebody'} <{address}>"
-        whose = f"run {self.run.name} ({self.run.id[:8]}) of {maker} was not logged in this clone"
+        makers = ", ".join(f"{author} <{address}>" for author, address in authors if address not in trusted)
+        whose = f"run {self.run.name} ({self.run.id[:8]}) of {makers} was not logged in this clone"
         return f"{whose}, and {signature}" if signature else whose
 
-    def _author(self) -> tuple[str, str]:
-        """Return who made the run, as its newest commit says: what anybody who can push can write."""
+    def _authors(self) -> list[tuple[str, str]]:
+        """Return who wrote the run's commits, the first first, as they say: what anybody who can push can write.
+
+        Each counts, for an edit can bring other files, and none is passed over that an edit stands on.
+        """
+        from ledgit.store.chain import read_entry, run_commits
+
         assert self.run is not None
-        for head in self.run.heads:
-            try:
-                name, address, _, _ = self.repository.objects.commit(head).author
-            except LedgitError:
-                continue
-            return name, address
-        return "", ""
+        objects = self.repository.objects
+        found = {commit.oid: commit for commit in run_commits(objects, self.run.heads, self.run.id)}
+        wanted = {oid for head in self.run.heads for oid in (head, *read_entry(objects, head).past)}
+        authors: dict[tuple[str, str], None] = {}
+        for commit in reversed(found.values()):
+            below = found.get(commit.parents[0]) if len(commit.parents) == 1 else None
+            if below is not None and below.tree == commit.tree and "\nLedgit-Version: " in commit.message:
+                continue  # a registration changes nothing: who made the run is asked
+            name, address, _, _ = commit.author
+            authors[name, address] = None
+        if wanted - found.keys() or not authors:
+            authors["somebody", "unknown"] = None  # it has commits that are not here
+        return list(authors)
 
 
 class CommitSource(ModelSource):
@@ -260,7 +271,11 @@ class CommitSource(ModelSource):
 
 def trusted_models(repository: Repository) -> list[str]:
     """Return the models and addresses that the person's own configuration trusts: one a line, or several by commas."""
-    lines = repository.repo.config().get_all("ledgit.trustedModels")
+    from ledgit.git import try_git
+
+    # Asked anew: who was refused adds a name in a terminal and tries again in the same notebook.
+    code, said, _ = try_git(repository.repo, "config", "-z", "--get-all", "ledgit.trustedModels")
+    lines = said.decode("utf-8", "replace").split("\0") if code == 0 else []
     return [word.strip() for line in lines for word in line.split(",") if word.strip()]
 
 
