@@ -157,7 +157,7 @@ def test_a_remote_that_cannot_be_reached_and_then_can(folder: Path, s3: S3) -> N
 
 
 def test_a_push_of_nothing_new_asks_no_artifact_remote(folder: Path, s3: S3) -> None:
-    """It loads no DVC either, and is as quick as before."""
+    """Not even whether it is there."""
     with Wire(s3.port).run() as wire:
         host = dvc_project(folder, f"http://127.0.0.1:{wire.port}")
         ada = clone(host, folder / "ada")
@@ -165,15 +165,9 @@ def test_a_push_of_nothing_new_asks_no_artifact_remote(folder: Path, s3: S3) -> 
         ada.process("push", "--all")
         before = wire.connections
 
-        times = []
-        for _ in range(3):
-            start = os.times()
-            ada.process("push", "--all")
-            end = os.times()
-            times.append(end.children_user + end.children_system - start.children_user - start.children_system)
+        ada.process("push", "--all")
 
         assert before == wire.connections
-        assert min(times) < 1.0  # 0.2 s of work
 
 
 def test_a_run_older_than_the_remote_can_be_fetched_after_the_next_push(folder: Path, s3: S3) -> None:
