@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import random
 import time
+from itertools import islice
 from pathlib import Path
 
 import pytest
@@ -85,9 +86,9 @@ def test_processes_killed_while_they_finish_runs_keep_every_finished_one(repo: P
     written: dict[str, int] = {}
     for _ in range(FINISHERS):
         child = forks.start("run_after_run")
-        for _ in child.listen():
-            break
-        time.sleep(0.03 * chance.random())
+        for _ in islice(child.listen(), 1 + chance.randrange(12)):  # seven a run, however slow the machine is
+            pass
+        time.sleep(0.01 * chance.random())
         child.kill()
         for _ in child.listen():
             pass
