@@ -149,6 +149,15 @@ def test_what_was_logged_here_needs_no_consent_and_what_was_changed_since_does(r
         mlflow.sklearn.load_model(f"runs:/{run.id}/m")
 
 
+def test_a_model_that_is_logged_again_under_its_name_is_still_ones_own(repo: Path) -> None:
+    """What the first one had and the second has not stays beside it."""
+    with mlflow.start_run():
+        mlflow.sklearn.log_model(LogisticRegression(C=1), "m", input_example=[[1.0]], signature=False)
+        mlflow.sklearn.log_model(LogisticRegression(C=2), "m", serialization_format="pickle")
+
+    assert 2 == mlflow.sklearn.load_model("m").C
+
+
 def test_false_is_no_even_for_ones_own(repo: Path) -> None:
     """A server that must never run a pickle says so."""
     mlflow.sklearn.log_model(LogisticRegression(), "m", serialization_format="pickle")
