@@ -117,6 +117,34 @@ def test_the_tag_of_an_active_run_goes_when_the_run_has(host: Path, ada: Shop, b
     assert "weights" == ben.git("show", f"{version.commit}:.ledgit/run/artifacts/my_model/model.bin")
 
 
+def test_the_checkpoint_of_an_active_run_is_no_code_that_would_have_to_be_pushed(host: Path, ada: Shop) -> None:
+    """Nor is the registration on it, though it changes nothing of the run's."""
+    run = ada.start()
+    ada.register(ada.state(run.id))
+    run.finish()
+
+    done = ada.push(policy="pushed-code")
+
+    assert done.tags is not None
+    assert {} == done.tags.held
+    assert ["churn@v0.0.1"] == on_host(host)
+
+
+def test_a_checkpoint_with_uncommitted_changes_stays_unless_they_may_be_published(host: Path, ada: Shop) -> None:
+    (ada.path / "train.py").write_text("print('not committed')\n")
+    run = ada.start()
+    ada.register(ada.state(run.id))
+    run.finish()
+    ada.git("update-ref", "refs/heads/main", ada.state(run.id).commit or "")
+    ada.git("push", "-q", "origin", "main")  # what the run ended with is public, its checkpoint isn't
+
+    done = ada.push(policy="pushed-code")
+
+    assert done.tags is not None
+    assert "(uncommitted changes)" in done.tags.held["churn@v0.0.1"]
+    assert [] == on_host(host)
+
+
 def test_a_checkpoint_with_a_secret_stays_though_its_run_goes(host: Path, ada: Shop) -> None:
     """The run logged it over before it ended."""
     run = ada.start()

@@ -160,7 +160,7 @@ class _Sending:
         parents = self._objects.commit(one.commit).parents
         if any(parent.startswith(known) for parent in parents[:1] for known in commits):
             return ""
-        return self._unreviewed(one, run)
+        return self._unreviewed(one, run, parents)
 
     def _run_of(self, commit: str) -> str | None:
         for text in self._objects.commit(commit).message.splitlines():
@@ -186,13 +186,16 @@ class _Sending:
             return None
         return [oid for line in lines for oid in (line.head, *line.past) if oid]
 
-    def _unreviewed(self, one: Unshared, run: str) -> str:
+    def _unreviewed(self, one: Unshared, run: str, parents: Sequence[str]) -> str:
         """Look at a commit that is not among those of the run on the remote: a checkpoint, or an edit held back."""
         from ledgit.store.sync.pushing import reviewed
 
         if self.options.dry_run:
             return ""
-        result = reviewed(self.line, {run: (one.commit,)}, self.options, self.progress)
+        head = one.commit
+        if len(parents) == 1 and self._objects.commit(parents[0]).tree == self._objects.commit(head).tree:
+            head = parents[0]  # a registration changes no file, so that it would be taken for code
+        result = reviewed(self.line, {run: (head,)}, self.options, self.progress)
         if result.declined:
             return "its code was not to be published"
         if run in result.held:
