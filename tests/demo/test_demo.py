@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import fcntl
 import json
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -24,12 +26,22 @@ def play(folder: Path) -> str:
 
 @pytest.fixture(scope="module")
 def stage(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, str]:
-    """The folder of a demonstration that was played twice, and what the second one showed."""
-    folder = tmp_path_factory.mktemp("stage") / "demo"
-    (folder / ".git").mkdir(parents=True)
-    (folder / MARKER).write_text("from an earlier one\n")
-    (folder / "left-over.txt").write_text("from an earlier one\n")
-    return folder, play(folder)
+    """The folder of a demonstration that was played twice, and what the second one showed.
+
+    It takes a while, so processes that share these tests share one.
+    """
+    shared = tmp_path_factory.getbasetemp()
+    if "PYTEST_XDIST_WORKER" in os.environ:
+        shared = shared.parent
+    folder, said = shared / "stage" / "demo", shared / "stage.txt"
+    with open(shared / "stage.lock", "w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        if not said.exists():
+            (folder / ".git").mkdir(parents=True)
+            (folder / MARKER).write_text("from an earlier one\n")
+            (folder / "left-over.txt").write_text("from an earlier one\n")
+            said.write_text(play(folder), encoding="utf-8")
+    return folder, said.read_text(encoding="utf-8")
 
 
 def test_it_shows_the_commands_and_what_they_print(stage: tuple[Path, str]) -> None:
