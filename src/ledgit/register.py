@@ -16,7 +16,7 @@ from __future__ import annotations
 import os
 from typing import TYPE_CHECKING, Any
 
-from ledgit.errors import StorageError
+from ledgit.errors import StorageError, UsageError
 from ledgit.tracking import session
 
 if TYPE_CHECKING:
@@ -47,7 +47,9 @@ def set_default_artifact_root(uri: str | os.PathLike[str], *, commit: bool = Fal
 
     repository = session.repository()
     before = repository.repo.config().get("ledgit.artifactRemote")
-    text = os.fspath(uri)
+    text = os.fspath(uri) if isinstance(uri, os.PathLike) else uri
+    if not isinstance(text, str):
+        raise UsageError(f"the artifact remote is {uri!r}, expected an address such as s3://bucket/folder, or a folder")
     _ignore_inside(text)
     place = set_remote(repository.repo, text, os.getcwd())
     try:

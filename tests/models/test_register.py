@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -95,3 +96,16 @@ def test_a_model_that_the_disk_refuses_is_said_and_ends_no_training(
     assert "ledgit.model.my_model" not in mlflow.get_run(run.id).tags
     with pytest.raises(ModelNotFound):
         mlflow.sklearn.load_model("my_model")
+
+
+def test_what_is_no_name_of_a_model_is_refused_in_words(repo: Path) -> None:
+    """Not as a TypeError, nor by the name of a tag that only Ledgit knows."""
+    nothing: Any = None
+    with pytest.raises(UsageError, match="the model's URI is None"):
+        mlflow.pyfunc.load_model(nothing)
+    with pytest.raises(UsageError, match=r"^model name 'churn#' has '#'"):
+        mlflow.pyfunc.load_model("churn#")
+    with pytest.raises(UsageError, match="what to register is None"):
+        mlflow.register_model(nothing, "churn")
+    with pytest.raises(UsageError, match="the artifact remote is None"):
+        mlflow.register.set_default_artifact_root(nothing)

@@ -115,6 +115,23 @@ def test_nothing_is_written_where_a_row_is_bad(model: Any, tmp_path: Path) -> No
         assert {"out.csv"} == {entry for entry in os.listdir(tmp_path) if entry != "repo"}, case
 
 
+def test_what_the_model_says_of_rows_that_it_fails_on(repo: Path, tmp_path: Path) -> None:
+    """Without a signature nothing else can say what is wrong with them."""
+
+    def halve(rows: Any) -> Any:
+        return rows["length"].astype(float) / 2
+
+    with mlflow.start_run():
+        mlflow.pyfunc.log_model("half", python_model=halve)
+    source, target = tmp_path / "in.csv", tmp_path / "out.csv"
+    source.write_text("length\n1\n2\n3\nlong\n")
+
+    with pytest.raises(UsageError, match=r"predict on rows 3 to 4 of .*in\.csv: ValueError: could not convert.*'long'"):
+        predict_file(load_model("half"), str(source), str(target), rows=2)
+
+    assert not target.exists()
+
+
 def test_words_that_can_not_be(model: Any, tmp_path: Path) -> None:
     source = write(frame(), tmp_path / "in.csv")
 

@@ -20,5 +20,8 @@ def check_model_path(name: object) -> str:
     if not isinstance(name, str) or not name.strip("/"):
         raise InvalidName("model", str(name), "is no folder for artifacts; a word such as 'my_model' is")
     path = check_artifact_path(name.rstrip("/"))
-    check_key("tag", MODEL_TAG + path)
+    try:
+        check_key("tag", MODEL_TAG + path)
+    except InvalidName as error:  # of a tag that the user knows nothing about
+        raise InvalidName("model", path, error.reason) from None
     return path

@@ -41,7 +41,7 @@ def find_model(uri: str | os.PathLike[str]) -> ModelSource:
         ModelNotFound: There is none.
         UsageError: It is no URI that can be read here.
     """
-    text = os.fspath(uri)
+    text = os.fspath(uri) if isinstance(uri, os.PathLike) else uri
     if not isinstance(text, str) or not text:
         raise UsageError(
             f"the model's URI is {uri!r}, expected text such as runs:/<run>/<name> or models:/<name>/<version>"

@@ -28,6 +28,8 @@ def find_source(repository: Repository, source: Run | str, path: str | None, nam
         UsageError: It names no model, or two different ones.
     """
     if not isinstance(source, str):
+        if not hasattr(source, "artifact_files"):
+            raise UsageError(f"what to register is {source!r}, expected a run or text such as runs:/<run>/<path>")
         return source, _path(source, path, name)
     scheme = source.partition(":")[0]
     if scheme == "runs":

@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import IO, TYPE_CHECKING, Any
 
-from ledgit.errors import InvalidModelInput, InvalidValue, MissingDependency, StorageError, UsageError
+from ledgit.errors import InvalidModelInput, InvalidValue, LedgitError, MissingDependency, StorageError, UsageError
 from ledgit.models import payload
 from ledgit.models.kinds import is_frame
 
@@ -67,7 +67,7 @@ def predict_file(
 
     Raises:
         InvalidValue: A kind that is not known.
-        UsageError: The file is not what it should be; it says in which row.
+        UsageError: The file is not what it should be; it says in which row. Or the model failed on some.
         InvalidModelInput: Rows that the model can't predict on; it says which, and nothing is written to *target*.
         StorageError: The target can't be written.
         MissingDependency: Parquet is asked for without pyarrow.
@@ -86,6 +86,12 @@ def predict_file(
             except InvalidModelInput as error:
                 where = f"in rows {done + 1:,} to {done + len(frame):,} of {source}: {error.reason}"
                 raise InvalidModelInput(error.name, where) from None
+            except LedgitError:
+                raise
+            except Exception as error:  # the model's own code, and most likely the data's fault
+                said = f"{type(error).__name__}: {str(error).partition(chr(10))[0]}"
+                where = f"rows {done + 1:,} to {done + len(frame):,} of {source}"
+                raise UsageError(f"the model could not predict on {where}: {said}") from error
             sink.write(_table(frame, predictions, keep=keep))
             done += len(frame)
             if progress is not None:
