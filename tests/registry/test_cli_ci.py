@@ -42,6 +42,22 @@ def test_check_finds_what_the_policy_does_not_allow(
     assert 4 == cli("registry", "check", "--since", "1d", code=4).code
 
 
+def test_check_has_nothing_against_a_stage_that_was_left_before_its_version_was_taken_out(
+    shared: str, cli: Cli, repo: Path, git: GitFunction
+) -> None:
+    """What was promoted once may be deregistered later, and no tag ever goes; but no stage may stand there."""
+    cli("registry", "promote", "churn@1", "prod")
+    cli("registry", "unassign", "churn", "prod")
+    cli("registry", "deregister", "churn@1")
+
+    fine = cli("registry", "check")
+    git(repo, "tag", "-d", "churn#prod!#2")
+    standing = cli("registry", "check", code=4)
+
+    assert "checked 4 tags" in fine.out
+    assert "churn#prod#1: version v0.0.1 of churn was deregistered" in standing.out
+
+
 def test_check_does_not_take_the_policy_of_what_was_tagged(shared: str, cli: Cli, repo: Path, git: GitFunction) -> None:
     """On a tag's push CI checks out what its maker chose, policy and all."""
     git(repo, "checkout", "-q", "churn@v0.0.1")

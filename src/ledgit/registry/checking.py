@@ -67,6 +67,7 @@ class Checker:
         run_name: Tells a run's name for people.
         made: Tells whether a commit is one of a run's own.
         claims: Whether each version's claim must be here; a clone need not have fetched them.
+        past: Whether the tags were here before, so that what a version was assigned to may be older than its end.
     """
 
     repo: Repo
@@ -78,6 +79,7 @@ class Checker:
     run_name: Callable[[str], str] = str
     made: Made = field(default=lambda *_: True)
     claims: bool = True
+    past: bool = False
 
     def __post_init__(self) -> None:
         self.read = ObjectReader(self.repo, self.env)
@@ -87,7 +89,9 @@ class Checker:
             for ref, name in self._named.items()
             if name.action == REGISTER and name.counter is None
         }
-        self._ended = {(name.artifact, name.version) for name in self._named.values() if name.action == DEREGISTER}
+        self._ended = {
+            (name.artifact, name.version): ref for ref, name in self._named.items() if name.action == DEREGISTER
+        }
 
     # ------------------------------------------------------------------ tags
 
@@ -207,7 +211,8 @@ class Checker:
         version = self.read.tag(self.refs[of])
         if version is None or version.target != tag.target:
             yield f"it does not point to where {of.removeprefix(TAGS)} does"
-        if named.action == ASSIGN and (named.artifact, message.version) in self._ended:
+        end = self._ended.get((named.artifact, message.version))
+        if named.action == ASSIGN and end is not None and not (self.past and self._was_over(named, tag, end)):
             yield f"version {message.version} of {message.model} was deregistered"
         if named.counter is not None:
             same = [
@@ -217,6 +222,20 @@ class Checker:
             ]
             if same:
                 yield f"its number {named.counter} is taken by {same[0].removeprefix(TAGS)}"
+
+    def _was_over(self, named: TagName, tag: TagObject, end: str) -> bool:
+        """Whether another version, or none, stood at the stage before the version of this one ended by *end*."""
+        ended = self.read.tag(self.refs[end])
+        return (
+            ended is not None
+            and tag.when < ended.when
+            and any(
+                (name.artifact, name.stage) == (named.artifact, named.stage)
+                and name.action in (ASSIGN, UNASSIGN)
+                and (name.counter or 0) > (named.counter or 0)
+                for name in self._named.values()
+            )
+        )
 
     # ------------------------------------------------------------------ the policy
 

@@ -56,7 +56,7 @@ def check_tags(
     names = [ref.removeprefix(TAGS) for ref in refs if ref.startswith(TAGS) and parse_tag(ref.removeprefix(TAGS))]
     wanted = _chosen(names, patterns)
     runs = Runs(repository)
-    checker = Checker(repo, refs, [policy], runs.passes, run_name=runs.name, made=runs.made, claims=False)
+    checker = Checker(repo, refs, [policy], runs.passes, run_name=runs.name, made=runs.made, claims=False, past=True)
     if since is not None:
         checker.read.load(refs[TAGS + name] for name in wanted)
         made = {name: checker.read.tag(refs[TAGS + name]) for name in wanted}
