@@ -67,6 +67,9 @@ def test_lists(make_run: MakeRun, cli: Cli) -> None:
     assert ["team/spam"] == [one["name"] for one in listed]
     assert 1 == len(cli("registry", "ls", "--filter", "version_number = 1 AND name = 'churn'", "--json").json)
     assert 1 == len(cli("registry", "ls", "churn", "--all", "--limit", "1", "--json").json)
+    everything = cli("registry", "ls", "churn", "--all", "--json").json
+    assert everything == cli("registry", "ls", "churn", "--all", "--limit", "0", "--json").json
+    assert "--limit" in cli("registry", "ls", "--limit", "-1", code=2).err
 
 
 def test_an_empty_registry_is_said(cli: Cli) -> None:

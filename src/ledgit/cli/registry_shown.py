@@ -31,10 +31,19 @@ def ls(args: argparse.Namespace) -> int:
     return _list(args, registry, models, model_json, _model_table, nothing)
 
 
+def _first(found: Sequence[Any], limit: int | None) -> Sequence[Any]:
+    """Return the first *limit* of what was found; all for 0, as ``ledgit ls`` has it."""
+    if limit is not None and limit < 0:
+        from ledgit.errors import UsageError
+
+        raise UsageError(f"--limit is {limit}, expected 0 (all) or more")
+    return found[:limit] if limit else found
+
+
 def _list(
     args: argparse.Namespace, registry: RegistryReading, found: Sequence[Any], as_json: Any, as_table: Any, nothing: str
 ) -> int:
-    shown = found if args.limit is None else found[: max(args.limit, 0)]
+    shown = _first(found, args.limit)
     if args.format == "json":
         terminal.write(render.json_text([as_json(item) for item in shown]))
         return 0
@@ -213,7 +222,7 @@ def _show_model(args: argparse.Namespace, model: RegisteredModel) -> int:
 def history(args: argparse.Namespace) -> int:
     """List what was done."""
     found = RegistryReading(context.opened()).history(args.model, args.stage)
-    shown = found if args.limit is None else found[: max(args.limit, 0)]
+    shown = _first(found, args.limit)
     if args.format == "json":
         terminal.write(render.json_text([event_json(event) for event in shown]))
         return 0

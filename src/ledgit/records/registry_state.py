@@ -147,7 +147,8 @@ class RegisteredModel:
         self.problems: list[str] = []
 
     def __repr__(self) -> str:
-        return f"RegisteredModel({self.name!r}, {len(self.versions)} versions)"
+        many = "1 version" if len(self.versions) == 1 else f"{len(self.versions)} versions"
+        return f"RegisteredModel({self.name!r}, {many})"
 
     @property
     def active(self) -> list[ModelVersion]:

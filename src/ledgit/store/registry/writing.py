@@ -279,9 +279,9 @@ def deregister(
     if not version.active:
         raise RunStateError(f"{version.model} {version.version} was deregistered already")
     if version.stages:
-        stages = " and ".join(version.stages)
+        stages = f"{'stage' if len(version.stages) == 1 else 'stages'} {' and '.join(version.stages)}"
         raise RunStateError(
-            f"{version.model} {version.version} is at stage {stages}; move or unassign that first, or by the law of"
+            f"{version.model} {version.version} is at {stages}; move or unassign that first, or by the law of"
             " GTO it would go back to an older version"
         )
     message = RegistryMessage(
