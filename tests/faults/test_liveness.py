@@ -12,6 +12,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from tests.background import wait_for
 from tests.faults.kit import ROOT, Child, Forks, check_objects, read_run, recover_all, run_refs
 
 from ledgit.git import Repo
@@ -47,6 +48,7 @@ def test_a_process_is_alive_until_it_is_killed(repo: Path, forks: Forks, job: tu
     child.kill()
     child.close()
 
+    wait_for(lambda: here(repo, run_id) != ALIVE)  # what it had just forked holds the lock until it execs
     assert DEAD == here(repo, run_id)
     assert {run_id: ["KILLED", False]} == forks.run("live")
     assert {run_id} == set(recover_all(repo).commits) == set(run_refs(repo))
@@ -113,6 +115,8 @@ def test_a_job_of_another_host_is_shown_as_lost_and_finalized_only_on_request(
     now = time.time()
 
     os.utime(folder / "lock", (now, now))
+    # What it had just forked holds the lock until it becomes another program.
+    wait_for(lambda: liveness(str(folder), "elsewhere", "another-boot", now) != ALIVE)
     assert REMOTE == liveness(str(folder), "elsewhere", "another-boot", now + HEARTBEAT_LIMIT - 1)
     assert LOST == liveness(str(folder), "elsewhere", "another-boot", now + HEARTBEAT_LIMIT + 1)
     assert {run_id: ["RUNNING", False]} == forks.run("live")
