@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import cached_property
+
 from ledgit.errors import Conflict, LedgitError
 from ledgit.store.artifacts.known import Known, note_settled, settings_stamp, settled
 from ledgit.store.artifacts.naming import objects_of
@@ -106,7 +108,12 @@ class _CatchUp:
             now,
             act,
         )
-        self.tree = objects.commit(tip).tree if tip is not None else None
+        self.tip = tip
+
+    @cached_property
+    def tree(self) -> str | None:
+        """The ledger's tree; most pushes need not read it, which would take loading pygit2."""
+        return self.objects.commit(self.tip).tree if self.tip is not None else None
 
     def run(self) -> bool:
         """Return whether nothing is left that another push could do."""
