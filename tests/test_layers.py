@@ -29,6 +29,8 @@ LAYERS = [
     {"client"},
     # MLflow's module names (ledgit.sklearn.autolog, ledgit.data.from_numpy) and the notebook's entry.
     {"data", "keras", "lightgbm", "lightning", "onnx", "pyfunc", "pytorch", "sklearn", "transformers", "xgboost"},
+    {"projects"},
+    {"project"},
     {"demo"},
     {"cli"},
     {"__init__", "__main__"},
@@ -61,7 +63,7 @@ class Module:
 
 
 # The tree of errors and the public object model are each one unit in several files.
-SAME = dict.fromkeys(["error_models", "error_roots"], "errors") | dict.fromkeys(
+SAME = dict.fromkeys(["error_models", "error_projects", "error_roots"], "errors") | dict.fromkeys(
     [
         "artifact_upkeep",
         "cleaning",

@@ -7,6 +7,8 @@
     │   ├── InvalidName                         a key, path or experiment name
     │   ├── InvalidValue                        a value that can't be what it must be
     │   ├── InvalidModelInput                   what a model is to predict on is not what it takes
+    │   ├── ParameterError                      of a project's entry point
+    │   ├── ProjectError                        an MLproject file
     │   ├── FilterError                         a filter or order_by that doesn't parse
     │   └── ConfigError                         a setting with an impossible value
     ├── NotFound                       exit 3
@@ -16,6 +18,7 @@
     │   │   └── ArtifactsMissing                its content is neither here nor on the remote
     │   ├── ModelNotFound
     │   ├── VersionNotFound                     a registered model has no such version, or none at a stage
+    │   ├── EntryPointNotFound                  a project has no such entry point
     │   ├── FlavorNotFound                      no flavor of this name, or none that knows the model
     │   └── NotHere                             on the remote, but not in this clone
     ├── Ambiguous                      exit 3   several runs match
@@ -39,6 +42,7 @@
     │   └── UnsafePath                          a path that would leave its folder
     ├── StorageError                   exit 7   the disk refused
     ├── MissingDependency              exit 8   an extra is not installed
+    ├── EnvironmentFailed              exit 11  a project's environment can't be made
     ├── UntrustedModel                 exit 10  loading it would run code that nobody vouches for
     └── RemoteError                    exit 9   another repository can't be reached, or refuses
         ├── NoRemote                            nothing says which repository
@@ -63,6 +67,7 @@ from ledgit.error_models import (
     VersionExists,
     VersionNotFound,
 )
+from ledgit.error_projects import EntryPointNotFound, EnvironmentFailed, ParameterError, ProjectError
 from ledgit.error_roots import Conflict, LedgitError, LedgitWarning, NotFound, UsageError
 
 TYPE_CHECKING = False
@@ -77,6 +82,8 @@ __all__ = [
     "ArtifactsMissing",
     "ConfigError",
     "Conflict",
+    "EntryPointNotFound",
+    "EnvironmentFailed",
     "ExperimentExists",
     "ExperimentNotFound",
     "FilterError",
@@ -95,7 +102,9 @@ __all__ = [
     "NotFound",
     "NotHere",
     "ParamConflict",
+    "ParameterError",
     "PolicyRefused",
+    "ProjectError",
     "PushRefused",
     "ReadOnlyRepository",
     "RecordError",

@@ -1,0 +1,1 @@
+"""Repeating a run, and saying what differs if it comes out otherwise."""

@@ -1,0 +1,1 @@
+"""Sweeps: one entry point, many parameters; a parent run and a run a trial."""
