@@ -31,6 +31,8 @@ LAYERS = [
     {"data", "keras", "lightgbm", "lightning", "onnx", "pyfunc", "pytorch", "sklearn", "transformers", "xgboost"},
     {"projects"},
     {"project"},
+    {"review"},
+    {"hooks"},
     {"demo"},
     {"cli"},
     {"__init__", "__main__"},

@@ -1,0 +1,1 @@
+"""Review: what an experiment changed, against which baseline, and whether that is good enough."""
