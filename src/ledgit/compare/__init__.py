@@ -5,6 +5,7 @@ from ledgit.compare.direction import Direction, direction
 from ledgit.compare.inputs import InputRow, compare_inputs, input_facts
 from ledgit.compare.reduce import reduce_points
 from ledgit.compare.rows import Row
+from ledgit.compare.samples import SampleComparison, compare_samples
 from ledgit.compare.sparkline import sparkline
 from ledgit.compare.view import MISSING, ArtifactFacts, Cell, InputFacts, Missing, RunView, Value
 from ledgit.compare.viewing import view_of
@@ -23,8 +24,10 @@ __all__ = [
     "Row",
     "RunDiff",
     "RunView",
+    "SampleComparison",
     "Value",
     "compare_inputs",
+    "compare_samples",
     "diff_runs",
     "direction",
     "input_facts",
