@@ -91,6 +91,7 @@ if TYPE_CHECKING:
     from ledgit.records.state import union_entries as union_entries
     from ledgit.records.words import new_run_id as new_run_id
     from ledgit.records.words import random_name as random_name
+    from ledgit.records.yamllines import line_of as line_of
 
 _WHERE = {
     "artifacts": "DVC GIT ArtifactRecord decode_artifacts dvc_pointer encode_artifacts",
@@ -110,6 +111,7 @@ _WHERE = {
     "scalars": "Scalar clean_text dump_scalar from_json load_scalar to_json to_metric to_scalar",
     "state": "RunState join union_entries",
     "words": "new_run_id random_name",
+    "yamllines": "line_of",
 }
 _HOME = {name: module for module, names in _WHERE.items() for name in names.split()}
 

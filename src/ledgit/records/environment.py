@@ -20,6 +20,7 @@ class Environment:
         implementation: ``CPython``.
         platform: as ``platform.platform()`` says.
         machine: ``x86_64``.
+        cpu: model of the processor, as the kernel gives it.
         cpus: logical processors.
         memory: bytes.
         packages: installed distributions and their versions.
@@ -33,6 +34,7 @@ class Environment:
     implementation: str = ""
     platform: str = ""
     machine: str = ""
+    cpu: str = ""
     cpus: int | None = None
     memory: int | None = None
     lock_file: str | None = None
@@ -43,7 +45,7 @@ class Environment:
     packages: Mapping[str, str] = field(default_factory=dict)
 
 
-_TEXTS = ("python", "implementation", "platform", "machine")
+_TEXTS = ("python", "implementation", "platform", "machine", "cpu")
 
 
 def encode_environment(environment: Environment) -> bytes:
@@ -65,6 +67,7 @@ def decode_environment(data: bytes, where: str = "environment.yaml") -> Environm
         implementation=top.text("implementation", ""),
         platform=top.text("platform", ""),
         machine=top.text("machine", ""),
+        cpu=top.text("cpu", ""),
         cpus=top.optional_integer("cpus"),
         memory=top.optional_integer("memory"),
         lock_file=top.optional_text("lock_file"),

@@ -100,6 +100,7 @@ class RunInfo:
         parent_run: id of the run this one is nested in.
         source: what was run (a file, a notebook, a project's address).
         source_type: ``LOCAL``, ``NOTEBOOK``, ``PROJECT`` or ``JOB``.
+        directory: where below the top of the tree the command ran; empty at the top.
         reduced: the histories in the tree are a reduction; the full ones are in DVC.
         schema: the format of run.yaml.
     """
@@ -117,6 +118,7 @@ class RunInfo:
     parent_run: str | None = None
     source: str = ""
     source_type: str = "LOCAL"
+    directory: str = ""
     deleted: bool = False
     reduced: bool = False
     schema: int = SCHEMA
@@ -140,6 +142,7 @@ def encode_run(info: RunInfo) -> bytes:
         "parent_run": info.parent_run,
         "source": info.source,
         "source_type": info.source_type,
+        "directory": info.directory,
         "deleted": info.deleted,
         "reduced": info.reduced,
         "code": _filled(
@@ -206,6 +209,7 @@ def decode_run(data: bytes, where: str = "run.yaml") -> RunInfo:
         parent_run=top.optional_text("parent_run"),
         source=top.text("source", ""),
         source_type=top.text("source_type", "LOCAL"),
+        directory=top.text("directory", ""),
         deleted=top.flag("deleted"),
         reduced=top.flag("reduced"),
         schema=schema,
