@@ -43,6 +43,7 @@ def _flat(environment: Environment) -> dict[str, Value]:
         "implementation": environment.implementation,
         "platform": environment.platform,
         "machine": environment.machine,
+        "cpu": environment.cpu,
         "cpus": environment.cpus,
         "memory": environment.memory,
         "gpus": ", ".join(environment.gpus),

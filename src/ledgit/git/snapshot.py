@@ -38,7 +38,17 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from typing import Literal
 
-__all__ = ["LeftOut", "Snapshot", "SnapshotOptions", "Submodule", "protect", "take_snapshot"]
+__all__ = [
+    "EMPTY_TREE",
+    "LeftOut",
+    "Snapshot",
+    "SnapshotOptions",
+    "Submodule",
+    "protect",
+    "subtrees_of",
+    "take_snapshot",
+    "tree_of",
+]
 
 EMPTY_TREE = "4b825dc642cb6eb9a060e54bf8d69288fbee4904"
 _ATTEMPTS = 3
@@ -162,7 +172,7 @@ def take_snapshot(repo: Repo, options: SnapshotOptions | None = None) -> Snapsho
                 tree=clean.tree,
                 branch=clean.branch,
                 upstream=clean.upstream,
-                subtrees=_subtrees(repo, clean.tree, options.code_paths),
+                subtrees=subtrees_of(repo, clean.tree, options.code_paths),
             )
     try:
         for _ in range(_ATTEMPTS):
@@ -208,7 +218,7 @@ def _attempt(repo: Repo, options: SnapshotOptions) -> Snapshot | None:
     if command.returncode != 0:
         raise GitFailed(("status",), command.returncode, err.decode("utf-8", "replace"))
     status = parse_status(out)
-    head_tree = _tree_of(repo, status.commit)
+    head_tree = tree_of(repo, status.commit)
     operation = repo.operation
     snapshot = Snapshot(
         commit=status.commit,
@@ -239,7 +249,7 @@ def _attempt(repo: Repo, options: SnapshotOptions) -> Snapshot | None:
     snapshot.tree = tree
     snapshot.dirty = snapshot.dirty or hidden
     snapshot.left_out = tuple(sorted(left_out, key=lambda item: item.path))
-    snapshot.subtrees = _subtrees(repo, tree, options.code_paths)
+    snapshot.subtrees = subtrees_of(repo, tree, options.code_paths)
     snapshot.pack = pack
     return snapshot
 
@@ -254,13 +264,13 @@ def _without_work_tree(repo: Repo, options: SnapshotOptions) -> Snapshot:
         code, out, _ = try_git(repo, "rev-parse", "--verify", "--quiet", "HEAD^{commit}")
         if code == 0:
             commit = out.decode("ascii").strip()
-            tree = _tree_of(repo, commit)
+            tree = tree_of(repo, commit)
     return Snapshot(
         commit=commit,
         head_tree=tree,
         tree=None if options.mode == "none" else tree or EMPTY_TREE,
         branch=_text(name.strip()) or None,
-        subtrees=_subtrees(repo, tree, options.code_paths) if tree else {},
+        subtrees=subtrees_of(repo, tree, options.code_paths) if tree else {},
     )
 
 
@@ -276,7 +286,8 @@ def _facts_from_git(repo: Repo) -> IndexFacts:
     return IndexFacts(flagged, run_files)
 
 
-def _tree_of(repo: Repo, commit: str | None) -> str | None:
+def tree_of(repo: Repo, commit: str | None) -> str | None:
+    """Return the tree of *commit*, None for None; a loose commit is read without a process."""
     if commit is None:
         return None
     loose = read_loose(repo, commit)
@@ -297,8 +308,8 @@ def _rebased_branch(repo: Repo) -> str | None:
     return None
 
 
-def _subtrees(repo: Repo, tree: str, paths: tuple[str, ...]) -> dict[str, str]:
-    """The ids of *paths* in *tree*; those that aren't in it are left out. Asked of git once for each tree."""
+def subtrees_of(repo: Repo, tree: str, paths: tuple[str, ...]) -> dict[str, str]:
+    """Return the ids of *paths* in *tree*; those that aren't in it are left out. Asked of git once for each tree."""
     wanted = tuple(path for path in paths if "\n" not in path)
     if not wanted:
         return {}

@@ -20,21 +20,20 @@ class Environment:
         implementation: ``CPython``.
         platform: as ``platform.platform()`` says.
         machine: ``x86_64``.
-        cpu: model of the processor, as the kernel gives it.
         cpus: logical processors.
         memory: bytes.
-        packages: installed distributions and their versions.
         lock_file: path of the lock file in the repository, and its SHA-256 in *lock_hash*.
         gpus: names of the graphics cards.
         driver: version of their driver.
         cuda: version of CUDA.
+        packages: installed distributions and their versions.
+        cpu: model of the processor, as the kernel gives it.
     """
 
     python: str = ""
     implementation: str = ""
     platform: str = ""
     machine: str = ""
-    cpu: str = ""
     cpus: int | None = None
     memory: int | None = None
     lock_file: str | None = None
@@ -43,6 +42,7 @@ class Environment:
     driver: str | None = None
     cuda: str | None = None
     packages: Mapping[str, str] = field(default_factory=dict)
+    cpu: str = ""
 
 
 _TEXTS = ("python", "implementation", "platform", "machine", "cpu")

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     )
     from ledgit.store.finalizing import finalize
     from ledgit.store.folder import Folder
+    from ledgit.store.given import Facts, take_facts
     from ledgit.store.index import Index, Page
     from ledgit.store.journal import JournalState, read_parts
     from ledgit.store.live import active_ids, live_runs, summarize
@@ -46,6 +47,8 @@ _HOME = {
     "update_experiment": "experiments",
     "finalize": "finalizing",
     "Folder": "folder",
+    "Facts": "given",
+    "take_facts": "given",
     "Index": "index",
     "Page": "index",
     "JournalState": "journal",
@@ -63,6 +66,7 @@ __all__ = [
     "CONFIG",
     "Edit",
     "ExperimentRecord",
+    "Facts",
     "Folder",
     "Head",
     "Index",
@@ -86,6 +90,7 @@ __all__ = [
     "recover",
     "run_ref",
     "summarize",
+    "take_facts",
     "update_experiment",
 ]
 

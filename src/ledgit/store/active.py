@@ -25,11 +25,14 @@ if TYPE_CHECKING:
     from ledgit.git import Repo
     from ledgit.records.history import Points
     from ledgit.records.record import RunRecord
+    from ledgit.store.given import Facts
     from ledgit.store.journal import JournalState
 
 __all__ = ["ActiveRun", "RunStart"]
 
 _BEAT_EVERY = 10.0
+#: Seconds before a run that was given its facts gets a ref of its own; see store/collect.py.
+_GUARD_AFTER = 0.05
 
 
 class RunStart:
@@ -47,11 +50,15 @@ class RunStart:
         detached: The run stays open without a process (``ledgit record --start``).
         snapshot: Take a snapshot of the code; off for imports.
         python: The interpreter that the run uses, if it is not this process's.
+        facts: Code, environment and identity, where the caller knows them: then no git command is run.
+        directory: Where below the top of the tree the command runs; None: where this process does.
+        source: What is run: a project's address.
+        source_type: ``LOCAL``, ``NOTEBOOK``, ``PROJECT`` or ``JOB``.
     """
 
     __slots__ = (
-        "command", "detached", "entry_point", "experiment", "name", "parent_run", "python", "run_id", "snapshot",
-        "start", "tags",
+        "command", "detached", "directory", "entry_point", "experiment", "facts", "name", "parent_run", "python",
+        "run_id", "snapshot", "source", "source_type", "start", "tags",
     )  # fmt: skip
 
     def __init__(
@@ -68,11 +75,26 @@ class RunStart:
         detached: bool = False,
         snapshot: bool = True,
         python: str | None = None,
+        facts: Facts | None = None,
+        directory: str | None = None,
+        source: str = "",
+        source_type: str = "LOCAL",
     ) -> None:
         self.experiment, self.name, self.run_id, self.parent_run = experiment, name, run_id, parent_run
         self.command, self.entry_point, self.python = command, entry_point, python
         self.tags: Mapping[str, str] = tags or {}
         self.start, self.detached, self.snapshot = start, detached, snapshot
+        self.facts, self.directory, self.source, self.source_type = facts, directory, source, source_type
+
+
+def _directory(repo: Repo) -> str:
+    """Return where below the top of the work tree this process is; "" also where it is outside."""
+    try:
+        here = os.getcwd()
+    except OSError:
+        return ""
+    top = (repo.work_tree or "") + os.sep
+    return here[len(top) :].replace(os.sep, "/") if len(top) > 1 and here.startswith(top) else ""
 
 
 def _point(points: Points) -> list[Any]:
@@ -118,12 +140,17 @@ class ActiveRun(RunLog):
             "pid": os.getpid(),
             "detached": start.detached,
             "snapshot": start.snapshot,
+            "directory": printable(_directory(repo) if start.directory is None else start.directory),
+            "source": printable(start.source),
+            "source_type": start.source_type,
         }
         run = cls._open(repo, folder, run_id, record)
         run.python = start.python
         if start.tags:
             run.set_tags(start.tags)
-        if start.snapshot:
+        if start.facts is not None:
+            run._take_facts(command, start.facts)
+        elif start.snapshot:
             run._collect_facts(command)
         else:
             from ledgit.records.redact import redact_command
@@ -424,6 +451,19 @@ class ActiveRun(RunLog):
             collect(self, words, self._stop_facts)
 
         self._facts = threading.Thread(target=work, name="ledgit-facts", daemon=True)
+        self._facts.start()
+
+    def _take_facts(self, command: Sequence[str], facts: Facts) -> None:
+        """Record what is given, and leave the rest to a thread that a short run never gets to see at work."""
+        from ledgit.records.redact import redact_command
+        from ledgit.store.given import guard, record_facts
+
+        self._record_command(redact_command([printable(word) for word in command]))
+        record_facts(self, facts)
+        after = _GUARD_AFTER
+        self._facts = threading.Thread(
+            target=guard, args=(self, facts, self._stop_facts, after), name="ledgit-facts", daemon=True
+        )
         self._facts.start()
 
     def _finish_hashing(self) -> None:

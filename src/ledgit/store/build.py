@@ -168,6 +168,9 @@ def _info(start: dict[str, Any], facts: dict[str, Any], identity: str, built: Bu
         command=tuple(_nameless(str(word), start, identity) for word in start.get("command") or ()),
         entry_point=_nameless(str(start.get("entry_point", "")), start, identity),
         parent_run=start.get("parent_run"),
+        source=_nameless(str(start.get("source", "")), start, identity),
+        source_type=str(start.get("source_type", "LOCAL")),
+        directory=str(start.get("directory", "")),
         code=_code(code, lambda text: _nameless(text, start, identity)) if code else CodeInfo(),
     )
 

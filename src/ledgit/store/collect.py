@@ -5,12 +5,12 @@ from __future__ import annotations
 # Everything is imported here, also what others import in their functions: see importing in store/syncer.py.
 import subprocess  # noqa: F401
 
-from ledgit.errors import ConfigError, LedgitError
-from ledgit.git import SnapshotOptions, identity, protect, take_snapshot
+from ledgit.errors import LedgitError
+from ledgit.git import identity, protect, take_snapshot
 from ledgit.records.redact import redact_command
 from ledgit.store.artifacts import threshold  # noqa: F401
-from ledgit.store.config import code_paths
 from ledgit.store.facts import environment_facts
+from ledgit.store.given import code_facts, snapshot_options
 from ledgit.store.journal import encode, now_ms
 from ledgit.store.packs import list_pack
 from ledgit.store.patchid import patch_id_of, record_patch_id
@@ -20,7 +20,6 @@ if TYPE_CHECKING:
     import threading
     from typing import Any
 
-    from ledgit.git import Config, Snapshot
     from ledgit.store.active import ActiveRun
 
 __all__ = ["collect"]
@@ -48,7 +47,10 @@ def _facts(run: ActiveRun, stop: threading.Event) -> None:
     repo = run.repo
     run._append(encode("env", {"at": now_ms(), "env": environment_facts(repo.work_tree, run.python)}))
     config = repo.config()
-    options = _options(run, config)
+    notes: list[str] = []
+    options = snapshot_options(repo, config, notes)
+    for note in notes:
+        run.note_problem(note)
     mode = config.get("ledgit.identity") or "full"
     name, email = identity(repo, mode)
     facts: dict[str, Any] = {
@@ -60,7 +62,7 @@ def _facts(run: ActiveRun, stop: threading.Event) -> None:
     resumed = bool(run._start_record.get("resumed"))
     snapshot = None if resumed else take_snapshot(repo, options)
     if snapshot is not None:
-        facts["code"] = _code(snapshot)
+        facts["code"] = code_facts(snapshot)
         known, tree = patch_id_of(repo, snapshot)
         facts["code"]["patch_id"] = known
         if tree is not None:
@@ -72,43 +74,3 @@ def _facts(run: ActiveRun, stop: threading.Event) -> None:
         message = f"Work tree of the active run {run.name}"
         protect(repo, ref, snapshot, message, run.start // 1000, note=lambda pack: list_pack(run.folder, pack))
         run._append(encode("protected", {"at": now_ms(), "ref": ref}))
-
-
-def _options(run: ActiveRun, config: Config) -> SnapshotOptions:
-    mode = config.get("ledgit.snapshot") or "full"
-    if mode not in ("full", "tracked", "none"):
-        raise ConfigError("ledgit.snapshot", mode, "full, tracked or none")
-    defaults = SnapshotOptions()
-    paths: tuple[str, ...] = ()
-    try:
-        paths = code_paths(run.repo)
-    except LedgitError as error:  # the rest of the code is worth having without them
-        run.note_problem(f"the declared code paths could not be recorded: {error}")
-    return SnapshotOptions(
-        mode=mode,  # type: ignore[arg-type]  # checked above
-        max_file=config.get_int("ledgit.snapshotMaxFile", defaults.max_file),
-        max_total=config.get_int("ledgit.snapshotMaxTotal", defaults.max_total),
-        code_paths=paths,
-        keep=True,
-    )
-
-
-def _printable(path: str) -> str:
-    """Journals and YAML hold Unicode: bytes of a path that are none are shown as escapes."""
-    return path.encode("utf-8", "surrogateescape").decode("utf-8", "backslashreplace")
-
-
-def _code(snapshot: Snapshot) -> dict[str, Any]:
-    return {
-        "commit": snapshot.commit,
-        "tree": snapshot.tree,
-        "branch": snapshot.branch,
-        "upstream": snapshot.upstream,
-        "dirty": snapshot.dirty,
-        "operation": snapshot.operation,
-        "submodules": {
-            _printable(item.path): {"dirty": item.modified or item.untracked} for item in snapshot.submodules
-        },
-        "subtrees": snapshot.subtrees,
-        "left_out": [[_printable(item.path), item.size, item.reason] for item in snapshot.left_out],
-    }

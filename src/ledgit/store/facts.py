@@ -75,6 +75,26 @@ def _gpus() -> tuple[list[str], str]:
     return models, driver
 
 
+_cpu: str | None = None
+_CPU_KEYS = ("model name", "cpu model", "uarch", "cpu part")
+
+
+def cpu_model() -> str:
+    """Return the model of the processor from the first lines of /proc/cpuinfo; "" where the kernel doesn't say."""
+    global _cpu  # noqa: PLW0603 - it doesn't change under a running process
+    if _cpu is None:
+        found: dict[str, str] = {}
+        try:
+            with open("/proc/cpuinfo", "rb", buffering=0) as file:
+                for line in file.read(4096).decode("utf-8", "replace").splitlines():
+                    key, _, value = line.partition(":")
+                    found.setdefault(key.strip().lower(), " ".join(value.split()))
+        except OSError:
+            pass
+        _cpu = next((found[key] for key in _CPU_KEYS if found.get(key)), "")
+    return _cpu
+
+
 # What another interpreter is asked: version, implementation, where its packages are.
 _QUESTION = (
     "import json, sys; print(json.dumps(['.'.join(map(str, sys.version_info[:3])), sys.implementation.name, sys.path]))"
@@ -126,6 +146,7 @@ def environment_facts(work_tree: str | None, python: str | None = None) -> dict[
         "implementation": implementation,
         "platform": f"{system.sysname} {system.release}",
         "machine": system.machine,
+        "cpu": cpu_model(),
         "cpus": os.cpu_count() or 0,
         "packages": installed,
         "lock_file": lock_file or None,
