@@ -107,7 +107,7 @@ def test_a_killed_deletion_leaves_nothing_in_gits_way(repo: Path, opened: Repo, 
     code = f"""
 import os
 from ledgit.git import RefUpdate, Repo, refs
-refs._read_packed = lambda *_: os._exit(137)
+refs.packed_refs = lambda *_: os._exit(137)
 refs.update_refs(Repo.discover(), [RefUpdate("{NAME}", None, "{commits[0]}")])
 """
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 137

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from ledgit.git.gcrunning import gc_is_running, repack_is_running
     from ledgit.git.helper import Helper, helper_objects, reading_environment
     from ledgit.git.leftovers import release_leftovers
+    from ledgit.git.linked import add_worktree, fill_submodules, remove_worktree, reset_worktree
     from ledgit.git.links import (
         Branch,
         CodeFacts,
@@ -41,7 +42,7 @@ if TYPE_CHECKING:
     )
     from ledgit.git.patches import base_ref, code_patch_ids, find_base, patch_id
     from ledgit.git.reflock import remove_left_lock
-    from ledgit.git.refnames import ref_names
+    from ledgit.git.refnames import NameWatch, ref_names
     from ledgit.git.refs import RefUpdate, list_refs, read_ref, stamp, sync_ref, update_refs
     from ledgit.git.repo import Config, Repo, identity
     from ledgit.git.runcode import code_tree_without_run, users_dvc_files
@@ -78,6 +79,7 @@ __all__ = [
     "Fetching",
     "LeftOut",
     "Link",
+    "NameWatch",
     "ObjectSet",
     "Objects",
     "Pack",
@@ -90,6 +92,7 @@ __all__ = [
     "SnapshotOptions",
     "Submodule",
     "TreeEntry",
+    "add_worktree",
     "address",
     "apply_tree",
     "base_ref",
@@ -103,6 +106,7 @@ __all__ = [
     "encode_tree",
     "ensure_attributes",
     "fetch",
+    "fill_submodules",
     "find_base",
     "git_environment",
     "git_version",
@@ -127,6 +131,8 @@ __all__ = [
     "release_leftovers",
     "release_pack",
     "remove_left_lock",
+    "remove_worktree",
+    "reset_worktree",
     "repack_is_running",
     "resolve_links",
     "run_git",
@@ -148,6 +154,7 @@ _MODULES = {
     "command": "LEAN git_environment git_version run_git spawn_git start_git try_git",
     "gcrunning": "gc_is_running repack_is_running",
     "helper": "Helper helper_objects reading_environment",
+    "linked": "add_worktree fill_submodules remove_worktree reset_worktree",
     "links": "Branch CodeFacts Link merge_base reachable resolve_links",
     "objects": "Objects read_loose",
     "leftovers": "release_leftovers",
@@ -156,7 +163,7 @@ _MODULES = {
     "parsing": "EXECUTABLE FILE GITLINK SYMLINK TREE Commit Signature TreeEntry parse_commit parse_tree",
     "patches": "base_ref code_patch_ids find_base patch_id",
     "reflock": "remove_left_lock",
-    "refnames": "ref_names",
+    "refnames": "NameWatch ref_names",
     "refs": "RefUpdate list_refs read_ref stamp sync_ref update_refs",
     "repo": "Config Repo identity",
     "runcode": "code_tree_without_run users_dvc_files",

@@ -10,8 +10,9 @@ from __future__ import annotations
 import os
 
 from ledgit.errors import Conflict, RefMoved
+from ledgit.git.packedrefs import packed_refs
 from ledgit.git.reflock import OURS, lock_ref, remove_if_stale, remove_left_lock, unlink, write_all
-from ledgit.git.refs import RefUpdate, _read_loose, _read_packed, _sync_folder, _write_error, read_ref, update_refs
+from ledgit.git.refs import RefUpdate, _read_loose, _sync_folder, _write_error, read_ref, update_refs
 from ledgit.git.shared import share
 
 TYPE_CHECKING = False
@@ -91,7 +92,7 @@ def _by_files(repo: Repo, refs: Mapping[str, str], packed: str) -> list[str]:
         except Conflict:  # a `git pack-refs` that takes long
             return list(refs)
         unlink(os.path.join(repo.common_dir, _NEW))
-        known = _read_packed(repo, "refs/ledgit/")
+        known = packed_refs(repo, "refs/ledgit/")
         going = []
         for name, path, _ in locks:
             if (_read_loose(path) or known.get(name)) == refs[name]:

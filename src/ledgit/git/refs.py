@@ -19,6 +19,7 @@ import os
 import time
 
 from ledgit.errors import Conflict, GitFailed, InvalidName, ReadOnlyRepository, RefMoved, StorageError
+from ledgit.git.packedrefs import PackedRefs, oid_of, packed_refs
 from ledgit.git.reflock import OURS, PATIENCE, lock_ref, no_cleaning, remove_if_stale, unlink, write_all
 
 TYPE_CHECKING = False
@@ -32,7 +33,6 @@ __all__ = ["RefUpdate", "list_refs", "read_ref", "stamp", "update_refs"]
 ZERO = "0" * 40
 _MOST_FILES = 64  # locks held open at a time; larger updates are Git's
 _RACY = 50_000_000  # ns: a directory changed this recently may change again under the same mtime
-_HEX = frozenset(b"0123456789abcdef")
 _TAGS = "refs/tags/"
 _FORBIDDEN = frozenset(" ~^:?*[\\\x7f")
 
@@ -61,7 +61,7 @@ def read_ref(repo: Repo, name: str) -> str | None:
     """Return the id that the ref *name* has, or ``None`` when it doesn't exist."""
     value = _read_loose(os.path.join(repo.common_dir, name))
     if value is None:
-        value = _read_packed(repo, name).get(name)
+        value = packed_refs(repo, name).get(name)
     return value
 
 
@@ -75,7 +75,7 @@ def list_refs(repo: Repo, prefix: str = "refs/ledgit/") -> dict[str, str]:
         return {} if value is None else {prefix: value}
     # Loose before packed: a ref that is being packed meanwhile is then in at least one of them.
     loose = dict(_walk(os.path.join(repo.common_dir, prefix.rstrip("/")), prefix))
-    found = _read_packed(repo, prefix)
+    found = packed_refs(repo, prefix)
     found.update((name, value) for name, value in loose.items() if value is not None)
     return found
 
@@ -204,43 +204,7 @@ def _read_loose(path: str) -> str | None:
         return None
     finally:
         os.close(fd)
-    return _oid(data.strip())
-
-
-def _oid(data: bytes) -> str | None:
-    if len(data) == 40 and data != b"0" * 40 and _HEX.issuperset(data):
-        return data.decode("ascii")
-    return None
-
-
-def _packed_data(repo: Repo) -> bytes:
-    try:
-        with open(os.path.join(repo.common_dir, "packed-refs"), "rb") as file:
-            return file.read()
-    except FileNotFoundError:
-        return b""
-
-
-def _read_packed(repo: Repo, prefix: str) -> dict[str, str]:
-    """The packed refs whose names begin with *prefix*, or the one of this name if it ends in no slash."""
-    found = _named(_packed_data(repo), prefix)
-    return found if prefix.endswith("/") else {name: oid for name, oid in found.items() if name == prefix}
-
-
-def _named(data: bytes, prefix: str) -> dict[str, str]:
-    """The refs in *data*, as ``packed-refs`` has them, whose names begin so; only their lines are taken apart."""
-    wanted = b" " + prefix.encode("utf-8", "surrogateescape")
-    found: dict[str, str] = {}
-    at = data.find(wanted)
-    while at >= 0:
-        end = data.find(b"\n", at)
-        end = len(data) if end < 0 else end
-        oid = _oid(data[max(0, at - 40) : at])
-        # An id, at the start of a line: not a look-alike inside another ref's name.
-        if oid is not None and (at == 40 or data[at - 41] == 10):
-            found[data[at + 1 : end].decode("utf-8", "surrogateescape")] = oid
-        at = data.find(wanted, end)
-    return found
+    return oid_of(data.strip())
 
 
 def _is_plain(repo: Repo, update: RefUpdate) -> bool:
@@ -259,7 +223,7 @@ def _tags_are_plain(repo: Repo) -> bool:
     return not os.path.exists(os.path.join(folder, "reference-transaction"))
 
 
-def _check_room(name: str, path: str, packed: bytes) -> None:
+def _check_room(name: str, path: str, packed: PackedRefs) -> None:
     """Check that no ref stands where *name* needs a folder, and none below it: people choose the names of tags.
 
     Raises:
@@ -268,9 +232,9 @@ def _check_room(name: str, path: str, packed: bytes) -> None:
     parts = name.split("/")
     for cut in range(3, len(parts)):
         above = "/".join(parts[:cut])
-        if above in _named(packed, above):
+        if packed.get(above) is not None:
             raise Conflict(f"{name} can't be made: there is a ref {above}")
-    below = next(iter(_named(packed, f"{name}/")), None) or next(
+    below = next(iter(packed.below(f"{name}/")), None) or next(
         (ref for ref, value in _walk(path, f"{name}/") if value is not None), None
     )
     if below is not None:
@@ -290,18 +254,15 @@ def _update_files(repo: Repo, updates: Sequence[RefUpdate], durable: bool) -> No
                 write_all(fd, update.new.encode("ascii") + b"\n")
                 if durable and update.durable:
                     os.fsync(fd)
-        packed: bytes | None = None  # read once all are locked
-        for update, path, _ in locks:
-            if update.old == RefUpdate.ANY:
-                continue
-            now = _read_loose(path)
-            if now is None:
-                packed = _packed_data(repo) if packed is None else packed
-                now = _named(packed, update.name).get(update.name)
-            if now != update.old:
-                raise RefMoved(update.name)
-            if update.name.startswith(_TAGS):
-                _check_room(update.name, path, _packed_data(repo) if packed is None else packed)
+        with PackedRefs(repo) as packed:  # once all are locked
+            for update, path, _ in locks:
+                if update.old == RefUpdate.ANY:
+                    continue
+                now = _read_loose(path) or packed.get(update.name)
+                if now != update.old:
+                    raise RefMoved(update.name)
+                if update.name.startswith(_TAGS):
+                    _check_room(update.name, path, packed)
         while locks:
             update, path, fd = locks[0]
             if update.new is not None:
@@ -344,7 +305,7 @@ def _delete(repo: Repo, update: RefUpdate, path: str) -> bool:
     # process would stand in the way of the user's own git.
     fd = lock_ref(repo, packed, OURS)
     try:
-        rest = update.name in _read_packed(repo, update.name)
+        rest = update.name in packed_refs(repo, update.name)
         if not rest or _read_loose(path) is None:
             unlink(path)
     finally:
