@@ -20,6 +20,7 @@
     │   ├── VersionNotFound                     a registered model has no such version, or none at a stage
     │   ├── EntryPointNotFound                  a project has no such entry point
     │   ├── FlavorNotFound                      no flavor of this name, or none that knows the model
+    │   ├── RevisionNotFound                    no commit, branch or tag of Git's has this name
     │   └── NotHere                             on the remote, but not in this clone
     ├── Ambiguous                      exit 3   several runs match
     ├── Conflict                       exit 4   what is there forbids it
@@ -112,6 +113,7 @@ __all__ = [
     "RemoteError",
     "RemoteFull",
     "RepositoryError",
+    "RevisionNotFound",
     "RunNotFound",
     "RunPurged",
     "RunStateError",
@@ -216,6 +218,12 @@ class CodeNotFound(NotFound):
     """The code of the run has no such file or folder."""
 
     kind = "file of the run's code"
+
+
+class RevisionNotFound(NotFound):
+    """No commit, branch or tag of Git's has this name."""
+
+    kind = "revision"
 
 
 class NotHere(NotFound):

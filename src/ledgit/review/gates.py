@@ -84,7 +84,7 @@ class GateResult:
     Attributes:
         gate: The rule.
         metric: The metric, or the gate's pattern where nothing matches it.
-        state: ``pass``, ``warn``, ``fail``, ``no-baseline`` or ``no-run``: nothing to compare with, or nothing of the head.
+        state: ``pass``, ``warn``, ``fail``, ``no-baseline`` (nothing to compare with) or ``no-run``.
         failed: Whether the whole fails by it.
         reason: One sentence.
         target: The value that was to be reached; None without one.

@@ -83,11 +83,19 @@ def _count(digits: bytes) -> int | None:
     return None if digits == b"-" else int(digits)
 
 
-def code_patch(repo: Repo, old: str, new: str) -> str:
-    """Return the difference of the code between two runs' commits (or trees) as a unified diff."""
+def code_patch(repo: Repo, old: str, new: str, paths: Sequence[str] = ()) -> str:
+    """Return the difference of the code between two runs' commits (or trees) as a unified diff.
+
+    Args:
+        repo: Where.
+        old: A commit or tree.
+        new: The other.
+        paths: Files and folders that it is limited to, from the top; default: all.
+    """
     from ledgit.git import reading_environment, run_git
 
-    args = ("diff", *_PLAIN, old, new, *_OUTSIDE_RUN, *_ours(repo, old, new))
+    within = ("--", *(f":(top,literal){path}" for path in paths), *_OUTSIDE_RUN[2:]) if paths else _OUTSIDE_RUN
+    args = ("diff", *_PLAIN, old, new, *within, *_ours(repo, old, new))
     out = run_git(repo, *args, env=reading_environment(repo))
     return out.decode("utf-8", "surrogateescape")
 
