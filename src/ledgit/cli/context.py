@@ -164,19 +164,6 @@ def _first(*names: str) -> str | None:
     return next((os.environ[name] for name in names if os.environ.get(name)), None)
 
 
-def child_environment(run_id: str, repository_path: str) -> dict[str, str]:
-    """Return the environment of a tracked command: ours, and which run it is.
-
-    ``MLFLOW_RUN_ID`` is set only where MLflow itself would look in Ledgit: a script that logs to
-    an MLflow store of its own would fail to find the run there.
-    """
-    found = {**os.environ, "LEDGIT_RUN_ID": run_id, "LEDGIT_REPO": repository_path}
-    found.pop("MLFLOW_RUN_ID", None)
-    if os.environ.get("MLFLOW_TRACKING_URI", "").startswith("ledgit"):
-        found["MLFLOW_RUN_ID"] = run_id
-    return found
-
-
 def directions(found: Repository) -> dict[str, str]:
     """Return which way metrics are better, as ``.ledgit/config.yaml`` in the work tree says.
 

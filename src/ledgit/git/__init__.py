@@ -12,7 +12,9 @@ if TYPE_CHECKING:
 
     from ledgit.git.attributes import ensure_attributes
     from ledgit.git.batch import BatchReader
+    from ledgit.git.bundles import bundle_heads, fetch_bundle, make_bundle
     from ledgit.git.command import LEAN, git_environment, git_version, run_git, spawn_git, start_git, try_git
+    from ledgit.git.committing import commit_files, ignored_by, init_repository, push_branch, tracked_files
     from ledgit.git.gcrunning import gc_is_running, repack_is_running
     from ledgit.git.helper import Helper, helper_objects, reading_environment
     from ledgit.git.leftovers import release_leftovers
@@ -97,15 +99,18 @@ __all__ = [
     "apply_tree",
     "base_ref",
     "build",
+    "bundle_heads",
     "check_name",
     "check_path",
     "code_patch_ids",
     "code_tree_without_run",
+    "commit_files",
     "create_branch",
     "edit_tree",
     "encode_tree",
     "ensure_attributes",
     "fetch",
+    "fetch_bundle",
     "fill_submodules",
     "find_base",
     "git_environment",
@@ -113,8 +118,11 @@ __all__ = [
     "graft",
     "helper_objects",
     "identity",
+    "ignored_by",
+    "init_repository",
     "list_refs",
     "list_remote",
+    "make_bundle",
     "gc_is_running",
     "merge_base",
     "merge_packs",
@@ -123,6 +131,7 @@ __all__ = [
     "patch_id",
     "protect",
     "push",
+    "push_branch",
     "reachable",
     "reading_environment",
     "read_loose",
@@ -142,6 +151,7 @@ __all__ = [
     "start_git",
     "sync_ref",
     "take_snapshot",
+    "tracked_files",
     "try_git",
     "update_refs",
     "users_dvc_files",
@@ -151,7 +161,9 @@ __all__ = [
 _MODULES = {
     "attributes": "ensure_attributes",
     "batch": "BatchReader",
+    "bundles": "bundle_heads fetch_bundle make_bundle",
     "command": "LEAN git_environment git_version run_git spawn_git start_git try_git",
+    "committing": "commit_files ignored_by init_repository push_branch tracked_files",
     "gcrunning": "gc_is_running repack_is_running",
     "helper": "Helper helper_objects reading_environment",
     "linked": "add_worktree fill_submodules remove_worktree reset_worktree",

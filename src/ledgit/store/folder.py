@@ -15,6 +15,7 @@
         settling/            journals of finished runs whose commits are being synced to disk
         superseded/          objects in the cache that runs logged over before they ended
         trash/               finished journals on their way out
+        work/<id>/           folders that projects run in, each with its lock beside it
 """
 
 from __future__ import annotations
@@ -46,6 +47,7 @@ class Folder:
         self.going = os.path.join(self.path, "going")
         self.scratch = os.path.join(self.path, "scratch")
         self.superseded = os.path.join(self.path, "superseded")
+        self.work = os.path.join(self.path, "work")
         self._clone: str | None = None
 
     @classmethod

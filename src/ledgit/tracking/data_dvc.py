@@ -13,7 +13,7 @@ from typing import Any
 
 from ledgit.errors import LedgitError
 
-__all__ = ["LEGACY", "Tracked", "cached", "dvc_root", "find_tracked", "list_in_cache", "remote_of"]
+__all__ = ["LEGACY", "Tracked", "cached", "dvc_root", "find_tracked", "list_in_cache", "outputs_in", "remote_of"]
 
 #: DVC 2 took the MD5 of texts with their line ends as Unix has them.
 LEGACY = "md5-dos2unix"
@@ -68,6 +68,11 @@ def find_tracked(path: str) -> Tracked | None:
         if here == root or (best is not None and not best.inner):
             return best
         here = os.path.dirname(here)
+
+
+def outputs_in(folder: str, root: str) -> Iterator[Tracked]:
+    """Yield all that the ``.dvc`` files and ``dvc.lock`` in *folder*, of the DVC project at *root*, name."""
+    return _outputs_of(folder, root, "")
 
 
 def remote_of(tracked: Tracked) -> tuple[str, str]:

@@ -62,6 +62,7 @@ def run(args: argparse.Namespace) -> int:
         return 127
     repository = context.repository()
     from ledgit.store import ActiveRun, RunStart
+    from ledgit.tracking.launching import child_environment
 
     active = ActiveRun.create(
         repository.repo,
@@ -81,7 +82,7 @@ def run(args: argparse.Namespace) -> int:
         if params:
             active.log_params(params)
         repo = repository.repo
-        environ = context.child_environment(active.id, repo.work_tree or repo.git_dir)
+        environ = child_environment(active.id, repo.work_tree or repo.git_dir)
         log = None if args.no_output else active.open_artifact(OUTPUT)
         child = Child(command, environ, log)
         try:
