@@ -32,9 +32,10 @@ def empty(tmp_path_factory: pytest.TempPathFactory) -> Repo:
     ordered=st.booleans(),
     small=st.sampled_from([0, 60, 8192]),
     line=st.sampled_from([1, 50, 256]),
+    block=st.sampled_from([0, 1, 99, 2048]),
 )
 def test_what_is_packed_is_found_as_if_all_of_it_was_read(
-    empty: Repo, names: set[str], asked: str, peeled: bool, ordered: bool, small: int, line: int
+    empty: Repo, names: set[str], asked: str, peeled: bool, ordered: bool, small: int, line: int, block: int
 ) -> None:
     """Whatever the order, the length of names, and whether the commits that tags name stand between them."""
     rows = sorted(names, key=str.encode)
@@ -49,6 +50,7 @@ def test_what_is_packed_is_found_as_if_all_of_it_was_read(
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr("ledgit.git.packedrefs._SMALL", max(small, 50))
         patch.setattr("ledgit.git.packedrefs._LINE", line)
+        patch.setattr("ledgit.git.packedrefs._BLOCK", block)
         with PackedRefs(empty) as packed:
             for name in (*rows, asked):
                 assert expected.get(name) == packed.get(name)

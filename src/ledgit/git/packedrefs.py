@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 __all__ = ["PackedRefs", "oid_of", "packed_refs"]
 
 _SMALL = 8192  # bytes up to which all of it is read at once
+_BLOCK = 2048  # bytes that are searched as they are
 _LINE = 256  # bytes that mostly hold the rest of a line, its peeled id and the next line
 _HEX = frozenset(b"0123456789abcdef")
 
@@ -78,32 +79,35 @@ class PackedRefs:
         if self._all is not None:
             return _named(self._all, name).get(name)
         key = name.encode("utf-8", "surrogateescape")
-        found = self._first_from(self._bound(key))
-        return oid_of(found[1]) if found is not None and found[2] == key else None
+        return _named(self._read_around(key, key), name).get(name)
 
     def below(self, prefix: str) -> dict[str, str]:
         """Return the refs whose names begin with *prefix*: name → id."""
         if self._all is not None:
             return _named(self._all, prefix)
         key = prefix.encode("utf-8", "surrogateescape")
-        begin = self._bound(key)
-        end = self._bound(key[:-1] + bytes([key[-1] + 1]))  # UTF-8 has no byte 255
-        return _named(self._read(begin, end), prefix)
+        return _named(self._read_around(key, key[:-1] + bytes([key[-1] + 1])), prefix)  # UTF-8 has no byte 255
 
-    def _bound(self, key: bytes) -> int:
-        """Return where the first line begins whose name is *key* or comes after it; the file's size if none does."""
-        low, high, found = self._start, self._size, self._size
-        while low < high:
+    def _read_around(self, first: bytes, last: bytes) -> bytes:
+        """Return a piece of the file with all lines whose names are *first* to *last*, and some more."""
+        begin, end = self._narrow(first)
+        if last != first:
+            end = self._narrow(last)[1]
+        line = self._first_from(end)
+        # With the line break before it, so that a line is seen to begin there.
+        return self._read(begin - 1, self._size if line is None else line[0] + len(line[2]) + 42)
+
+    def _narrow(self, key: bytes) -> tuple[int, int]:
+        """Return two places near *key*: lines that begin before the one come before it, from the other on not."""
+        low, high = self._start, self._size
+        while high - low > _BLOCK:
             middle = (low + high) // 2
             line = self._first_from(middle)
-            if line is None or line[0] >= high:
+            if line is None or line[0] >= high or line[2] >= key:
                 high = middle
-            elif line[2] < key:
-                low = line[0] + 1
             else:
-                found = line[0]
-                high = middle
-        return found
+                low = line[0] + 1
+        return low, high
 
     def _first_from(self, at: int) -> tuple[int, bytes, bytes] | None:
         """Return place, id and name of the first ref whose line begins at *at* or later."""

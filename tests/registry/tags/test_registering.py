@@ -370,11 +370,10 @@ def test_what_is_kept_beside_the_index_can_go_or_be_torn(shop: Shop) -> None:
 
 def fresh(shop: Shop) -> None:
     """As a new process would: nothing in memory."""
-    from ledgit.store.registry import reading, tagging
+    from ledgit.store.registry import modeltags, reading
 
     reading._known.clear()
-    tagging._dates.clear()
-    tagging._numbers.clear()
+    modeltags.forget_tags()
     shop.read()
 
 

@@ -7,7 +7,8 @@ from ledgit.records.registry_message import RegistryMessage, decode_message, spl
 from ledgit.records.registry_names import REGISTER, Semver, next_free, parse_tag, tag_name
 from ledgit.records.registry_state import ModelVersion
 from ledgit.store.registry.events import tag_headers
-from ledgit.store.registry.tagging import KEPT, TAGS, ModelTags, RegistryLock, Tagging, claim_ref, wants_signature
+from ledgit.store.registry.modeltags import KEPT, TAGS, ModelTags
+from ledgit.store.registry.tagging import RegistryLock, Tagging, claim_ref, wants_signature
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -123,7 +124,7 @@ def move_version(
             " the run once more under another version instead"
         )
     tags = ModelTags(repo, objects, version.model)
-    if name in tags.versions:
+    if tags.has(name):
         raise VersionExists(version.model, name, next_free(name, tags.versions))
     commit = objects.commit(old.commit)
     signed = old.signed or wants_signature(repo) if sign is None else sign
@@ -149,9 +150,7 @@ def move_version(
             date += 1
             again = _changed(one.message, version=name)
             again.summary = (one.message.summary or "").replace(version.version, name, 1)
-            counter = tags.next_counter()
-            made = tag_name(version.model, one.action, stage=one.message.stage, counter=counter)
-            tags.names[made] = parse_tag(made) or tags.names[one.tag]
+            made = tag_name(version.model, one.action, stage=one.message.stage, counter=tags.next_counter())
             step.add(made, fresh, date, again)
     with RegistryLock(folder):
         events = step.write()

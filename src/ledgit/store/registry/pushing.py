@@ -302,7 +302,7 @@ class _Sending:
         return None
 
     def _exists(self, one: Unshared, there: dict[str, str]) -> VersionExists:
-        from ledgit.store.registry.tagging import ModelTags
+        from ledgit.store.registry.modeltags import ModelTags
 
         version = one.message.version or ""
         found = (parse_tag(ref[len(TAGS) :]) for ref in there if ref.startswith(TAGS))

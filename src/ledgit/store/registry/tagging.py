@@ -10,32 +10,21 @@ from __future__ import annotations
 import os
 
 from ledgit.records.registry_message import encode_message
-from ledgit.records.registry_names import Semver, claim_slug, parse_tag, slug_of
-from ledgit.records.registry_state import Event
+from ledgit.records.registry_names import claim_slug
 from ledgit.store.ledger.lock import LedgerLock
 from ledgit.store.packs import note_pack
 from ledgit.store.registry.events import event_of, row_of
+from ledgit.store.registry.modeltags import KEPT, TAGS, VERSIONS
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from ledgit.git import Objects, ObjectSet, RefUpdate, Repo, Signature
+    from ledgit.git import ObjectSet, RefUpdate, Repo, Signature
     from ledgit.records.registry_message import RegistryMessage
-    from ledgit.records.registry_names import TagName
+    from ledgit.records.registry_state import Event
     from ledgit.store.folder import Folder
 
-__all__ = ["KEPT", "TAGS", "VERSIONS", "ModelTags", "RegistryLock", "Tagging", "claim_ref", "wants_signature"]
+__all__ = ["KEPT", "TAGS", "VERSIONS", "RegistryLock", "Tagging", "claim_ref", "wants_signature"]
 
-TAGS = "refs/tags/"
-KEPT = "refs/ledgit/registry/"
-VERSIONS = "refs/ledgit/versions/"
-_MOST_KNOWN = 64  # models whose newest date stays in memory
-
-_FEW = 4  # tags that are read one by one
-_MOST_NAMES = 50_000  # of tags and versions whose meaning stays in memory
-
-_names: dict[str, TagName | None] = {}
-_ranks: dict[str, tuple[object, ...]] = {}
-_dates: dict[tuple[str, str], dict[str, int]] = {}
 
 
 class RegistryLock(LedgerLock):
@@ -60,126 +49,6 @@ def wants_signature(repo: Repo) -> bool:
     """Whether Git's configuration says that tags are signed."""
     config = repo.config()
     return config.get_bool("tag.gpgSign") or config.get_bool("tag.forceSignAnnotated")
-
-
-class ModelTags:
-    """The tags of one model by their names alone, which is what making another one needs.
-
-    Attributes:
-        names: Tag → what its name says.
-    """
-
-    def __init__(self, repo: Repo, objects: Objects, model: str) -> None:
-        from ledgit.git import ref_names
-
-        self._repo, self._objects, self._model, self._slug = repo, objects, model, slug_of(model)
-        self.names: dict[str, TagName] = {}
-        # What was pruned before it was pushed comes back some day, so its name is taken as well.
-        beginnings = [f"{above}{self._slug}{mark}" for above in (TAGS, KEPT) for mark in "@#"]
-        for ref in ref_names(repo, *beginnings):
-            tag = ref[len(TAGS if ref.startswith(TAGS) else KEPT) :]
-            name = _parsed(tag)
-            if name is not None and name.artifact == self._slug:
-                self.names[tag] = name
-
-    @property
-    def versions(self) -> list[str]:
-        """All versions that there ever were: the names of those that were deregistered are taken, too."""
-        return list(dict.fromkeys(name.version for name in self.names.values() if name.version))
-
-    def greatest(self) -> str | None:
-        """Return the greatest of all versions that there ever were; None if there was none."""
-        return max(self.versions, key=_rank, default=None)
-
-    def next_counter(self) -> int:
-        """Return the number for the next counted tag."""
-        return 1 + max((name.counter or 0 for name in self.names.values()), default=0)
-
-    def next_number(self) -> int:
-        """Return the first integer version after all that anybody claimed, as far as is known here."""
-        from ledgit.git import ref_names
-
-        claims = ref_names(self._repo, f"{VERSIONS}{claim_slug(self._model)}/")
-        taken = [
-            int(text)
-            for ref in claims
-            if (text := ref.rpartition("/")[2]).isascii() and text.isdigit() and len(text) < 16
-        ]
-        self.newest()
-        numbers = _numbers.get((self._repo.common_dir, self._slug), 0)
-        return 1 + max(numbers, self._purged(), *taken, 0)
-
-    def _purged(self) -> int:
-        """Return the greatest number whose claim went for good with its run, as the ledger remembers it."""
-        from ledgit.git import read_ref
-        from ledgit.store.ledger import LEDGER_REF
-
-        ledger = read_ref(self._repo, LEDGER_REF)
-        if ledger is None:
-            return 0
-        key = (self._repo.common_dir, self._model)
-        known = _highest.get(key)
-        if known is None or known[0] != ledger:
-            from ledgit.store.registry.described import read_model
-
-            value = read_model(self._objects, ledger, self._model).get("highest")
-            known = _highest[key] = (ledger, value if type(value) is int and 0 < value < 1 << 52 else 0)
-        return known[1]
-
-    def newest(self) -> int:
-        """Return the date of the newest tag, in seconds since the epoch; 0 if there is none."""
-        from ledgit.git import read_ref
-
-        key = (self._repo.common_dir, self._slug)
-        dates = _dates.get(key)
-        if dates is None:
-            if len(_dates) >= _MOST_KNOWN:
-                _dates.clear()
-                _numbers.clear()
-            dates = _dates[key] = {}
-        if len(self.names.keys() - dates.keys()) > _FEW:  # the first time in this process
-            from ledgit.store.folder import Folder
-            from ledgit.store.registry.reading import read_registry
-
-            for event in read_registry(self._repo, Folder.of(self._repo)).events:
-                if event.tag in self.names:
-                    self.note(event)
-        for tag in self.names.keys() - dates.keys():
-            oid = read_ref(self._repo, TAGS + tag) or read_ref(self._repo, KEPT + tag)
-            kind = None if oid is None else self._objects.kind(oid)
-            row = None if oid is None else row_of(tag, oid, kind, self._objects.read(oid)[1] if kind else b"")
-            if row is None or len(row) == 3:
-                dates[tag] = 0
-            else:
-                self.note(event_of(row))
-        return max((dates[tag] for tag in self.names), default=0)
-
-    def note(self, event: Event) -> None:
-        """Remember the date and number of a tag."""
-        key = (self._repo.common_dir, self._slug)
-        _dates.setdefault(key, {})[event.tag] = event.time
-        _numbers[key] = max(_numbers.get(key, 0), event.number or 0)
-
-
-_numbers: dict[tuple[str, str], int] = {}
-_highest: dict[tuple[str, str], tuple[str, int]] = {}
-
-
-def _parsed(tag: str) -> TagName | None:
-    if tag not in _names:
-        if len(_names) >= _MOST_NAMES:
-            _names.clear()
-        _names[tag] = parse_tag(tag)
-    return _names[tag]
-
-
-def _rank(version: str) -> tuple[object, ...]:
-    found = _ranks.get(version)
-    if found is None:
-        if len(_ranks) >= _MOST_NAMES:
-            _ranks.clear()
-        found = _ranks[version] = Semver.parse(version).key
-    return found
 
 
 class Tagging:

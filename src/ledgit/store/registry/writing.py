@@ -21,8 +21,9 @@ from ledgit.records.registry_state import ModelVersion
 from ledgit.records.values import Values
 from ledgit.store.journal import now_ms
 from ledgit.store.registry.digest import model_digest, model_path
+from ledgit.store.registry.modeltags import KEPT, TAGS, VERSIONS, ModelTags
 from ledgit.store.registry.source import find_source
-from ledgit.store.registry.tagging import KEPT, TAGS, VERSIONS, ModelTags, RegistryLock, Tagging, wants_signature
+from ledgit.store.registry.tagging import RegistryLock, Tagging, wants_signature
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -107,9 +108,9 @@ def _free_version(tags: ModelTags, registration: Registration) -> str:
     if registration.version is None:
         greatest = tags.greatest()
         return str((Semver(0, 0, 0) if greatest is None else Semver.parse(greatest)).bump(registration.bump))
-    version, taken = str(Semver.parse(registration.version)), tags.versions
-    if version in taken:
-        raise VersionExists(registration.model, version, next_free(version, taken))
+    version = str(Semver.parse(registration.version))
+    if tags.has(version):
+        raise VersionExists(registration.model, version, next_free(version, tags.versions))
     return version
 
 
@@ -361,10 +362,9 @@ def _counted(
         try:
             with RegistryLock(folder):
                 tags = ModelTags(repo, Objects.of(repo), model)
-                counter = tags.next_counter()
                 made = []
-                for number, (version, message) in enumerate(todo):
-                    tag = tag_name(model, action, stage=message.stage, counter=counter + number)
+                for version, message in todo:
+                    tag = tag_name(model, action, stage=message.stage, counter=tags.next_counter())
                     made.append((tag, version.commit, message))
                 return _make(repo, folder, tags, made, sign, when)
         except RefMoved:
