@@ -32,6 +32,7 @@ __all__ = [
     "fetch",
     "list_remote",
     "push",
+    "push_results",
     "start_fetch",
 ]
 
@@ -327,7 +328,7 @@ def push(
             else:
                 results += push(repo, there, [update], prompt=prompt, progress=progress)
         return results
-    found = {result.ref: result for result in _results(out, err)}
+    found = {result.ref: result for result in push_results(out, err)}
     if code != 0 and all(result.ok for result in found.values()):
         raise remote_failure(there.shown, "push", err)
     # A ref that is not spoken of was not pushed because another one of an atomic push failed.
@@ -363,7 +364,7 @@ def _matches(name: str, patterns: Iterable[str]) -> bool:
     return any(name.startswith(pattern[:-1]) if pattern.endswith("*") else name == pattern for pattern in patterns)
 
 
-def _results(out: bytes, err: str) -> list[PushResult]:
+def push_results(out: bytes, err: str) -> list[PushResult]:
     """Read what ``git push --porcelain`` said of each ref."""
     from ledgit.git.progress import progress_of
 
