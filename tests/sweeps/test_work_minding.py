@@ -97,8 +97,8 @@ def test_a_command_ends_when_its_worker_is_killed(tmp_path: Path) -> None:
     """Nobody would ever take in what it computes."""
     worker = (
         "import io, sys; from ledgit.projects.executors.minding import Minded; "
-        "Minded(['/bin/sh', '-c', 'echo $$ > pid; exec sleep 1000'], {'PATH': '/bin:/usr/bin'}, io.BytesIO(), sys.argv[1],"
-        " grace=1.0).run()"
+        "command = ['/bin/sh', '-c', 'echo $$ > pid; exec sleep 1000']; "
+        "Minded(command, {'PATH': '/bin:/usr/bin'}, io.BytesIO(), sys.argv[1], grace=1.0).run()"
     )
     process = subprocess.Popen([sys.executable, "-c", worker, str(tmp_path)])
     pid = int(_wait_for(tmp_path / "pid"))

@@ -10,10 +10,10 @@ if TYPE_CHECKING:
     from ledgit.records.scalars import Scalar
     from ledgit.repository import Repository
 
-__all__ = ["COMPLETE", "FAILED", "PRUNED", "Code", "TrialOrder", "TrialReport", "code_of"]
+__all__ = ["COMPLETE", "FAILED", "KILLED", "PRUNED", "Code", "TrialOrder", "TrialReport", "code_of"]
 
-#: Values of the tag ``ledgit.sweep.state``.
-COMPLETE, PRUNED, FAILED = "complete", "pruned", "failed"
+#: States of a trial: the tag ``ledgit.sweep.state`` has them, but for the last: such a trial is to be tried again.
+COMPLETE, PRUNED, FAILED, KILLED = "complete", "pruned", "failed", "killed"
 
 
 @dataclass(frozen=True, slots=True)
@@ -140,7 +140,7 @@ class TrialReport:
         number: The trial's.
         attempt: The attempt's.
         status: ``FINISHED``, ``FAILED`` or ``KILLED``.
-        state: ``complete``, ``pruned`` or ``failed``.
+        state: ``complete``, ``pruned``, ``failed``, or ``killed``: it was stopped, and is to be tried again.
         exit_code: The command's; 128 and the signal's number if one ended it.
         seconds: How long the command took.
         worker: Host and process, for people.

@@ -151,9 +151,7 @@ def _check_whole(objects: Objects, fresh: ObjectSet, run_id: str, commit: str, t
         raise RecordError(_where(run_id), f"the object {absent[:12]} is neither in it nor in this clone")
 
 
-def _standing(
-    repository: Repository, objects: Objects, run_id: str, commit: str, start: int
-) -> tuple[bool, str]:
+def _standing(repository: Repository, objects: Objects, run_id: str, commit: str, start: int) -> tuple[bool, str]:
     """Return whether the run is here with this commit, and why it can't be taken if it can't."""
     from ledgit.store.chain import run_commits
     from ledgit.store.heads import is_purged, known_heads

@@ -9,19 +9,19 @@ from __future__ import annotations
 import os
 import sys
 import threading
-from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 from ledgit.errors import ProjectError
 from ledgit.projects.executors.clones import clone_for, in_use, set_up
-from ledgit.projects.executors.orders import COMPLETE, FAILED, PRUNED, TrialOrder, TrialReport
-from ledgit.projects.executors.protocol import PRUNE, Channel, CodeWanted, WorkerLost
+from ledgit.projects.executors.orders import COMPLETE, FAILED, KILLED, PRUNED, TrialOrder, TrialReport
+from ledgit.projects.executors.protocol import PRUNE, STOP, Channel, CodeWanted, WorkerLost
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping
+    from collections.abc import Callable, Mapping
 
     from ledgit.git import Repo
     from ledgit.projects.executors.minding import Minded, Outcome
+    from ledgit.projects.workfolder import WorkFolder
     from ledgit.records.scalars import Scalar
     from ledgit.store import ActiveRun
 
@@ -89,11 +89,12 @@ class _Trial:
         self.problems: list[str] = []
 
     def run(self) -> TrialReport:
+        from ledgit.projects.executors.folders import work_folder
         from ledgit.projects.executors.handing import hand_back
 
         order = self.order
         self._recover()
-        with work_folder(self.clone, order) as place:
+        with work_folder(self.clone, order.code) as place:
             active, outcome, state = self._record(place)
             commit = self._commit(active)
             self.problems += active.problems
@@ -111,7 +112,7 @@ class _Trial:
             for run_id, reason in recover(self.clone, self.folder).failed.items():
                 self.problems.append(f"run {run_id[:8]} on {worker_name()} can't be finalized: {reason}")
 
-    def _record(self, place: WorkPlace) -> tuple[ActiveRun, Outcome, str]:
+    def _record(self, place: WorkFolder) -> tuple[ActiveRun, Outcome, str]:
         """Run the command and record it."""
         from ledgit.store import ActiveRun, Facts, RunStart
         from ledgit.store.facts import environment_facts
@@ -147,16 +148,20 @@ class _Trial:
         )
         status, state = "FAILED", FAILED
         try:
+            for problem in place.problems:
+                active.note_problem(problem)
             if plan.params:
                 active.log_params(dict(plan.params))
             outcome = self._run_command(active, place, plan)
-            status, state = self._judge(active, outcome)
-            active.set_tags({"ledgit.exit_code": str(outcome.exit_code), "ledgit.sweep.state": state})
+            status, state = judge(outcome)
+            active.set_tags({"ledgit.exit_code": str(outcome.exit_code)})
+            if state != KILLED:  # which says nothing of the trial: it is to be tried again
+                active.set_tags({"ledgit.sweep.state": state})
         finally:
             active.finish(status)
         return active, outcome, state
 
-    def _run_command(self, active: ActiveRun, place: WorkPlace, plan: Plan) -> Outcome:
+    def _run_command(self, active: ActiveRun, place: WorkFolder, plan: Plan) -> Outcome:
         from ledgit.projects.executors.minding import Minded, Outcome
         from ledgit.tracking.launching import child_environment
 
@@ -206,16 +211,6 @@ class _Trial:
 
         return look
 
-    def _judge(self, active: ActiveRun, outcome: Outcome) -> tuple[str, str]:
-        """Return the run's status, and the trial's state."""
-        if outcome.asked == PRUNE:
-            return "FINISHED", PRUNED
-        if outcome.asked or outcome.exit_code > 128:
-            return "KILLED", FAILED
-        if outcome.exit_code:
-            return "FAILED", FAILED
-        return "FINISHED", COMPLETE
-
     def _commit(self, active: ActiveRun) -> str:
         from ledgit.store import finalize
 
@@ -227,6 +222,17 @@ class _Trial:
         return active.commit
 
 
+def judge(outcome: Outcome) -> tuple[str, str]:
+    """Return the run's status, and the trial's state."""
+    if outcome.asked == PRUNE:
+        return "FINISHED", PRUNED
+    if outcome.asked == STOP:
+        return "KILLED", KILLED
+    if outcome.asked or outcome.exit_code > 128:
+        return "KILLED", FAILED
+    return ("FAILED", FAILED) if outcome.exit_code else ("FINISHED", COMPLETE)
+
+
 def metric_points(directory: str, metric: str) -> list[tuple[int, float]]:
     """Return (step, value) of *metric* that the journal in *directory* has, in the order they were logged."""
     from ledgit.store.journal import read_parts
@@ -236,31 +242,6 @@ def metric_points(directory: str, metric: str) -> list[tuple[int, float]]:
     except OSError:
         return []
     return [(step, value) for step, _, value in points] if points is not None else []
-
-
-# ---------------------------------------------------------------------- where it runs
-
-
-class WorkPlace:
-    """A work folder of the worker's clone: its path, and the clone as seen from there."""
-
-    def __init__(self, path: str, repo: Repo) -> None:
-        self.path, self.repo = path, repo
-
-
-@contextmanager
-def work_folder(clone: Repo, order: TrialOrder) -> Iterator[WorkPlace]:
-    """Give a folder with the code's files; it is removed afterwards."""
-    from ledgit.git import add_worktree, remove_worktree
-    from ledgit.store import Folder
-
-    folder = Folder.of(clone)
-    path = os.path.join(folder.make(os.path.join(folder.path, "work")), order.run_id[:16])
-    repo = add_worktree(clone, path, order.code.commit, order.code.tree)
-    try:
-        yield WorkPlace(path, repo)
-    finally:
-        remove_worktree(clone, path)
 
 
 # ---------------------------------------------------------------------- what it runs
