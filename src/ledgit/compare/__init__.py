@@ -2,7 +2,7 @@
 
 from ledgit.compare.diff import SECTIONS, ArtifactRow, MetricRow, RunDiff, diff_runs
 from ledgit.compare.direction import Direction, direction
-from ledgit.compare.inputs import InputRow, compare_inputs, input_facts
+from ledgit.compare.inputs import InputRow, compare_inputs, input_facts, input_rows
 from ledgit.compare.reduce import reduce_points
 from ledgit.compare.rows import Row
 from ledgit.compare.samples import SampleComparison, compare_samples
@@ -31,6 +31,7 @@ __all__ = [
     "diff_runs",
     "direction",
     "input_facts",
+    "input_rows",
     "reduce_points",
     "sparkline",
     "view_of",
