@@ -51,7 +51,7 @@ def run(args: argparse.Namespace) -> int:
     command = _command(args.command)
     params = {key: parsing.typed(value) for key, value in parsing.pairs(args.param, "param").items()}
     tags = parsing.pairs(args.tag, "tag")
-    from ledgit.cli.child import Child, find
+    from ledgit.projects.child import Child, find
 
     program = find(command[0])
     if program is None:

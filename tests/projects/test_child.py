@@ -13,7 +13,7 @@ import pytest
 
 DRIVER = """
 import sys
-from ledgit.cli.child import Child
+from ledgit.projects.child import Child
 log = open(sys.argv[1], "wb", buffering=0) if sys.argv[1] != "-" else None
 import os
 sys.exit(Child(sys.argv[2:], dict(os.environ), log).run())
@@ -161,7 +161,7 @@ def test_a_last_line_without_an_end_is_kept(tmp_path: Path) -> None:
 
 def test_output_beyond_the_limit_is_shown_but_not_kept(tmp_path: Path) -> None:
     log = tmp_path / "log"
-    driver = DRIVER.replace("import sys\n", "import sys\nimport ledgit.cli.child as child\nchild.MOST_KEPT = 10\n", 1)
+    driver = DRIVER.replace("import sys\n", "import sys\nimport ledgit.projects.child as child\nchild.MOST_KEPT = 10\n", 1)
     done = subprocess.run(
         [sys.executable, "-c", driver, str(log), *python("print('x' * 8); print('y' * 8); print('z' * 8)")],
         capture_output=True,
@@ -215,7 +215,7 @@ def test_a_full_disk_does_not_stop_the_child(tmp_path: Path) -> None:
     """It is shown whole, and what could be kept is kept."""
     driver = """
 import os, sys
-from ledgit.cli.child import Child
+from ledgit.projects.child import Child
 child = Child(sys.argv[1:], dict(os.environ), open("/dev/full", "wb", buffering=0))
 code = child.run()
 print(child.problem, file=sys.stderr)
