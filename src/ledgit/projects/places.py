@@ -89,9 +89,9 @@ class Shell:
         quotes = kind if kind in ("'", '"') else ""
         # Not after "A=1" and "then" alone: "B=2" would be one more assignment, and "if" a keyword.
         argument = any("=" not in word and word not in _BEFORE_COMMANDS for word in self._words[:-1])
-        return Place(quotes, argument and following[:1] not in ("<", ">"), self._reason(kind))
+        return Place(quotes, argument and following[:1] not in ("<", ">"), self._reason(kind, following))
 
-    def _reason(self, kind: str) -> str:
+    def _reason(self, kind: str, following: str) -> str:
         if self.strange:
             return f"behind {self.strange}"
         if self._after:
@@ -100,17 +100,21 @@ class Shell:
             return "between backquotes; write $(…) instead"
         if kind == "#":
             return "in a comment"
-        if self._is_code():
+        if self._is_code(following):
             return "in a program that another shell or interpreter is given; hand it over as an argument of that"
         return ""
 
-    def _is_code(self) -> bool:
-        """Say whether the word that is being read will be read once more by another interpreter."""
+    def _is_code(self, following: str) -> bool:
+        """Say whether the word that is being read will be read once more by another interpreter.
+
+        ``sh -c {command}`` is meant: there the value is all of the program.
+        """
         names = {_program(word) for word in self._words[:-1]}
         if names & _EVALUATORS or (names & _LITTLE_LANGUAGES and self.open in ("'", '"')):
             return True
         before = self._words[:-1]
-        if not before or not _takes_code(before[-1]) or not self._words[-1]:
+        is_all = not self._words[-1] and following[:1] in ("", *_SEPARATORS, " ", "\t")
+        if not before or not _takes_code(before[-1]) or is_all:
             return False
         while before and (before[-1][:1] in ("-", "+") or (before[-2:-1] and _takes_word(before[-2]))):
             before.pop()
