@@ -15,11 +15,13 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import IO
 
-__all__ = ["Minded", "Outcome"]
+__all__ = ["KILL", "Minded", "Outcome"]
 
 MOST_KEPT = 256 << 20
 """Bytes of output that are kept; the rest is read and dropped."""
 TIMEOUT = "timeout"
+#: The answer that ends a command at once, also one that was asked to end and takes its time.
+KILL = "kill"
 _TICK = 0.2  # s between two looks
 _LOOK_EVERY = 1.0  # s between two questions whether the trial is to go on
 # Leads the group, so that it is there before the command is. The end of the file: the worker is gone.
@@ -51,7 +53,8 @@ class Minded:
         cwd: Where it runs.
         timeout: Seconds after which it is asked to end; None: never.
         grace: Seconds between asking (SIGTERM to the whole group) and killing.
-        look: Called about once a second; what it returns, other than "", asks the command to end.
+        look: Called every now and then; what it returns, other than "", asks the command to end.
+        every: Seconds between two such calls.
 
     Attributes:
         problem: Why the log is not whole; mostly empty.
@@ -67,9 +70,10 @@ class Minded:
         timeout: float | None = None,
         grace: float = 10.0,
         look: Callable[[], str] = lambda: "",
+        every: float = _LOOK_EVERY,
     ) -> None:
         self.command, self.environ, self.log, self.cwd = list(command), dict(environ), log, cwd
-        self.timeout, self.grace, self.look = timeout, grace, look
+        self.timeout, self.grace, self.look, self.every = timeout, grace, look, every
         self.problem = ""
         self._kept = 0
 
@@ -129,17 +133,17 @@ class Minded:
             else:
                 _wait(process, _TICK)
             now = time.monotonic()
-            if asked:
-                if now >= kill_at:
-                    _kill(group, signal.SIGKILL)
-                continue
-            if self.timeout is not None and now - began > self.timeout:
-                asked = TIMEOUT
-            elif now - looked >= _LOOK_EVERY:
+            said = ""
+            if not asked and self.timeout is not None and now - began > self.timeout:
+                said = TIMEOUT
+            elif now - looked >= self.every:
                 looked = now
-                asked = self.look()
-            if asked:
-                kill_at = now + self.grace
+                said = self.look()
+            if said == KILL or (asked and now >= kill_at):
+                asked = asked or KILL
+                _kill(group, signal.SIGKILL)
+            elif said and not asked:
+                asked, kill_at = said, now + self.grace
                 _kill(group, signal.SIGTERM)
 
     def _keep(self, data: bytes) -> None:
