@@ -90,7 +90,10 @@ def _model_table(models: Sequence[RegisteredModel], style: text.Style) -> tuple[
     for model in models:
         latest = model.latest
         stages = ", ".join(f"{text.clean(stage)} {version.version}" for stage, version in model.stages.items())
-        mark = "deleted: " if model.deleted else "deprecated: " if model.deprecated is not None else ""
+        ended = "deleted" if model.deleted else "deprecated" if model.deprecated is not None else ""
+        kind = model.kind if model.kind != "model" else ""
+        described = ": ".join(filter(None, (kind, text.clean(model.description.partition("\n")[0]))))
+        about = f"{ended}: {described}" if ended else described
         newest = max((event.time * 1000 for event in model.events[-1:]), default=model.created)
         rows.append(
             [
@@ -99,7 +102,7 @@ def _model_table(models: Sequence[RegisteredModel], style: text.Style) -> tuple[
                 str(len(model.active)),
                 stages,
                 text.age(min(newest, int(now * 1000)), now),
-                mark + text.clean(model.description.partition("\n")[0]),
+                about,
             ]
         )
     return columns, rows
@@ -166,8 +169,9 @@ def _show_version(args: argparse.Namespace, registry: RegistryReading, version: 
     lines = [style.bold(text.clean(f"{version.model}@{version.version}")) + number]
     facts = [
         ("stages", ", ".join(version.stages)),
+        ("kind", "project" if version.kind == "project" else ""),
         ("run", version.run or ""),
-        ("model", version.path or ("all artifacts of the run" if version.run else "")),
+        *_where(version),
         ("digest", version.digest or ""),
         ("commit", version.commit),
         ("by", f"{event.author} <{event.email}>, {text.moment(version.created)}{', signed' if event.signed else ''}"),
@@ -214,6 +218,13 @@ def _show_model(args: argparse.Namespace, model: RegisteredModel) -> int:
         lines += ["", *render.table(columns, cells, style=style, limit=terminal.table_width())[0]]
     terminal.write("\n".join(lines) + "\n", page=True)
     return 0
+
+
+def _where(version: ModelVersion) -> list[tuple[str, str]]:
+    """Return what the version's path means, with its name."""
+    if version.kind == "project":
+        return [("folder", version.path or "the whole tree")]
+    return [("model", version.path or ("all artifacts of the run" if version.run else ""))]
 
 
 # ---------------------------------------------------------------------- history, which
@@ -352,6 +363,7 @@ def version_json(version: ModelVersion) -> dict[str, Any]:
         "description": version.description,
         "tags": dict(version.tags),
         "problem": version.problem or None,
+        "kind": version.kind,
     }
 
 
@@ -373,6 +385,7 @@ def model_json(model: RegisteredModel) -> dict[str, Any]:
         "deleted": model.deleted,
         "created": iso(model.created),
         "problems": list(model.problems),
+        "kind": model.kind,
     }
 
 

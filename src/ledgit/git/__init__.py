@@ -13,7 +13,16 @@ if TYPE_CHECKING:
     from ledgit.git.attributes import ensure_attributes
     from ledgit.git.batch import BatchReader
     from ledgit.git.bundles import bundle_heads, fetch_bundle, make_bundle
-    from ledgit.git.command import LEAN, git_environment, git_version, run_git, spawn_git, start_git, try_git
+    from ledgit.git.command import (
+        LEAN,
+        git_environment,
+        git_version,
+        outside_environment,
+        run_git,
+        spawn_git,
+        start_git,
+        try_git,
+    )
     from ledgit.git.committing import commit_files, ignored_by, init_repository, push_branch, tracked_files
     from ledgit.git.gcrunning import gc_is_running, repack_is_running
     from ledgit.git.helper import Helper, helper_objects, reading_environment
@@ -126,6 +135,7 @@ __all__ = [
     "gc_is_running",
     "merge_base",
     "merge_packs",
+    "outside_environment",
     "parse_commit",
     "parse_tree",
     "patch_id",
@@ -162,7 +172,7 @@ _MODULES = {
     "attributes": "ensure_attributes",
     "batch": "BatchReader",
     "bundles": "bundle_heads fetch_bundle make_bundle",
-    "command": "LEAN git_environment git_version run_git spawn_git start_git try_git",
+    "command": "LEAN git_environment git_version outside_environment run_git spawn_git start_git try_git",
     "committing": "commit_files ignored_by init_repository push_branch tracked_files",
     "gcrunning": "gc_is_running repack_is_running",
     "helper": "Helper helper_objects reading_environment",

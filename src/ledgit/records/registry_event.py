@@ -11,10 +11,10 @@ if TYPE_CHECKING:
 
 __all__ = ["FACTS", "Event"]
 
-FACTS = ("summary", "model", "version", "number", "run", "path", "digest", "reason", "stage", "previous")
+FACTS = ("summary", "model", "version", "number", "run", "path", "digest", "reason", "stage", "previous", "kind")
 """What an event keeps of its message, in this order; then what a newer Ledgit added."""
-_NUMBER, _RUN, _PATH, _DIGEST, _REASON, _PREVIOUS = map(
-    FACTS.index, ("number", "run", "path", "digest", "reason", "previous")
+_NUMBER, _RUN, _PATH, _DIGEST, _REASON, _PREVIOUS, _KIND = map(
+    FACTS.index, ("number", "run", "path", "digest", "reason", "previous", "kind")
 )
 
 
@@ -129,6 +129,11 @@ class Event:
     def reason(self) -> str:
         """Why: what ours says, or the whole message of a foreign tag."""
         return self.text if self._facts is None else self._facts[_REASON] or ""
+
+    @property
+    def kind(self) -> str:
+        """What it is about: ``model``, or ``project``, if the message says so."""
+        return "model" if self._facts is None else self._facts[_KIND] or "model"
 
     @property
     def previous(self) -> str | None:

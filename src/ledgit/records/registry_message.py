@@ -27,7 +27,7 @@ FORMAT = 1
 MAX_MESSAGE = 64 * 1024
 """Bytes of a message that are read: a stranger's tag must not cost memory."""
 _MOST = 1 << 53  # a number that every JSON reader takes
-_TEXTS = ("summary", "model", "version", "run", "path", "digest", "reason", "stage", "previous")
+_TEXTS = ("summary", "model", "version", "run", "path", "digest", "reason", "stage", "previous", "kind")
 _SIGNATURES = (b"-----BEGIN PGP SIGNATURE-----", b"-----BEGIN SSH SIGNATURE-----", b"-----BEGIN SIGNED MESSAGE-----")
 
 
@@ -40,11 +40,12 @@ class RegistryMessage(Values):
         version: ``v1.2.0``.
         number: The integer version.
         run: Id of the run the model is from.
-        path: The model's folder among the run's artifacts.
-        digest: ``sha256:…`` of the model's files.
+        path: The model's folder among the run's artifacts; of a project its folder in the tree.
+        digest: ``sha256:…`` of the model's files; of a project ``tree:…``, the id of its folder's tree.
         reason: Why; free text.
         stage: As it was given, for assign and unassign.
         previous: For assign: the version the stage stood at before.
+        kind: What a version is of: ``project``; None: a model.
         extra: What a newer Ledgit added.
     """
 
@@ -62,17 +63,19 @@ class RegistryMessage(Values):
         reason: str | None = None,
         stage: str | None = None,
         previous: str | None = None,
+        kind: str | None = None,
         extra: dict[str, Any] | None = None,
     ) -> None:
         self.summary, self.model, self.version, self.number, self.run = summary, model, version, number, run
         self.path, self.digest, self.reason, self.stage, self.previous = path, digest, reason, stage, previous
+        self.kind = kind
         self.extra = {} if extra is None else extra
 
 
 def encode_message(message: RegistryMessage) -> bytes:
     """Return the YAML of *message*; ends in a line break."""
     document: dict[str, Any] = {"summary": message.summary or "", "ledgit": FORMAT}
-    for key in ("model", "version", "number", "run", "path", "digest", "reason", "stage", "previous"):
+    for key in ("model", "kind", "version", "number", "run", "path", "digest", "reason", "stage", "previous"):
         value = getattr(message, key)
         if value is not None and value != "":
             document[key] = value

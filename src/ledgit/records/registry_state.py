@@ -101,6 +101,11 @@ class ModelVersion:
         return self.event.digest
 
     @property
+    def kind(self) -> str:
+        """What it is a version of: ``model`` or ``project``."""
+        return self.event.kind
+
+    @property
     def created(self) -> int:
         """When it was registered, in ms since the epoch."""
         return self.event.time * 1000
@@ -149,6 +154,11 @@ class RegisteredModel:
     def __repr__(self) -> str:
         many = "1 version" if len(self.versions) == 1 else f"{len(self.versions)} versions"
         return f"RegisteredModel({self.name!r}, {many})"
+
+    @property
+    def kind(self) -> str:
+        """What it is: a ``model``, or a ``project``, which is registered the same way; its first version says."""
+        return next((version.kind for version in self.versions.values()), "model")
 
     @property
     def active(self) -> list[ModelVersion]:
@@ -249,6 +259,8 @@ def _register(model: RegisteredModel, event: Event, numbers: dict[int, ModelVers
             known.problem = known.problem or f"{event.tag} registers it once more, at another commit"
         return
     version = model.versions[event.version] = ModelVersion(model.name, event.version, event)
+    if version.kind != model.kind:
+        version.problem = version.problem or f"it is of a {version.kind}, and the versions before of a {model.kind}"
     number = version.number
     if number is None:
         return

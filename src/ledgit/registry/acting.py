@@ -95,6 +95,40 @@ class RegistryActing(RegistryDescribing):
             made.tags = {key.removeprefix("tags."): value for key, value in values.items() if key.startswith("tags.")}
         return made
 
+    def register_project(
+        self,
+        name: str,
+        commit: str,
+        subdir: str = "",
+        *,
+        version: str | None = None,
+        bump: str | None = None,
+        reason: str = "",
+        sign: bool | None = None,
+    ) -> ModelVersion:
+        """Make a version of the project *name*: a tag above a commit of code, without a run.
+
+        Args:
+            name: The project's name.
+            commit: Full id of the commit of code.
+            subdir: The project's folder in it; "" for the top.
+            version: Such as ``v1.2.0``; otherwise *bump* says.
+            bump: ``major``, ``minor`` (default) or ``patch``: what of the greatest version so far goes up.
+            reason: Why; it stays with the tag.
+            sign: Whether the tag is signed; as Git's configuration says if None.
+
+        Raises:
+            NotFound: There is no such commit or folder.
+            InvalidName, InvalidValue: *name* or *version* can't be one; a model's name is no project's.
+            VersionExists: The version is taken; the error has the next one that is free.
+            PolicyRefused: The policy does not allow it.
+        """
+        from ledgit.store.registry import ProjectRegistration, register_project
+
+        self._judge_project(name, version or "", commit, sign)
+        wanted = ProjectRegistration(name, commit, subdir, version, bump or "minor", reason, sign)
+        return register_project(self.opened.repo, self.opened.folder, wanted)
+
     def promote(self, version: ModelVersion | str, stage: str, *, reason: str = "", sign: bool | None = None) -> Event:
         """Put a version to a stage (MLflow's alias); what stood there before no longer does.
 
@@ -239,6 +273,15 @@ class RegistryActing(RegistryDescribing):
             makers = (self._author(),)
         act = Act(event="register", model=name, version=version, makers=makers, run=run.id, run_name=run.name)
         self._ask(found, act, sign)
+
+    def _judge_project(self, name: str, version: str, commit: str, sign: bool | None) -> None:
+        found = [policy for policy in self.policies() if policy.rules]
+        if not found:
+            return
+        from ledgit.registry.tags import known
+
+        maker = known(*self.opened.objects.commit(commit).author[:2])
+        self._ask(found, Act(event="register", model=name, version=version, makers=(maker,)), sign)
 
     def _judge(self, event: str, name: str, version: ModelVersion | None, stage: str, sign: bool | None) -> None:
         found = [policy for policy in self.policies() if policy.rules]

@@ -178,16 +178,18 @@ class Checker:
             yield f"the commit it points to, {tag.target[:8]}, is not the registration of {wanted}"
             return
         run = trailers(commit.message, "Ledgit-Run")
-        if message.run is None or run != [message.run]:
+        project = message.kind == "project"
+        if run != [message.run] if not project else run or message.run:
             yield f"its registration is of run {', '.join(run) or 'none'}, and its message of run {message.run}"
             return
+        below = "commit" if project else "run's commit"
         parent = self.read.commit(commit.parents[0]) if len(commit.parents) == 1 else None
         if parent is None:
             shallow = ": this clone is shallow, so 'git fetch --unshallow' may bring it" if self.repo.shallow else ""
-            yield f"the run's commit below its registration is missing{shallow}"
+            yield f"the {below} below its registration is missing{shallow}"
         elif parent.tree != commit.tree:
-            yield "its registration has other files than the run's commit below it"
-        elif message.run not in trailers(parent.message, "Ledgit-Run"):
+            yield f"its registration has other files than the {below} below it"
+        elif message.run is not None and message.run not in trailers(parent.message, "Ledgit-Run"):
             yield f"the commit below its registration, {parent.oid[:8]}, is not one of run {message.run[:8]}"
         if message.number is None:
             yield "its message has no version number"

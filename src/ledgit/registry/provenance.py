@@ -38,7 +38,8 @@ def statement(repository: Repository, chain: Chain, remote: str = "") -> dict[st
     """
     version = chain.version
     if not chain.genuine or chain.run is None or chain.commit is None:
-        what = chain.findings[0] if chain.findings else "its run is not known"
+        unknown = "it is a project, which no run made" if version.kind == "project" else "its run is not known"
+        what = chain.findings[0] if chain.findings else unknown
         raise Conflict(f"nothing can be stated about {version.model}@{version.version}: {what}")
     run, event = chain.run, version.event
     record = run.record()

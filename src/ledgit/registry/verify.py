@@ -177,6 +177,13 @@ class _Verifying:
         if chain.commit is None:
             return chain
         parent = self.checker.read.commit(chain.commit.parents[0]) if chain.commit.parents else None
+        if self.version.kind == "project":
+            from ledgit.registry.verify_projects import verify_code, verify_folder
+
+            verify_code(self.add("code"), parent)
+            where = self.version.path or ""
+            verify_folder(self.repository, self.add("files"), chain.commit, where, self.version.digest)
+            return chain
         self.of_run(parent)
         self.code(parent)
         self.model(chain.commit)
@@ -259,7 +266,8 @@ class _Verifying:
             return None
         if not self.checker.read.intact(tag.target):
             step.findings.append(f"the registration commit {tag.target[:8]} is damaged")
-        step.text = f"{tag.target[:8]}, child of the run's commit, with the same files"
+        below = "commit of code" if self.version.kind == "project" else "run's commit"
+        step.text = f"{tag.target[:8]}, child of the {below}, with the same files"
         return commit
 
     def of_run(self, parent: Commit | None) -> None:

@@ -8,6 +8,8 @@ if TYPE_CHECKING:
     from ledgit.store.registry.digest import model_digest, model_files
     from ledgit.store.registry.fetching import pull_tags
     from ledgit.store.registry.moving import move_version, unshared_tags
+    from ledgit.store.registry.projectpush import share_version
+    from ledgit.store.registry.projects import ProjectRegistration, folder_digest, register_project
     from ledgit.store.registry.pushing import push_tags
     from ledgit.store.registry.reading import Problem, RegistryState, read_registry
     from ledgit.store.registry.restoring import lost_tags, restore_tags
@@ -25,6 +27,8 @@ _WHERE = {
     "digest": "model_digest model_files",
     "fetching": "pull_tags",
     "moving": "move_version unshared_tags",
+    "projectpush": "share_version",
+    "projects": "ProjectRegistration folder_digest register_project",
     "pushing": "push_tags",
     "reading": "Problem RegistryState read_registry",
     "restoring": "lost_tags restore_tags",
@@ -34,12 +38,14 @@ _HOME = {name: module for module, names in _WHERE.items() for name in names.spli
 
 __all__ = [
     "Problem",
+    "ProjectRegistration",
     "Registration",
     "RegistryState",
     "assign",
     "deprecate",
     "deregister",
     "edit_model",
+    "folder_digest",
     "lost_tags",
     "model_digest",
     "model_files",
@@ -49,7 +55,9 @@ __all__ = [
     "read_models",
     "read_registry",
     "register",
+    "register_project",
     "restore_tags",
+    "share_version",
     "unassign",
     "unshared_tags",
 ]

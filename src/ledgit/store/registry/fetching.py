@@ -7,7 +7,7 @@ them, when the ledger says that there may be new ones: whoever pushes tags notes
 from __future__ import annotations
 
 from ledgit.errors import Conflict, LedgitError
-from ledgit.records.registry_names import CREATE, parse_tag
+from ledgit.records.registry_names import CREATE, claim_slug, parse_tag, slug_of
 from ledgit.records.values import Values
 from ledgit.store.registry.tagging import KEPT, TAGS, VERSIONS
 from ledgit.store.sync.lately import note_tags
@@ -39,11 +39,16 @@ class TagsPulled(Values):
         self.notes: list[str] = []
 
 
-def pull_tags(line: Line, progress: Progress | None = None) -> TagsPulled:
+def pull_tags(line: Line, progress: Progress | None = None, only: str | None = None) -> TagsPulled:
     """Fetch the registry's tags, and claims of numbers, that the remote has and this clone hasn't.
 
     A tag that is here with another content is left as it is; so is one that is gone here on purpose only until
     now: a registry loses nothing.
+
+    Args:
+        line: The remote.
+        progress: Is told (what, done, total or None).
+        only: The tags of this model or project alone; None: all.
 
     Raises:
         Unreachable, AccessDenied, RemoteError: The remote can't be used; the next pull tries again.
@@ -52,7 +57,11 @@ def pull_tags(line: Line, progress: Progress | None = None) -> TagsPulled:
 
     found = TagsPulled()
     repo = line.repo
-    there = list_remote(repo, line.remote.url, [f"{TAGS}*", f"{VERSIONS}*"], prompt=line.prompt)
+    patterns = [f"{TAGS}*", f"{VERSIONS}*"]
+    if only is not None:
+        slug = slug_of(only)
+        patterns = [f"{TAGS}{slug}@*", f"{TAGS}{slug}#*", f"{VERSIONS}{claim_slug(only)}/*"]
+    there = list_remote(repo, line.remote.url, patterns, prompt=line.prompt)
     here = {**list_refs(repo, TAGS), **list_refs(repo, VERSIONS)}
     kept = list_refs(repo, KEPT)
     wanted: dict[str, str] = {}
@@ -72,7 +81,8 @@ def pull_tags(line: Line, progress: Progress | None = None) -> TagsPulled:
             )
     if wanted:
         _fetch(line, wanted, found, progress)
-    note_tags(line)
+    if only is None:
+        note_tags(line)
     return found
 
 

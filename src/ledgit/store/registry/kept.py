@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 __all__ = ["Kept", "load_kept", "save_kept"]
 
-_FORMAT = 1
+_FORMAT = 2
 
 
 class Kept:

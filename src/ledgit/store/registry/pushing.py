@@ -10,6 +10,7 @@ from __future__ import annotations
 from ledgit.errors import Conflict, LedgitError, RemoteError, RunPurged, VersionExists
 from ledgit.records.registry_names import ASSIGN, REGISTER, UNASSIGN, claim_slug, next_free, parse_tag, slug_of
 from ledgit.records.values import Values
+from ledgit.store.registry.kinds import PROJECT
 from ledgit.store.registry.moving import Unshared, drop_unshared, recount, renumber, unshared_tags
 from ledgit.store.registry.tagging import KEPT, TAGS, VERSIONS, claim_ref
 
@@ -21,7 +22,7 @@ if TYPE_CHECKING:
     from ledgit.store.sync.line import Line, Progress
     from ledgit.store.sync.pushed import Pushed, PushOptions
 
-__all__ = ["TagsPushed", "push_tags"]
+__all__ = ["TagsPushed", "push_tags", "updates_of"]
 
 MOST_AT_ONCE = 3
 """Tags in a push: GitHub creates no event for more."""
@@ -134,6 +135,8 @@ class _Sending:
             return "somebody made it anew by hand; delete that, and 'ledgit doctor --mend' brings it back"
         if one.commit in self.stay and one.action != REGISTER:
             return "its version stays here"
+        if one.action == REGISTER and one.message.kind == PROJECT:
+            return f"'ledgit project share {_quoted(one.model)}' sends it, with the project's data and code"
         secret = self._secret(one)
         if secret:
             return secret
@@ -227,7 +230,7 @@ class _Sending:
     def _push(self, batch: Sequence[Unshared]) -> list[PushResult]:
         from ledgit.git import push
 
-        updates = [update for one in batch for update in _updates(one)]
+        updates = [update for one in batch for update in updates_of(one)]
         there = self.line.remote.url
         return push(self.line.repo, there, updates, prompt=self.line.prompt, progress=None)
 
@@ -335,7 +338,8 @@ class _Sending:
             return  # the next push finds it there
 
 
-def _updates(one: Unshared) -> list[PushUpdate]:
+def updates_of(one: Unshared) -> list[PushUpdate]:
+    """Return what makes the tag *one* on a remote, created only: the tag, and a version's claim."""
     from ledgit.git import PushUpdate
 
     updates = [PushUpdate(TAGS + one.tag, one.oid, force="")]

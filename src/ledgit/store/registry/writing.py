@@ -21,6 +21,7 @@ from ledgit.records.registry_state import ModelVersion
 from ledgit.records.values import Values
 from ledgit.store.journal import now_ms
 from ledgit.store.registry.digest import model_digest, model_path
+from ledgit.store.registry.kinds import MODEL, check_kind
 from ledgit.store.registry.modeltags import KEPT, TAGS, VERSIONS, ModelTags
 from ledgit.store.registry.source import find_source
 from ledgit.store.registry.tagging import RegistryLock, Tagging, wants_signature
@@ -95,7 +96,9 @@ def register(repo: Repo, folder: Folder, registration: Registration) -> ModelVer
                 tags = ModelTags(repo, objects, registration.model)
                 version = _free_version(tags, registration)
                 if not tags.names:
-                    _check_new(repo, folder, registration.model)
+                    check_name(repo, folder, registration.model, MODEL)
+                else:
+                    check_kind(repo, objects, tags, registration.model, MODEL)
                 return _register(repo, folder, objects, tags, registration, path, version)
         except RefMoved as error:
             # Git or GTO took the number, or the next version, between looking and writing.
@@ -114,8 +117,8 @@ def _free_version(tags: ModelTags, registration: Registration) -> str:
     return version
 
 
-def _check_new(repo: Repo, folder: Folder, name: str) -> None:
-    """Check that a model that has no tags yet can have this name."""
+def check_name(repo: Repo, folder: Folder, name: str, kind: str) -> None:
+    """Check that a model, or project, that has no tags yet can have this name."""
     from ledgit.store.registry.reading import read_registry
 
     for other, model in read_registry(repo, folder).models.items():
@@ -125,9 +128,9 @@ def _check_new(repo: Repo, folder: Folder, name: str) -> None:
             reason = (
                 f"differs from {other!r} only in case; macOS and Windows can't have both: use that, or another name"
             )
-            raise InvalidName("model", name, reason)
+            raise InvalidName(kind, name, reason)
         if model.slug == slug_of(name) and model.events:
-            raise InvalidName("model", name, f"would have the same tags as {other!r}")
+            raise InvalidName(kind, name, f"would have the same tags as {other!r}")
 
 
 def _register(
@@ -163,7 +166,7 @@ def _register(
         run=run.id,
         path=path,
         digest=model_digest(source.files, path),
-        reason=_reason(registration.reason),
+        reason=checked_reason(registration.reason),
     )
     step.add(tag, commit, date, message)
     try:
@@ -213,7 +216,7 @@ def assign(
         model=version.model,
         version=version.version,
         run=version.run,
-        reason=_reason(reason),
+        reason=checked_reason(reason),
         stage=stage,
         previous=previous,
     )
@@ -255,7 +258,7 @@ def unassign(
             model=model.name,
             version=version.version,
             run=version.run,
-            reason=_reason(reason),
+            reason=checked_reason(reason),
             stage=stage,
         )
         todo.append((version, message))
@@ -290,7 +293,7 @@ def deregister(
         model=version.model,
         version=version.version,
         run=version.run,
-        reason=_reason(reason),
+        reason=checked_reason(reason),
     )
     return _plain(repo, folder, version.commit, message, DEREGISTER, sign, when)
 
@@ -316,7 +319,7 @@ def deprecate(
     newest = next(reversed(model.versions.values()), None)
     if newest is None:
         raise VersionNotFound(model.name, "latest")
-    message = RegistryMessage(summary=f"Deprecate {model.name}", model=model.name, reason=_reason(reason))
+    message = RegistryMessage(summary=f"Deprecate {model.name}", model=model.name, reason=checked_reason(reason))
     return _plain(repo, folder, newest.commit, message, DEPRECATE, sign, when)
 
 
@@ -399,7 +402,12 @@ def _line(text: str) -> str:
     return " ".join(text.split())[:120]
 
 
-def _reason(text: str) -> str | None:
+def checked_reason(text: str) -> str | None:
+    """Return *text* as a message has it.
+
+    Raises:
+        InvalidValue: It is too long.
+    """
     if len(text) > _LONGEST_REASON:
         raise InvalidValue("reason", text, f"at most {_LONGEST_REASON:,} characters")
     return text or None
