@@ -26,7 +26,16 @@ if TYPE_CHECKING:
 
     from ledgit.git.repo import Repo
 
-__all__ = ["LEAN", "git_environment", "git_version", "run_git", "spawn_git", "start_git", "try_git"]
+__all__ = [
+    "LEAN",
+    "git_environment",
+    "git_version",
+    "outside_environment",
+    "run_git",
+    "spawn_git",
+    "start_git",
+    "try_git",
+]
 
 LEAN = ("-c", "core.packedGitWindowSize=1m", "-c", "core.packedGitLimit=64m")
 """For commands that read all of a large repository: they keep 64 MB of its packs in memory, not all
@@ -114,6 +123,11 @@ def git_environment(
     if extra:
         env.update(extra)
     return env
+
+
+def outside_environment(environ: Mapping[str, str]) -> dict[str, str]:
+    """Return *environ* without what points Git at a repository: for a command that works in another one."""
+    return {name: value for name, value in environ.items() if name not in _DROPPED}
 
 
 def start_git(

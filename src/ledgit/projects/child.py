@@ -286,12 +286,8 @@ class Child:
     def _others(self, leader: int) -> list[int]:
         """Return whom to send a signal: the group as its negative number, and who left it."""
         found = []
-        if self._own:
-            try:
-                os.killpg(leader, 0)
-                found.append(-leader)
-            except (ProcessLookupError, PermissionError):
-                pass
+        if self._own and _has_members(leader):
+            found.append(-leader)
         return [*found, *marked(self._mark)]
 
     # ------------------------------------------------------------------ what it prints
@@ -395,6 +391,29 @@ def marked(mark: str) -> list[int]:
         finally:
             os.close(fd)
     return found
+
+
+def _has_members(group: int) -> bool:
+    """Whether a process of the group lives; the dead that nobody buries, as in many containers, don't count."""
+    try:
+        os.killpg(group, 0)
+    except (ProcessLookupError, PermissionError):
+        return False
+    try:
+        names = os.listdir("/proc")
+    except OSError:
+        return True
+    for name in names:
+        if name.isdigit():
+            try:
+                with open(f"/proc/{name}/stat", "rb") as file:
+                    said = file.read()
+            except OSError:
+                continue
+            state, _, its_group = said[said.rfind(b")") + 2 :].split(b" ", 3)[:3]
+            if int(its_group) == group and state not in (b"Z", b"X"):
+                return True
+    return False
 
 
 def _send(pid: int, number: int) -> None:

@@ -6,9 +6,9 @@ import argparse
 from typing import TYPE_CHECKING
 
 from ledgit.cli import context, parsing, terminal
-from ledgit.cli.files import artifact_files
 from ledgit.cli.times import parse_since
 from ledgit.errors import ParamConflict, RunNotFound, UsageError
+from ledgit.projects.kept import artifact_files
 
 if TYPE_CHECKING:
     from ledgit.repository import Repository, Run
@@ -145,6 +145,7 @@ def _create(repository: Repository, args: argparse.Namespace) -> ActiveRun:
         parent_run=context.current_run(),
         command=(),
         entry_point="ledgit record",
+        tags=context.ci_tags(),
         detached=args.start,
     )
     return ActiveRun.create(repository.repo, start)

@@ -8,8 +8,8 @@ import sys
 from typing import TYPE_CHECKING
 
 from ledgit.cli import context, parsing, terminal
-from ledgit.cli.files import artifact_files
 from ledgit.errors import UsageError
+from ledgit.projects.kept import artifact_files
 
 if TYPE_CHECKING:
     from ledgit.store import ActiveRun

@@ -1,4 +1,4 @@
-"""Which files of this machine become which artifacts."""
+"""Which files of this machine become which artifacts of a run."""
 
 from __future__ import annotations
 
@@ -6,6 +6,8 @@ import os
 from collections.abc import Sequence
 
 from ledgit.errors import UsageError
+
+__all__ = ["artifact_files"]
 
 
 def artifact_files(given: Sequence[str], folder: str = "") -> list[tuple[str, str]]:
