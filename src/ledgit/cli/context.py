@@ -11,6 +11,7 @@ if TYPE_CHECKING:
     from ledgit.cli.progress import Progress
     from ledgit.opened import Opened
     from ledgit.repository import Repository
+    from ledgit.review import PullRequest
     from ledgit.sharing import Sharing
 
 
@@ -158,6 +159,27 @@ def experiment(repository: Repository, given: str | None) -> str:
     check_experiment(name)
     known = repository.known_experiment(name)
     return name if known is None else known.label
+
+
+def ci_tags() -> dict[str, str]:
+    """Return what a new run is tagged with in CI: the head of the pull request it is made for."""
+    if "GITHUB_EVENT_PATH" not in os.environ and "CI_MERGE_REQUEST_IID" not in os.environ:
+        return {}
+    from ledgit.tracking.ci import ci_tags as found
+
+    return found()
+
+
+def pull_request() -> PullRequest | None:
+    """Return the pull request that CI runs this command for, if any."""
+    from ledgit.tracking.ci import pull_request_facts
+
+    facts = pull_request_facts()
+    if facts is None:
+        return None
+    from ledgit.review import PullRequest
+
+    return PullRequest(**facts)
 
 
 def _first(*names: str) -> str | None:

@@ -39,6 +39,13 @@ GROUPS = (
         ),
     ),
     (
+        "review",
+        (
+            ("report", "what a branch's runs changed, for people: text, Markdown, HTML"),
+            ("check", "whether they are good enough, by the gates of the repository"),
+        ),
+    ),
+    (
         "use a run's code",
         (
             ("apply", "put a run's files or params into the work tree"),

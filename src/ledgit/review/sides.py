@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from fnmatch import fnmatchcase
 
 from ledgit.git import CodeFacts, resolve_links
+from ledgit.tracking.ci import HEAD_TAG
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -16,10 +17,8 @@ if TYPE_CHECKING:
     from ledgit.repository import Repository, Run
     from ledgit.review.settings import ReviewSettings
 
-__all__ = ["HEAD_TAG", "Side", "choose", "find_side", "linked_runs", "same_setup", "setup_of"]
+__all__ = ["Side", "choose", "find_side", "linked_runs", "same_setup", "setup_of"]
 
-#: Tag of runs made on a pull request's merge commit: the commit that is reviewed.
-HEAD_TAG = "ledgit.ci.head"
 #: Runs of one commit that are looked at, the newest.
 MOST = 2_000
 

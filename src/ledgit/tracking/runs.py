@@ -113,16 +113,27 @@ def _new(
         parent = _parent_id(parent)
     elif stack:
         parent = stack[-1].id
+    by = environment("LEDGIT_REPRO_BY")
+    if by is not None:
+        tags["ledgit.repro.by"] = by  # a further run of a command that is repeated
     start = RunStart(
         experiment=experiments.for_new_run(experiment_id),
         name=name,
-        tags={key: str(value) for key, value in tags.items()},
+        tags={**_ci_tags(), **{key: str(value) for key, value in tags.items()}},
         parent_run=parent,
         entry_point=_entry_point(sys.argv),
     )
     store = Store.create(session.repo(), start)
     exits.install()
     return ActiveRun(store, owned=True)
+
+
+def _ci_tags() -> dict[str, str]:
+    if "GITHUB_EVENT_PATH" not in os.environ and "CI_MERGE_REQUEST_IID" not in os.environ:
+        return {}
+    from ledgit.tracking.ci import ci_tags
+
+    return ci_tags()
 
 
 def _entry_point(argv: list[str]) -> str:

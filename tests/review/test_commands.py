@@ -1,0 +1,135 @@
+"""``ledgit check`` and ``ledgit report``, as people and CI call them."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+from tests.conftest import run_git
+from tests.review.conftest import Train, commit
+
+from ledgit.cli import main
+
+GATES = "gates:\n  - {metric: accuracy, threshold: 0.01}\n"
+
+
+@pytest.fixture
+def branch(repo: Path, train: Train) -> Path:
+    """A branch whose run is worse than main's."""
+    (repo / ".ledgit").mkdir()
+    commit(repo, ".ledgit/config.yaml", GATES, "gates")
+    train(0.90)
+    run_git(repo, "switch", "-q", "-c", "feature")
+    commit(repo, "train.py", "x\n", "deeper")
+    train(0.80)
+    return repo
+
+
+def test_a_gate_that_fails_is_an_exit_code_and_a_sentence(branch: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """And one that doesn't is none."""
+    assert main(["check"]) == 1
+    shown = capsys.readouterr().out
+    assert shown.startswith("PASS 0 · WARN 0 · FAIL 1")
+    assert "accuracy 0.8 is 0.1 worse than the baseline's 0.9" in shown
+
+    assert main(["check", "--gate", "accuracy=20%"]) == 0
+    assert main(["check", "main..HEAD", "--gate", "accuracy=0.2", "-q"]) == 0
+
+
+def test_every_kind_of_output_at_once(branch: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """CI wants several files of one run."""
+    names = {"--junit": "a.xml", "--sarif": "a.sarif", "--openmetrics": "a.txt", "--json-file": "a.json"}
+    words = [word for option, name in names.items() for word in (option, str(tmp_path / name))]
+
+    assert main(["check", *words, "--json"]) == 1
+
+    shown = json.loads(capsys.readouterr().out)
+    assert shown["counts"]["fail"] == 1
+    assert shown["base"]["reason"] == "where HEAD left main"
+    assert json.loads((tmp_path / "a.json").read_text())["verdict"] == "fail"
+    assert all((tmp_path / name).stat().st_size for name in names.values())
+
+
+def test_no_run_of_the_head_fails(repo: Path, train: Train) -> None:
+    """A check that nothing was run for must not be green."""
+    train(0.9)
+    run_git(repo, "switch", "-q", "-c", "feature")
+    commit(repo, "train.py", "x\n", "deeper")
+
+    assert main(["check", "--gate", "accuracy"]) == 1
+
+
+@pytest.mark.parametrize(
+    ("words", "code", "said"),
+    [
+        (["check"], 2, "there are no gates"),
+        (["check", "--gate", "=1"], 2, "names no metric"),
+        (["check", "--gate", "accuracy=much"], 2, "0.01 or 1%"),
+        (["check", "nowhere...HEAD", "--gate", "a"], 3, "no revision matches 'nowhere'"),
+        (["check", "--baseline", "nobody", "--gate", "a"], 3, "nobody"),
+        (["report", "-o", "no/such/folder/x.md"], 7, "no/such/folder"),
+    ],
+)
+def test_what_can_not_be_done_is_one_sentence(
+    repo: Path, capsys: pytest.CaptureFixture[str], words: list[str], code: int, said: str
+) -> None:
+    """With the exit code of its kind, and nothing half-written."""
+    assert main(words) == code
+    assert said in capsys.readouterr().err
+    assert run_git(repo, "status", "--porcelain") == ""
+
+
+def test_a_wrong_file_is_named_with_its_line(branch: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """Before anything else is done."""
+    (branch / ".ledgit/config.yaml").write_text("gates:\n  - metric: accuracy\n    treshold: 1\n")
+
+    assert main(["check"]) == 2
+    assert "line 3" in capsys.readouterr().err
+
+
+def test_reports_are_written_for_each_reader(
+    branch: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Text, Markdown, JSON, HTML, and a job's summary."""
+    summary = tmp_path / "summary.md"
+    monkeypatch.setenv("GITHUB_STEP_SUMMARY", str(summary))
+
+    assert main(["report", "--summary"]) == 0
+    assert "FAIL 1" in capsys.readouterr().out
+    assert main(["report", "--md"]) == 0
+    assert capsys.readouterr().out.startswith("<!-- ledgit-report: repo -->")
+    assert main(["report", "--json"]) == 0
+    assert json.loads(capsys.readouterr().out)["metrics"][0]["metric"] == "accuracy"
+    assert main(["report", "--html", "-o", str(tmp_path / "r.html")]) == 0
+    assert (tmp_path / "r.html").read_text().startswith("<!doctype html>")
+    assert summary.read_text().startswith("<!-- ledgit-report: repo -->")
+
+
+def test_a_run_of_a_pull_requests_merge_commit_is_found_by_its_head(
+    branch: Path, train: Train, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """In CI the checkout is a merge that is gone tomorrow."""
+    head = run_git(branch, "rev-parse", "feature")
+    run_git(branch, "switch", "-q", "main")
+    commit(branch, "README.md", "news\n", "news")
+    run_git(branch, "checkout", "-q", "--detach")
+    run_git(branch, "merge", "-q", "--no-ff", "-m", "Merge", "feature")
+    event = {
+        "pull_request": {
+            "number": 7,
+            "html_url": "https://host.example/pull/7",
+            "head": {"sha": head, "ref": "feature", "repo": {"full_name": "fork/repo"}},
+            "base": {"sha": run_git(branch, "rev-parse", "main"), "ref": "main", "repo": {"full_name": "team/repo"}},
+        }
+    }
+    (tmp_path / "event.json").write_text(json.dumps(event))
+    monkeypatch.setenv("GITHUB_EVENT_PATH", str(tmp_path / "event.json"))
+    run = train(0.95, fresh=1)
+    capsys.readouterr()
+
+    assert run.tags["ledgit.ci.head"] == head
+    assert main(["check", "--json"]) == 0
+    shown = json.loads(capsys.readouterr().out)
+    assert shown["merge_commit"] is True
+    assert [one["id"] for one in shown["head"]["runs"]] == [run.id]
