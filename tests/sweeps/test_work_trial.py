@@ -8,13 +8,13 @@ from concurrent.futures import ProcessPoolExecutor
 from pathlib import Path
 
 import pytest
+from tests.conftest import GitFunction
+from tests.sweeps.ordering import TRAIN, Coordinator
 
 from ledgit.errors import RecordError
 from ledgit.projects.executors import run_trial, take_in
 from ledgit.projects.executors.orders import Code
 from ledgit.projects.executors.protocol import CodeWanted, WorkerLost
-from tests.conftest import GitFunction
-from tests.sweeps.ordering import TRAIN, Coordinator
 
 
 @pytest.fixture
@@ -217,7 +217,8 @@ def test_a_trial_is_heard_while_it_runs_and_pruned_when_asked(project: Path, scr
     (project / "train.py").write_text(
         "import ledgit, time\n"
         "with ledgit.start_run():\n"
-        "    for step in range(10_000):\n        ledgit.log_metric('loss', 1 / (step + 1), step=step); time.sleep(0.05)\n"
+        "    for step in range(10_000):\n"
+        "        ledgit.log_metric('loss', 1 / (step + 1), step=step); time.sleep(0.05)\n"
     )
     told: list[tuple[int, float]] = []
 

@@ -44,9 +44,9 @@ def run_trial(order: TrialOrder, channel: Channel | None = None) -> TrialReport:
         EnvironmentFailed: Its environment can't be made here.
         LedgitError: The run can't be recorded here.
     """
+    clone = _clone(order, channel)
     if channel is not None and not channel.claim(order.run_id):
         raise WorkerLost("", f"attempt {order.attempt} of trial {order.number} was started before, and never heard of")
-    clone = _clone(order, channel)
     with in_use(clone):
         return _Trial(order, clone, channel).run()
 
