@@ -18,7 +18,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from ledgit.projects.marked import Marked
 
-__all__ = ["EntryPoint", "EnvironmentSpec", "Project", "find_mlproject", "read_project"]
+__all__ = ["EntryPoint", "EnvironmentSpec", "Project", "find_mlproject", "parse_project", "read_project"]
 
 ENVIRONMENTS = ("python_env", "conda_env", "docker_env")
 # Looked for, in this order, where the file declares none.
@@ -184,6 +184,14 @@ def read_project(folder: str) -> Project:
     from ledgit.projects.marked import load_marked, read_text
 
     return reader.read(load_marked(read_text(file), file))
+
+
+def parse_project(folder: str, file: str, text: str) -> Project:
+    """Return the project that *text* as the content of *file* in *folder* would make; raises as `read_project`."""
+    from ledgit.projects.marked import load_marked
+
+    folder = os.path.abspath(folder)
+    return _Reader(folder, file).read(load_marked(text, file))
 
 
 class _Reader:
