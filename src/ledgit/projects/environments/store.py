@@ -1,0 +1,325 @@
+"""Environments in the user's cache folder: made once, by one process, and never taken for whole when they are not.
+
+Below ``envs/`` each has a folder named by its key. It is made at its final path (scripts and ``pyvenv.cfg`` hold
+absolute paths) and counts from the moment the file ``ledgit.json`` is in it, which is renamed into it
+last. Who makes one holds the ``flock`` of ``<key>.lock``; so do the tools it starts, so that after a SIGKILL nobody
+begins again before the last of them is gone. A run holds it shared, so that what is in use is not removed.
+"""
+
+from __future__ import annotations
+
+import errno
+import os
+
+from ledgit.errors import StorageError, UsageError
+from ledgit.records.values import Values
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+    from typing import Any
+
+__all__ = ["Cached", "EnvironmentCache", "Hold", "list_environments", "remove_environments"]
+
+MARKER = "ledgit.json"
+_USED = "ledgit.used"  # its modification time is when the environment was last wanted
+_NO_LOCKS = {errno.ENOLCK, errno.EOPNOTSUPP, errno.ENOSYS, errno.EINVAL, errno.ENOTSUP}
+KEY_LENGTH = 32  # hexadecimal digits: programs in it start with "#!" and the whole path, which Linux cuts at 255
+
+
+class Cached(Values):
+    """An environment of the cache.
+
+    Attributes:
+        key: 32 hex digits.
+        manager: What made it; "" of one that was never completed.
+        python: Version of its interpreter.
+        requirements: What was asked for, without credentials.
+        folder: Where it lies.
+        used: When it was last wanted, milliseconds since the epoch.
+        made: When it was made; 0 of one that was never completed.
+    """
+
+    __slots__ = ("folder", "key", "made", "manager", "python", "requirements", "used")
+
+    def __init__(
+        self, key: str, manager: str, python: str, requirements: tuple[str, ...], folder: str, used: int, made: int
+    ) -> None:
+        self.key, self.manager, self.python, self.requirements = key, manager, python, requirements
+        self.folder, self.used, self.made = folder, used, made
+
+    @property
+    def size(self) -> int:
+        """Bytes that its files take on the disk; what is linked from elsewhere counts as well. Walks all of it."""
+        return sum(
+            status.st_blocks * 512
+            for folder, _, names in os.walk(self.folder)
+            for name in names
+            if (status := _lstat(os.path.join(folder, name))) is not None
+        )
+
+
+class Hold:
+    """Keeps an environment from being removed until :meth:`release`, or the end of the process."""
+
+    def __init__(self, fd: int) -> None:
+        self.fd = fd
+
+    def release(self) -> None:
+        """Let it be removed; twice is once."""
+        if self.fd >= 0:
+            os.close(self.fd)
+            self.fd = -1
+
+    def __enter__(self) -> Hold:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.release()
+
+
+class EnvironmentCache:
+    """The folder ``envs`` of the cache folder *cache*, which is made when something is."""
+
+    def __init__(self, cache: str) -> None:
+        self.folder = os.path.join(os.path.abspath(cache), "envs")
+
+    def path(self, key: str) -> str:
+        """Return where the environment *key* is, or would be."""
+        return os.path.join(self.folder, key)
+
+    def ready(self, key: str) -> dict[str, Any] | None:
+        """Return what was noted about the complete environment *key*; None if there is none, or none that works."""
+        noted = _read_marker(self.path(key))
+        if noted is None or not os.access(str(noted.get("python", "")), os.X_OK):
+            return None  # also when the interpreter it links to was uninstalled
+        self._touch(key)
+        return noted
+
+    def make(
+        self,
+        key: str,
+        maker: Callable[[str, int], dict[str, Any]],
+        waiting: Callable[[], object] | None = None,
+        *,
+        again: Callable[[dict[str, Any]], bool] | None = None,
+    ) -> dict[str, Any]:
+        """Return what is noted about the environment *key*, made by *maker* unless another process just did.
+
+        Args:
+            key: Its name.
+            maker: Is given the folder, not there yet, and the descriptor of the lock for what it starts. What it
+                returns is noted; ``python`` in it is the interpreter's path.
+            waiting: Called when another process is making it, before waiting for that.
+            again: Whether one that is there has to be made once more.
+
+        Raises:
+            StorageError: The disk refused.
+        """
+        fd = self._lock(key, waiting)
+        path = self.path(key)
+        try:
+            noted = self.ready(key)
+            if noted is not None and not (again and again(noted)):
+                return noted
+            remove_tree(path)
+            try:
+                noted = maker(path, fd)
+                self.note(key, noted)
+            except OSError as error:
+                raise StorageError(f"the environment {path}", error.strerror or str(error)) from None
+            except BaseException:
+                remove_tree(path)
+                raise
+            self._touch(key)
+            return noted
+        except StorageError:
+            remove_tree(path)
+            raise
+        finally:
+            if fd >= 0:
+                os.close(fd)
+
+    def note(self, key: str, noted: dict[str, Any]) -> None:
+        """Write what is known about the environment *key*, all at once; from then on it counts."""
+        import json
+
+        path = os.path.join(self.path(key), MARKER)
+        with open(f"{path}.new", "w", encoding="utf-8") as file:
+            json.dump(noted, file, indent=1)
+            file.flush()
+            os.fsync(file.fileno())
+        os.replace(f"{path}.new", path)
+
+    def hold(self, key: str) -> Hold:
+        """Keep the environment *key* from being removed as long as somebody runs in it."""
+        import fcntl
+
+        try:
+            fd = os.open(os.path.join(self.folder, f"{key}.lock"), os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
+        except OSError:
+            return Hold(-1)
+        try:
+            fcntl.flock(fd, fcntl.LOCK_SH | fcntl.LOCK_NB)
+        except OSError:
+            pass  # no locks here, or it is being made again: it is not going to be removed
+        return Hold(fd)
+
+    def _touch(self, key: str) -> None:
+        try:
+            with open(os.path.join(self.path(key), _USED), "w", encoding="utf-8"):
+                pass
+        except OSError:
+            pass  # a cache that can only be read still serves
+
+    def _lock(self, key: str, waiting: Callable[[], object] | None) -> int:
+        """Return the descriptor of the lock of *key*, taken alone; -1 where the file system has none."""
+        import fcntl
+
+        path = os.path.join(self.folder, f"{key}.lock")
+        try:
+            os.makedirs(self.folder, exist_ok=True)
+            while True:
+                fd = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
+                try:
+                    try:
+                        fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                    except BlockingIOError:
+                        if waiting is not None:
+                            waiting()
+                        fcntl.flock(fd, fcntl.LOCK_EX)
+                    there = _lstat(path)
+                    if there is not None and os.path.samestat(there, os.fstat(fd)):
+                        return fd
+                    os.close(fd)  # who removed the environment removed the lock, too
+                except BaseException:
+                    os.close(fd)
+                    raise
+        except OSError as error:
+            if error.errno in _NO_LOCKS:
+                return -1
+            raise StorageError(f"the environment cache {self.folder}", error.strerror or str(error)) from None
+
+    def listed(self) -> Iterator[Cached]:
+        """Yield all environments, also such as were never completed, in the order of their keys."""
+        try:
+            names = sorted(os.listdir(self.folder))
+        except OSError:
+            return
+        for name in names:
+            if len(name) != KEY_LENGTH or not set(name) <= set("0123456789abcdef"):
+                continue
+            path = self.path(name)
+            noted = _read_marker(path) or {}
+            status = _lstat(os.path.join(path, _USED)) or _lstat(path)
+            requirements = noted.get("requirements")
+            yield Cached(
+                name,
+                str(noted.get("manager", "")),
+                str(noted.get("version", "")),
+                tuple(map(str, requirements)) if isinstance(requirements, list) else (),
+                path,
+                int(status.st_mtime * 1000) if status else 0,
+                int(noted.get("made", 0)) if noted else 0,
+            )
+
+    def remove(self, key: str) -> bool:
+        """Remove the environment *key*; False if it is being made, or something runs in it."""
+        import fcntl
+
+        lock = os.path.join(self.folder, f"{key}.lock")
+        fd = os.open(lock, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
+        try:
+            try:
+                fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except OSError as error:
+                if error.errno not in _NO_LOCKS:
+                    return False
+            path = self.path(key)
+            try:
+                os.unlink(os.path.join(path, MARKER))  # first, so that half of it is never taken for whole
+            except FileNotFoundError:
+                pass
+            remove_tree(path)
+            os.unlink(lock)
+            return True
+        finally:
+            os.close(fd)
+
+
+def list_environments(cache: str) -> list[Cached]:
+    """Return the environments below the cache folder *cache*, the one last used first."""
+    return sorted(EnvironmentCache(cache).listed(), key=lambda found: (-found.used, found.key))
+
+
+def remove_environments(
+    cache: str, older_than: int | None = None, *, keys: tuple[str, ...] = (), now: int | None = None
+) -> tuple[list[Cached], list[Cached]]:
+    """Remove environments and return those that went, and those that stay because something uses them.
+
+    Args:
+        cache: The cache folder.
+        older_than: Only such as nobody wanted for so many milliseconds.
+        keys: Only those whose key begins so; without either, all.
+        now: Milliseconds since the epoch; the clock's by default.
+
+    Raises:
+        UsageError: A key names none, or several.
+        StorageError: One can't be removed.
+    """
+    import time
+
+    found = list_environments(cache)
+    chosen = found
+    if keys:
+        chosen = []
+        for key in keys:
+            matching = [one for one in found if one.key.startswith(key.lower())]
+            if len(matching) != 1 or not key:
+                raise UsageError(f"{len(matching) or 'no'} environments have a key that begins with {key!r}; see ls")
+            chosen += [one for one in matching if one not in chosen]
+    if older_than is not None:
+        limit = (round(time.time() * 1000) if now is None else now) - older_than
+        chosen = [one for one in chosen if one.used < limit]
+    gone: list[Cached] = []
+    kept: list[Cached] = []
+    store = EnvironmentCache(cache)
+    for one in chosen:
+        try:
+            (gone if store.remove(one.key) else kept).append(one)
+        except OSError as error:
+            raise StorageError(f"(remove) {one.folder}", error.strerror or str(error)) from None
+    return gone, kept
+
+
+def remove_tree(path: str) -> None:
+    """Remove a folder with all that is in it, also what is write-protected; nothing happens if there is none."""
+    import shutil
+
+    try:
+        shutil.rmtree(path)
+    except FileNotFoundError:
+        if os.path.lexists(path):
+            remove_tree(path)  # somebody else removed a part of it
+    except PermissionError:
+        for folder, _, _ in os.walk(path):
+            os.chmod(folder, 0o700)
+        shutil.rmtree(path)
+
+
+def _read_marker(folder: str) -> dict[str, Any] | None:
+    import json
+
+    try:
+        with open(os.path.join(folder, MARKER), encoding="utf-8") as file:
+            noted = json.load(file)
+    except (OSError, ValueError):
+        return None
+    return noted if isinstance(noted, dict) else None
+
+
+def _lstat(path: str) -> os.stat_result | None:
+    try:
+        return os.lstat(path)
+    except OSError:
+        return None
