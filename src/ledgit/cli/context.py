@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from ledgit.cli.progress import Progress
     from ledgit.opened import Opened
     from ledgit.repository import Repository
-    from ledgit.review import PullRequest
+    from ledgit.review import Place, PullRequest
     from ledgit.sharing import Sharing
 
 
@@ -180,6 +180,26 @@ def pull_request() -> PullRequest | None:
     from ledgit.review import PullRequest
 
     return PullRequest(**facts)
+
+
+def comment_place(number: int) -> Place | None:
+    """Return where the pull request *number* takes comments, as CI's environment says; None outside of CI.
+
+    The token is ``GITHUB_TOKEN`` or ``GH_TOKEN``; for GitLab ``GITLAB_TOKEN`` (a project's token that may use the API),
+    else ``CI_JOB_TOKEN``, which most instances let read alone.
+    """
+    from ledgit.review import Place
+
+    project = os.environ.get("GITHUB_REPOSITORY")
+    if project:
+        api = os.environ.get("GITHUB_API_URL") or "https://api.github.com"
+        return Place("github", api, project, number, _first("GITHUB_TOKEN", "GH_TOKEN") or "")
+    api, project = os.environ.get("CI_API_V4_URL"), _first("CI_MERGE_REQUEST_PROJECT_ID", "CI_PROJECT_ID")
+    if api and project:
+        token = os.environ.get("GITLAB_TOKEN")
+        job = os.environ.get("CI_JOB_TOKEN", "")
+        return Place("gitlab", api, project, number, token or job, job_token=not token)
+    return None
 
 
 def _first(*names: str) -> str | None:

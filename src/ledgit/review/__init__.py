@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from typing import Any
 
     from ledgit.review.baseline import Baseline as Baseline
+    from ledgit.review.comments import Place as Place
     from ledgit.review.gates import Counts as Counts
     from ledgit.review.gates import GateResult as GateResult
     from ledgit.review.gates import MetricComparison as MetricComparison
@@ -31,6 +32,7 @@ if TYPE_CHECKING:
 
 _WHERE = {
     "baseline": "Baseline",
+    "comments": "Place",
     "gates": "Counts GateResult MetricComparison",
     "ranges": "PullRequest Range parse_range",
     "reviewing": "Review review",

@@ -46,7 +46,8 @@ h1 { font-size: 1.25rem; margin: 0 0 .25rem; } h2 { font-size: 1.05rem; margin: 
 .wide { overflow-x: auto; } table { border-collapse: collapse; width: 100%; font-variant-numeric: tabular-nums; }
 th, td { padding: .35rem .6rem; border-bottom: 1px solid var(--line); text-align: left; vertical-align: top; }
 th { color: var(--soft); font-weight: 500; white-space: nowrap; } td.n, th.n { text-align: right; white-space: nowrap; }
-td.k { overflow-wrap: anywhere; } details { margin: .75rem 0; border: 1px solid var(--line); border-radius: 6px; }
+td.k { overflow-wrap: anywhere; min-width: 7rem; }
+details { margin: .75rem 0; border: 1px solid var(--line); border-radius: 6px; }
 summary { padding: .5rem .75rem; cursor: pointer; background: var(--card); border-radius: 6px; }
 details > div { padding: .75rem; } pre { overflow-x: auto; background: var(--card); padding: .75rem; margin: 0; }
 .charts { display: grid; grid-template-columns: repeat(auto-fit, minmax(20rem, 1fr)); gap: 1rem; }
@@ -69,7 +70,7 @@ const draw = () => charts.forEach((chart, place) => {
     paper_bgcolor: "transparent", plot_bgcolor: "transparent", font: {color: ink, size: 11},
     xaxis: {title: {text: "step"}, gridcolor: line, zerolinecolor: line},
     yaxis: {gridcolor: line, zerolinecolor: line}, hovermode: "x unified",
-  }, {displaylogo: false, responsive: true, modeBarButtonsToRemove: ["lasso2d", "select2d"]});
+  }, {displaylogo: false, displayModeBar: "hover", responsive: true, modeBarButtonsToRemove: ["lasso2d", "select2d"]});
 });
 draw();
 matchMedia("(prefers-color-scheme: dark)").addEventListener("change", draw);

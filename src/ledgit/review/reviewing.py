@@ -85,6 +85,11 @@ class Review:
         """Whether a required gate fails."""
         return any(result.failed for result in self.gates)
 
+    @property
+    def worth_telling(self) -> bool:
+        """Whether something changed, or a gate does not pass: else nobody needs another message."""
+        return any(one.changed for one in self.metrics) or any(one.state != "pass" for one in self.gates)
+
     def gate_of(self, metric: str) -> GateResult | None:
         """Return the result of the gate on *metric*, None if it has none."""
         return next((result for result in self.gates if result.metric == metric), None)

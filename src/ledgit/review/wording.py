@@ -134,10 +134,11 @@ def chance(metric: MetricComparison) -> str:
     """Return what the repeats say of the difference; "" where there are none."""
     samples = metric.samples
     if samples.p_value is not None and samples.interval is not None:
+        if samples.test == "exact":
+            return "neither side varies"
         low, high = samples.interval
         effect = "" if samples.effect is None or math.isinf(samples.effect) else f", g = {samples.effect:.2g}"
-        tested = f"p = {samples.p_value:.2g}{effect}" if samples.test != "exact" else "neither side varies"
-        return f"{samples.confidence * 100:g}% between {low:+.4g} and {high:+.4g} ({tested})"
+        return f"{samples.confidence * 100:g}% between {low:+.4g} and {high:+.4g} (p = {samples.p_value:.2g}{effect})"
     if samples.difference and samples.within_spread:
         return "not enough repeats to tell"
     return ""

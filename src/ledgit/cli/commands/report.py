@@ -4,9 +4,14 @@ from __future__ import annotations
 
 import argparse
 import os
+from typing import TYPE_CHECKING
 
 from ledgit.cli import context, render, reviewing, terminal
+from ledgit.cli.text import clean
 from ledgit.errors import StorageError
+
+if TYPE_CHECKING:
+    from ledgit.review import Review
 
 HELP = """\
 Compare the runs of the code under review with those of where it left the branch it goes into: metrics with their
@@ -20,7 +25,7 @@ EPILOG = """
 ledgit report                           what is checked out, against main
 ledgit report main...HEAD --md
 ledgit report --html -o report.html     one page with charts, for a browser; needs no network
-ledgit report --summary                 into a job's summary, in GitHub Actions
+ledgit report --summary --comment       in CI: into the job's summary, and as a comment of the pull request
 """
 
 
@@ -31,6 +36,14 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--all", action="store_true", help="in text: also metrics that did not change")
     parser.add_argument("--name", metavar="NAME", default="", help="which of several reports of the project")
     parser.add_argument("--summary", action="store_true", help="also add the Markdown to GitHub Actions' job summary")
+    parser.add_argument(
+        "--comment",
+        choices=("changed", "always"),
+        nargs="?",
+        const="changed",
+        help="in CI, also comment on the pull request, once, and keep that up to date; 'changed': no new comment where"
+        " nothing changed (default)",
+    )
     group = parser.add_mutually_exclusive_group()
     for name, words in (
         ("json", "JSON"),
@@ -63,7 +76,29 @@ def run(args: argparse.Namespace) -> int:
         from ledgit.review.markdown import render_markdown
 
         _summarize(render_markdown(found, report=args.name))
+    if args.comment:
+        _comment(found, args)
     return 0
+
+
+def _comment(found: Review, args: argparse.Namespace) -> None:
+    """Comment on the pull request; what keeps that from being done is said, and fails nothing."""
+    from ledgit.review.comments import post
+    from ledgit.review.markdown import marker, render_markdown
+
+    pull = context.pull_request()
+    place = None if pull is None or not pull.number else context.comment_place(pull.number)
+    if place is None:
+        terminal.note("ledgit: no comment: CI's environment names no pull request")
+        return
+    if not place.token:
+        terminal.note("ledgit: no comment: there is no token (GITHUB_TOKEN or GITLAB_TOKEN)")
+        return
+    body = render_markdown(found, report=args.name)
+    quiet = args.comment == "changed" and not found.worth_telling
+    done = post(place, body, marker(found.project, args.name), only_update=quiet)
+    said = f": {clean(done.reason)}" if done.reason else f": {clean(done.address)}" if done.address else ""
+    terminal.note(f"ledgit: comment {done.done}{said}")
 
 
 def _summarize(text: str) -> None:

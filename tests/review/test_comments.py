@@ -1,0 +1,187 @@
+"""Comments on a small server that speaks both hosts' APIs, and refuses in all the ways that hosts do."""
+
+from __future__ import annotations
+
+import json
+import re
+import threading
+from collections.abc import Iterator
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import Any
+
+import pytest
+
+from ledgit.errors import UsageError
+from ledgit.review.comments import Place, Posted, post
+
+MARKER = "<!-- ledgit-report: churn -->"
+
+
+class Host(ThreadingHTTPServer):
+    """Keeps comments; *refuse* answers the next requests of a method with a status instead."""
+
+    def __init__(self) -> None:
+        super().__init__(("127.0.0.1", 0), Handler)
+        self.comments: list[dict[str, Any]] = []
+        self.refuse: list[tuple[str, int]] = []
+        self.seen: list[tuple[str, str, dict[str, str]]] = []
+
+    @property
+    def address(self) -> str:
+        return f"http://127.0.0.1:{self.server_port}"
+
+
+class Handler(BaseHTTPRequestHandler):
+    server: Host
+
+    def log_message(self, *_: Any) -> None:
+        """Say nothing."""
+
+    def answer(self, status: int, value: Any) -> None:
+        data = json.dumps(value).encode()
+        self.send_response(status)
+        if status == 302:
+            self.send_header("Location", f"{self.server.address}/stolen")
+        self.send_header("Content-Length", str(len(data)))
+        self.end_headers()
+        self.wfile.write(data)
+
+    def handle_any(self) -> None:
+        length = int(self.headers.get("Content-Length") or 0)
+        body = json.loads(self.rfile.read(length)) if length else {}
+        self.server.seen.append((self.command, self.path, dict(self.headers)))
+        if self.server.refuse and self.server.refuse[0][0] == self.command:
+            _, status = self.server.refuse.pop(0)
+            if status == 0:
+                self.close_connection = True
+                return
+            self.answer(status, {"message": f"no, {self.headers.get('Authorization', '')}"})
+            return
+        number = re.search(r"(?:comments|notes)/(\d+)$", self.path)
+        if self.command == "GET":
+            page = int(re.search(r"[?&]page=(\d+)", self.path).group(1))  # type: ignore[union-attr]
+            self.answer(200, self.server.comments[(page - 1) * 100 : page * 100])
+        elif self.command == "POST":
+            row = {"id": len(self.server.comments) + 1, "body": body["body"]}
+            row["html_url"] = f"{self.server.address}/c/{row['id']}"
+            self.server.comments.append(row)
+            self.answer(201, row)
+        elif number and self.command in ("PATCH", "PUT"):
+            row = self.server.comments[int(number.group(1)) - 1]
+            row["body"] = body["body"]
+            self.answer(200, row)
+        else:
+            self.answer(404, {"message": "Not Found"})
+
+    do_GET = do_POST = do_PATCH = do_PUT = handle_any  # noqa: N815
+
+
+@pytest.fixture
+def host() -> Iterator[Host]:
+    server = Host()
+    thread = threading.Thread(target=server.serve_forever, daemon=True)
+    thread.start()
+    yield server
+    server.shutdown()
+    server.server_close()
+    thread.join()
+
+
+@pytest.fixture(params=["github", "gitlab"])
+def place(request: pytest.FixtureRequest, host: Host) -> Place:
+    return Place(request.param, host.address, "team/churn", 7, "t0ken-secret")
+
+
+def send(place: Place, text: str = "better", **given: Any) -> Posted:
+    return post(place, f"{MARKER}\n{text}", MARKER, patience=0, timeout=5, **given)
+
+
+def test_one_comment_is_made_and_kept_up_to_date(host: Host, place: Place) -> None:
+    """Among those of others, on whatever page; the same report again asks for no notification."""
+    host.comments = [{"id": n + 1, "body": f"> {MARKER} quoted"} for n in range(150)]
+
+    first, again, third = send(place), send(place), send(place, "worse")
+
+    assert [one.done for one in (first, again, third)] == ["created", "unchanged", "updated"]
+    assert first.address == third.address
+    assert len(host.comments) == 151
+    assert host.comments[-1]["body"] == f"{MARKER}\nworse"
+
+
+def test_two_projects_have_a_comment_each(host: Host, place: Place) -> None:
+    """The jobs of a monorepo don't overwrite each other."""
+    send(place)
+    other = "<!-- ledgit-report: fraud -->"
+
+    assert post(place, f"{other}\nx", other).done == "created"
+    assert len(host.comments) == 2
+
+
+def test_nothing_new_makes_no_noise(host: Host, place: Place) -> None:
+    """A report that says nothing is only written over an earlier one."""
+    assert send(place, only_update=True).done == "skipped"
+    send(place)
+    assert send(place, "the same", only_update=True).done == "updated"
+
+
+@pytest.mark.parametrize("status", [401, 403, 404, 422])
+def test_a_host_that_refuses_is_quoted_and_never_asked_twice(host: Host, place: Place, status: int) -> None:
+    """One sentence, without the token."""
+    host.refuse = [("POST", status)]
+
+    found = send(place)
+
+    assert found.done == "refused"
+    assert found.reason.startswith("127.0.0.1")
+    assert "t0ken-secret" not in found.reason
+    assert sum(method == "POST" for method, _, _ in host.seen) == 1
+
+
+@pytest.mark.parametrize("status", [500, 503, 429, 0])
+def test_a_busy_host_is_asked_again(host: Host, place: Place, status: int) -> None:
+    """Twice; a connection that is cut off counts as busy. Then it is left."""
+    host.refuse = [("GET", status)] * 2
+    assert send(place).done == "created"
+
+    host.refuse = [("GET", status)] * 3
+    assert send(place).done == "refused"
+
+
+def test_a_host_that_never_answers_is_left(place: Place) -> None:
+    """A port that nobody listens on, and one that accepts and says nothing."""
+    import socket
+
+    with socket.socket() as silent:
+        silent.bind(("127.0.0.1", 0))
+        silent.listen(8)
+        nowhere = Place(place.host, f"http://127.0.0.1:{silent.getsockname()[1]}", "team/churn", 7, "t")
+        found = post(nowhere, MARKER, MARKER, timeout=0.2, patience=0)
+
+    assert found.done == "refused"
+    assert "could not be asked" in found.reason
+
+
+def test_anothers_comment_is_left_and_ours_made(host: Host) -> None:
+    """A report that another token wrote can't be edited by this one."""
+    place = Place("github", host.address, "team/churn", 7, "t")
+    host.comments = [{"id": 1, "body": MARKER}]
+    host.refuse = [("PATCH", 403)]
+
+    assert send(place).done == "created"
+    assert len(host.comments) == 2
+
+
+def test_a_token_goes_nowhere_else(host: Host, place: Place) -> None:
+    """A redirect is an answer like another, and not followed."""
+    host.refuse = [("GET", 302)]
+
+    assert send(place).done == "refused"
+    assert not any("stolen" in path for _, path, _ in host.seen)
+
+
+def test_what_can_not_be_posted_is_refused(place: Place) -> None:
+    """Without a marker, or to what is no address."""
+    with pytest.raises(UsageError, match="marker"):
+        post(place, "x", MARKER)
+    with pytest.raises(UsageError, match="https"):
+        post(Place("github", "file:///etc", "a/b", 1, "t"), MARKER, MARKER)
