@@ -13,7 +13,7 @@ from ledgit.records.values import Values
 
 __all__ = ["Job", "make_with_pip", "make_with_uv"]
 
-_QUIET_PIP = ("--disable-pip-version-check", "--no-input", "--no-color", "--progress-bar=off")
+_QUIET_PIP = ("--disable-pip-version-check", "--no-input", "--no-color")
 
 
 class Job(Values):
@@ -137,7 +137,7 @@ def make_with_pip(job: Job) -> None:
         arguments.append("--no-deps")
 
     def collect(offline: bool) -> str:
-        command = [*pip, "wheel", "--wheel-dir", new, *finding, *(["--no-index"] * offline), *arguments]
+        command = [*pip, "wheel", "--progress-bar=off", "--wheel-dir", new, *finding, *(["--no-index"] * offline), *arguments]
         return job.run("virtualenv", command, _INSTALL)
 
     _online_or_not(job, "virtualenv", collect)
