@@ -115,11 +115,12 @@ class Cache:
     def put_known(self, data: bytes, oid: str) -> bool:
         """Take *data*, whose id the caller has found to be *oid*; return whether it was new here."""
         # This is done ten thousand times for a folder of small files: each call that can be spared shows.
-        target = self.location(oid)
+        folder = f"{self._files}{os.sep}{oid[:2]}{os.sep}"
+        target = folder + oid[2:]
         try:
             if os.access(target, os.F_OK) and self._touch(target, len(data)):
                 return False
-            scratch = f"{target[: -len(oid) + 2]}{self._mark}-{os.getpid():x}-{next(self._numbers):x}.tmp"
+            scratch = f"{folder}{self._mark}-{os.getpid():x}-{next(self._numbers):x}.tmp"
             try:
                 try:
                     write_new(scratch, data)
