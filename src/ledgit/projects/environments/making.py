@@ -5,13 +5,16 @@ from __future__ import annotations
 import os
 from collections.abc import Callable
 
-from ledgit.errors import EnvironmentFailed
 from ledgit.projects.environments.declared import Wish
 from ledgit.projects.environments.interpreters import Interpreter
+from ledgit.projects.environments.own import Own, attach
 from ledgit.projects.environments.tools import Failed, run_tool, unreachable
 from ledgit.records.values import Values
 
-__all__ = ["Job", "make_with_pip", "make_with_uv"]
+__all__ = ["WANTED", "Job", "make_environment"]
+
+WANTED = "wanted"
+"""Folder in an environment that holds what it is made from, as long as it is made."""
 
 _QUIET_PIP = ("--disable-pip-version-check", "--no-input", "--no-color")
 
@@ -24,14 +27,14 @@ class Job(Values):
         python: Its interpreter.
         wish: What is in it.
         project: The project's folder; tools run there, so that its settings for them count.
-        constraints: Versions that bind besides those of the wish.
+        own: How Ledgit gets into it; None if it is not asked for.
         wheels: Folder in which wheels are kept for when there is no network.
         offline: No network is to be tried.
         lock: Descriptor that tools inherit.
         progress: Told what takes long.
     """
 
-    __slots__ = ("constraints", "folder", "lock", "offline", "progress", "project", "python", "wheels", "wish")
+    __slots__ = ("folder", "lock", "offline", "own", "progress", "project", "python", "wheels", "wish")
 
     def __init__(
         self,
@@ -41,13 +44,13 @@ class Job(Values):
         project: str,
         wheels: str,
         *,
-        constraints: tuple[str, ...] = (),
+        own: Own | None = None,
         offline: bool = False,
         lock: int = -1,
         progress: Callable[[str], object] | None = None,
     ) -> None:
         self.folder, self.python, self.wish, self.project, self.wheels = folder, python, wish, project, wheels
-        self.constraints, self.offline, self.lock, self.progress = constraints, offline, lock, progress
+        self.own, self.offline, self.lock, self.progress = own, offline, lock, progress
 
     @property
     def interpreter(self) -> str:
@@ -75,16 +78,25 @@ class Job(Values):
 
     def write_requirements(self) -> list[str]:
         """Write what is wanted beside the environment; return the arguments that name it, [] if it is nothing."""
-        wish = self.wish
+        wish, own = self.wish, self.own
         lines = [*wish.build.lines, *wish.requirements.lines]
+        bound = [*wish.build.constraints, *wish.requirements.constraints]
+        if own is not None and own.links:
+            lines += own.missing
+            if wish.complete:  # what Ledgit brings along need not be there twice
+                brought = {f"{name}=={version}" for name, version in own.pins.items()}
+                lines = [line for line in lines if line not in brought]
+            else:
+                bound += own.constraints
+        elif own is not None:
+            lines.append(own.line)
         if not lines:
             return []
         texts = {"requirements.txt": lines}
-        bound = [*wish.build.constraints, *wish.requirements.constraints, *self.constraints]
         if bound:
             texts["constraints.txt"] = bound
-        folder = os.path.join(self.folder, "wanted")
-        os.makedirs(folder)
+        folder = os.path.join(self.folder, WANTED)
+        os.makedirs(folder, exist_ok=True)
         for name, content in texts.items():
             with open(os.path.join(folder, name), "w", encoding="utf-8") as file:
                 file.write("".join(f"{line}\n" for line in content))
@@ -92,52 +104,94 @@ class Job(Values):
         return arguments + (["-c", os.path.join(folder, "constraints.txt")] if bound else [])
 
 
-def make_with_uv(job: Job, uv: str) -> None:
-    """Make the environment with uv; where no index can be reached, from uv's own cache.
+def make_environment(job: Job, uv: str) -> None:
+    """Make the environment, with *uv* if that is a program, else with the standard library and pip.
 
     Raises:
-        Failed: uv says that it can't.
+        Failed: The tool says that it can't.
     """
-    quiet = ["--no-progress", "--color=never"]
-    job.run("uv", [uv, "venv", "--no-project", "--python", job.python.path, *quiet, job.folder], "make it")
-    if job.wish.lock:
-        command = [uv, "sync", "--frozen", "--no-install-project", "--active", *quiet]
-        command = ["env", f"VIRTUAL_ENV={job.folder}", f"UV_PROJECT_ENVIRONMENT={job.folder}", *command]
+    if uv:
+        quiet = ("--no-progress", "--color=never")
+        job.run("uv", [uv, "venv", "--no-project", "--python", job.python.path, *quiet, job.folder], "make it")
+        if job.wish.lock:
+            _sync(job, uv, quiet)
+            if job.own is None or job.own.links:
+                return _finish(job)
     else:
-        arguments = job.write_requirements()
-        if not arguments:
-            return
-        command = [uv, "pip", "install", "--python", job.interpreter, *quiet, *arguments]
-        if job.wish.complete:
-            command.append("--no-deps")
+        _make_venv(job)
+    try:
+        _install(job, uv)
+    except Failed as failed:
+        if job.own is None or not job.own.constraints or unreachable(failed.output):
+            raise
+        # Perhaps something needs other versions than this Ledgit has: then Ledgit gets those, too, as a package.
+        job.own = Own("", {}, [], job.own.line, job.own.stamp)
+        try:
+            _install(job, uv)
+        except Failed:
+            raise failed from None
+    _finish(job)
+    return None
+
+
+def _finish(job: Job) -> None:
+    if job.own is not None and job.own.links:
+        attach(job.own, job.folder, job.python.minor)
+    _clear(os.path.join(job.folder, WANTED))  # addresses in it may hold passwords
+
+
+def _sync(job: Job, uv: str, quiet: tuple[str, ...]) -> None:
+    command = [uv, "sync", "--frozen", "--no-install-project", "--active", *quiet]
+    if job.own is not None:
+        command += ["--no-install-package", "ledgit"]
+    command = ["env", f"VIRTUAL_ENV={job.folder}", f"UV_PROJECT_ENVIRONMENT={job.folder}", *command]
+    _online_or_not(job, "uv", lambda offline: job.run("uv", [*command, *(["--offline"] * offline)], _INSTALL))
+
+
+def _install(job: Job, uv: str) -> None:
+    arguments = job.write_requirements()
+    if not arguments:
+        return
+    if job.wish.complete:
+        arguments.append("--no-deps")
+    if uv:
+        _install_with_uv(job, uv, arguments)
+    else:
+        _install_with_pip(job, arguments)
+
+
+def _install_with_uv(job: Job, uv: str, arguments: list[str]) -> None:
+    """Install with uv; where no index can be reached, from uv's own cache."""
+    command = [uv, "pip", "install", "--python", job.interpreter, "--no-progress", "--color=never", *arguments]
     _online_or_not(job, "uv", lambda offline: job.run("uv", [*command, *(["--offline"] * offline)], _INSTALL))
 
 
 _INSTALL = "install what it needs"
 
 
-def make_with_pip(job: Job) -> None:
-    """Make the environment with ``venv`` and pip; where no index can be reached, from the wheels that are kept.
+def _install_with_pip(job: Job, arguments: list[str]) -> None:
+    """Install with pip; where no index can be reached, from the wheels that are kept.
 
     pip first puts together wheels of all that is needed, and installs those: what pip keeps of its downloads can't
     be used without the index, and a folder of wheels can.
-
-    Raises:
-        Failed: One of the two says that it can't.
     """
-    _make_venv(job)
-    arguments = job.write_requirements()
-    if not arguments:
-        return
     new = os.path.join(job.folder, "wheels")
     pip = [job.interpreter, "-I", "-m", "pip", *_QUIET_PIP]
     finding = ["--find-links", job.wheels, *_bundled(job.python)]
     os.makedirs(job.wheels, exist_ok=True)
-    if job.wish.complete:
-        arguments.append("--no-deps")
+    _clear(new)
 
     def collect(offline: bool) -> str:
-        command = [*pip, "wheel", "--progress-bar=off", "--wheel-dir", new, *finding, *(["--no-index"] * offline), *arguments]
+        command = [
+            *pip,
+            "wheel",
+            "--progress-bar=off",
+            "--wheel-dir",
+            new,
+            *finding,
+            *(["--no-index"] * offline),
+            *arguments,
+        ]
         return job.run("virtualenv", command, _INSTALL)
 
     _online_or_not(job, "virtualenv", collect)
@@ -239,8 +293,3 @@ def _local_names(job: Job) -> set[str] | None:
             return None
     vcs = any("git+" in line or "://" in line for line in job.wish.requirements.lines if not line.startswith("-"))
     return None if vcs else names
-
-
-def manager_error(failed: Failed) -> EnvironmentFailed:
-    """Return the error that people see."""
-    return EnvironmentFailed(failed.manager, failed.reason)

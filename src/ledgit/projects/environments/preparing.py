@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import sys
 
-from ledgit.errors import EnvironmentFailed, UsageError
+from ledgit.errors import EnvironmentFailed, ProjectError, UsageError
 from ledgit.projects.environments.prepared import Prepared
 from ledgit.projects.environments.tools import Failed, find_program
 
@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 
     from ledgit.projects.environments.declared import Wish
     from ledgit.projects.environments.interpreters import Interpreter
+    from ledgit.projects.environments.own import Own
     from ledgit.projects.mlproject import EnvironmentSpec, Project
 
     Progress = Callable[[str], object]
@@ -142,17 +143,46 @@ class _Preparation:
                 )
             self.tool = uv
         python, notes = find_interpreter(self.wish.python, self.store.folder, self.manager)
-        key = self._key(python)
+        own = self._own(python)
+        key = self._key(python, own)
         noted = self.store.ready(key)
         if noted is None:
-            noted = self.store.make(key, lambda folder, lock: self._make(folder, lock, python, [*notes]), self._waiting)
+            noted = self.store.make(
+                key, lambda folder, lock: self._make(folder, lock, python, own, [*notes]), self._waiting
+            )
         return self._prepared(key, noted)
+
+    def _own(self, python: Interpreter) -> Own | None:
+        """Return how Ledgit gets into the environment; None if nothing asks for it."""
+        asked = [one for one in (self.wish.build, self.wish.requirements) if one.own is not None]
+        if not asked:
+            return None
+        from ledgit.projects.environments.own import own_for
+
+        extras = tuple(sorted({extra for one in asked for extra in one.own or ()}))
+        for versions in [versions for one in asked for versions in one.own_versions]:
+            self._check_own(versions)
+        return own_for(extras, python, self.store.folder)
+
+    def _check_own(self, versions: str) -> None:
+        from packaging.specifiers import InvalidSpecifier, SpecifierSet
+
+        from ledgit import __version__
+
+        try:
+            fits = SpecifierSet(versions).contains(__version__, prereleases=True)
+        except InvalidSpecifier:
+            raise ProjectError(self.wish.source, f"ledgit{versions} is no requirement") from None
+        if not fits:
+            self.wish.requirements.notes.append(
+                f"ledgit{versions} is asked for; it gets the Ledgit that runs it, {__version__}"
+            )
 
     def _waiting(self) -> None:
         if self.progress is not None:
             self.progress("another process is making the same environment: waiting for it")
 
-    def _key(self, python: Interpreter) -> str:
+    def _key(self, python: Interpreter, own: Own | None) -> str:
         import json
         from hashlib import sha256
 
@@ -171,6 +201,7 @@ class _Preparation:
             *(part for one in (wish.build, wish.requirements) for part in self._said(one)),
             wish.complete,
             lock,
+            None if own is None else own.stamp,
         ]
         return sha256(json.dumps(said).encode()).hexdigest()[:KEY_LENGTH]
 
@@ -181,10 +212,10 @@ class _Preparation:
         lines = one.lines
         for path in one.local:
             lines = [digest(path) + line.removeprefix(path) if line.startswith(path) else line for line in lines]
-        return [lines, one.constraints, one.own, one.own_versions]
+        return [lines, one.constraints]
 
-    def _make(self, folder: str, lock: int, python: Interpreter, notes: list[str]) -> dict[str, Any]:
-        from ledgit.projects.environments.making import Job, make_with_pip, make_with_uv
+    def _make(self, folder: str, lock: int, python: Interpreter, own: Own | None, notes: list[str]) -> dict[str, Any]:
+        from ledgit.projects.environments.making import Job, make_environment
         from ledgit.projects.environments.tools import redact
 
         kept = os.path.join(
@@ -196,14 +227,12 @@ class _Preparation:
             self.wish,
             self.project.folder,
             kept,
+            own=own,
             offline=self.offline,
             lock=lock,
             progress=self.progress,
         )
-        if self.manager == "uv":
-            make_with_uv(job, self.tool)
-        else:
-            make_with_pip(job)
+        make_environment(job, self.tool)
         import time
 
         return {
@@ -212,6 +241,7 @@ class _Preparation:
             "version": python.version,
             "requirements": [redact(line) for line in self.wish.requirements.lines],
             "notes": [*notes, *self.wish.notes],
+            "links": job.own.links if job.own is not None else "",
             "made": round(time.time() * 1000),
         }
 

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 __all__ = ["Cached", "EnvironmentCache", "Hold", "list_environments", "remove_environments"]
 
 MARKER = "ledgit.json"
+OWN_PREFIX = "own-"  # folders of links to Ledgit, beside the environments that use them
 _USED = "ledgit.used"  # its modification time is when the environment was last wanted
 _NO_LOCKS = {errno.ENOLCK, errno.EOPNOTSUPP, errno.ENOSYS, errno.EINVAL, errno.ENOTSUP}
 KEY_LENGTH = 32  # hexadecimal digits: programs in it start with "#!" and the whole path, which Linux cuts at 255
@@ -246,6 +247,13 @@ class EnvironmentCache:
         finally:
             os.close(fd)
 
+    def remove_unused_links(self) -> None:
+        """Remove the folders of links to Ledgit that no environment uses any more."""
+        used = {os.path.basename(str((_read_marker(one.folder) or {}).get("links", ""))) for one in self.listed()}
+        for name in os.listdir(self.folder):
+            if name.startswith(OWN_PREFIX) and name not in used:
+                remove_tree(os.path.join(self.folder, name))
+
 
 def list_environments(cache: str) -> list[Cached]:
     """Return the environments below the cache folder *cache*, the one last used first."""
@@ -289,6 +297,8 @@ def remove_environments(
             (gone if store.remove(one.key) else kept).append(one)
         except OSError as error:
             raise StorageError(f"(remove) {one.folder}", error.strerror or str(error)) from None
+    if gone:
+        store.remove_unused_links()
     return gone, kept
 
 
