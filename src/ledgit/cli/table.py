@@ -50,6 +50,7 @@ GROUPS = (
         (
             ("apply", "put a run's files or params into the work tree"),
             ("branch", "make a branch of a run's code"),
+            ("repro", "repeat a run, and say what differs if it comes out otherwise"),
         ),
     ),
     (

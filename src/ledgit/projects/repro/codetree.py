@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from ledgit.errors import LedgitError, NotFound, NotHere, RunStateError
+from ledgit.errors import LedgitError, NotHere, RevisionNotFound, RunStateError
 
 if TYPE_CHECKING:
     from ledgit.git import Repo
@@ -91,14 +91,15 @@ def tree_at(repo: Repo, rev: str) -> CodeTree:
     """Return the tree of the revision *rev*.
 
     Raises:
-        NotFound: There is no such commit.
+        RevisionNotFound: There is no such commit.
+        NotHere: Its files are not in this clone.
     """
     from ledgit.git import Objects, try_git
 
     code, out, _ = try_git(repo, "rev-parse", "--verify", "--quiet", "--end-of-options", f"{rev}^{{commit}}")
     commit = out.decode("ascii", "replace").strip()
     if code != 0 or not commit:
-        raise NotFound(rev)
+        raise RevisionNotFound(rev)
     try:
         return CodeTree(Objects(repo).commit(commit).tree, commit)
     except LedgitError as error:

@@ -23,6 +23,7 @@ __all__ = [
     "Outcome",
     "Tolerance",
     "Verdict",
+    "differences",
     "judge",
 ]
 
@@ -225,12 +226,12 @@ def judge(
         said.append("the run logged no metrics and no files, so only how the command ended is compared")
     elif compared == "artifacts":
         said.append("the run logged no metrics, so the files that it logged are compared")
-    if level == DIFFERENT and len(repeats) > 1 and len(repeats) < ENOUGH and _scatter(repeats, tolerance):
+    if level == DIFFERENT and len(repeats) > 1 and len(repeats) < ENOUGH and differences(repeats, tolerance):
         said.append(
             f"{len(repeats)} repeats are not enough to tell whether the run is one of them; --repeats {ENOUGH} would do"
         )
     findings = list(facts)
-    spread = _scatter(repeats, tolerance)
+    spread = differences(repeats, tolerance)
     if spread:
         findings.append(Finding(RANDOMNESS, spread))
     said += _asides(original, repeats, files if compared != "artifacts" else ())
@@ -342,7 +343,7 @@ def _close(one: float, other: float, allowed: float) -> bool:
     return allowed > 0 and (allowed == math.inf or math.isclose(one, other, rel_tol=min(allowed, 1), abs_tol=allowed))
 
 
-def _scatter(repeats: Sequence[Outcome], tolerance: Tolerance) -> str:
+def differences(repeats: Sequence[Outcome], tolerance: Tolerance) -> str:
     """Return how repeats of the same differ from each other; "" if they don't, or there is only one."""
     if len({one.status for one in repeats}) > 1:
         return "repeats of the same end differently: " + listed([one.status for one in repeats])

@@ -1,0 +1,150 @@
+"""The environment of a repetition: the present interpreter if it has what was recorded, else one made anew."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from ledgit.projects.repro.blame import Pair, packages_differ
+from ledgit.projects.repro.findings import listed
+from ledgit.projects.repro.recipe import python_script
+from ledgit.records import Environment
+
+if TYPE_CHECKING:
+    from ledgit.projects.environments.prepared import Prepared
+    from ledgit.projects.repro.recipe import Recipe
+
+__all__ = ["Chosen", "choose", "describe", "present_interpreter"]
+
+_QUESTION = "import json, sys; print(json.dumps(sys.path[1:]))"
+_PATIENCE = 20.0
+
+
+@dataclass(frozen=True, slots=True)
+class Chosen:
+    """What a repetition runs in.
+
+    Attributes:
+        prepared: What starts a command in it.
+        facts: It, as runs record environments.
+        sys_path: Where its interpreter looks for modules.
+        rebuilt: It was made from what the run recorded (or found among those that were).
+        lacking: What of the recorded packages the present interpreter has not, or has in another version.
+        why: Why it is this one, in a sentence.
+    """
+
+    prepared: Prepared
+    facts: Mapping[str, Any]
+    sys_path: tuple[str, ...]
+    rebuilt: bool
+    lacking: tuple[Pair, ...]
+    why: str
+
+    @property
+    def environment(self) -> Environment:
+        """It, as it is compared."""
+        return describe(self.facts)
+
+    @property
+    def python(self) -> str:
+        """The interpreter."""
+        return self.prepared.python or sys.executable
+
+
+def choose(
+    recipe: Recipe, manager: str | None, cache: str, folder: str, progress: Callable[[str], object] | None = None
+) -> Chosen:
+    """Return the environment for a repetition.
+
+    Args:
+        recipe: The run's.
+        manager: ``local``: the present interpreter, whatever it has. Another one: made by that. None: the present
+            one if it has all that was recorded and nothing else, else made anew.
+        cache: Where environments are kept.
+        folder: Where a lock file may be.
+        progress: Is told what takes long.
+
+    Raises:
+        EnvironmentFailed: It can't be made.
+    """
+    from ledgit.projects.environments.prepared import Prepared
+    from ledgit.store.facts import environment_facts
+
+    python = present_interpreter(recipe.command)
+    facts = environment_facts(folder, None if python == sys.executable else python)
+    recorded = recipe.environment
+    lacking: list[Pair] = []
+    if recorded is not None and recorded.packages:
+        present = describe(facts)
+        lacking = packages_differ(recorded, present)
+        if recorded.python and recorded.python != present.python:
+            lacking.insert(0, ("python", recorded.python, present.python))
+    if manager == "local" or (manager is None and not lacking) or recorded is None or not recorded.packages:
+        if lacking:
+            why = f"the present interpreter, as asked for, though {len(lacking)} packages are others"
+        elif recorded is None or not recorded.packages:
+            why = "the present interpreter: the run recorded no packages"
+        else:
+            why = "the present interpreter: it has what was recorded"
+        path = (os.path.dirname(python),) if os.path.basename(os.path.dirname(python)) == "bin" else ()
+        local = Prepared("local", python=python, path=path)
+        return Chosen(local, facts, _sys_path(python), False, tuple(lacking), why)
+    prepared = _rebuild(recorded, manager, cache, folder, progress)
+    facts = environment_facts(folder, prepared.python)
+    told = listed([f"{name} {old or 'none'}, not {new or 'none'}" for name, old, new in lacking], 3)
+    why = f"made from what was recorded: {told}" if lacking else "made from what was recorded, as asked for"
+    return Chosen(prepared, facts, _sys_path(prepared.python), True, tuple(lacking), why)
+
+
+def present_interpreter(command: tuple[str, ...]) -> str:
+    """Return the interpreter that *command* would be run by here."""
+    import shutil
+
+    if python_script(command) is not None:
+        word = command[0]
+        if os.path.isabs(word) and os.access(word, os.X_OK):
+            return word
+        found = shutil.which(os.path.basename(word))
+        if found is not None and not os.path.isabs(word):
+            return found
+    return sys.executable
+
+
+def describe(facts: Mapping[str, Any]) -> Environment:
+    """Return *facts*, as a run records them, as the environment that is read from it again."""
+    known = {key: facts.get(key) for key in Environment.__dataclass_fields__}
+    filled = {key: value for key, value in known.items() if value is not None}
+    return Environment(**{**filled, "gpus": tuple(filled.get("gpus", ()))})
+
+
+def _rebuild(
+    recorded: Environment,
+    manager: str | None,
+    cache: str,
+    folder: str,
+    progress: Callable[[str], object] | None,
+) -> Prepared:
+    from ledgit.projects.environments import from_recorded, prepare
+    from ledgit.projects.mlproject import Project
+
+    wanted = from_recorded(recorded)
+    spec = wanted.spec()
+    project = Project("repro", {}, spec, folder, "")
+    return prepare(spec, project, manager or "", cache, progress=progress)
+
+
+def _sys_path(python: str) -> tuple[str, ...]:
+    """Return where *python* looks for modules."""
+    if python == sys.executable:
+        return tuple(entry for entry in sys.path if entry)
+    import json
+    import subprocess
+
+    try:
+        done = subprocess.run([python, "-c", _QUESTION], capture_output=True, timeout=_PATIENCE, check=True)
+        return tuple(str(entry) for entry in json.loads(done.stdout))
+    except (OSError, ValueError, subprocess.SubprocessError):
+        return ()
