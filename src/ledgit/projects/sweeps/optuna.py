@@ -196,7 +196,7 @@ class OptunaSampler:
 
     def _fits(self, params: Mapping[str, Any]) -> bool:
         """Whether values are of this space; anything may stand in a run."""
-        return all(one.name in params and params[one.name] in one for one in self._space.varying)
+        return all(one.read(params.get(one.name)) == params.get(one.name, self) for one in self._space.varying)
 
     def _inside(self, name: str, value: Any) -> Any:
         one = self._varying[name]

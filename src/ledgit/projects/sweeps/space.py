@@ -54,8 +54,16 @@ class Choice:
         """Return the value *index*, from 0."""
         return self.values[index]
 
-    def __contains__(self, value: object) -> bool:
-        return any(value == one and type(value) is type(one) for one in self.values)
+    def read(self, value: object) -> Value | None:
+        """Return which of the values a run's param stands for: the command may have logged 1.0 for 1."""
+        for one in self.values:
+            if value == one and type(value) is type(one):
+                return one
+        number = isinstance(value, int | float) and not isinstance(value, bool)
+        for one in self.values:
+            if (number and value == one and not isinstance(one, bool)) or str(value).lower() == str(one).lower():
+                return one
+        return None
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,10 +115,15 @@ class Number:
         digits = min(_DIGITS + max(math.ceil(more), 0), 17)
         return min(max(float(f"{value:.{digits}g}"), self.low), self.high)
 
-    def __contains__(self, value: object) -> bool:
-        if isinstance(value, bool) or not isinstance(value, int | float):
-            return False
-        return self.low <= value <= self.high and (not self.whole or value == int(value))
+    def read(self, value: object) -> Value | None:
+        """Return the number that a run's param stands for, None if it is not in the range."""
+        if isinstance(value, str):
+            value = typed(value)
+        if isinstance(value, bool) or not isinstance(value, int | float) or not self.low <= value <= self.high:
+            return None
+        if not self.whole:
+            return float(value)
+        return int(value) if value == int(value) else None
 
 
 def _between(low: float, high: float, place: float) -> float:
@@ -138,6 +151,12 @@ class Space:
             UsageError: A dimension says something impossible.
         """
         return cls([parse_dimension(name, text) for name, text in given.items()])
+
+    def read(self, params: Mapping[str, object]) -> dict[str, Value] | None:
+        """Return the point that a run's params stand for, None if they are not of this space."""
+        found = {one.name: one.read(params.get(one.name)) for one in self.dimensions}
+        point = {name: value for name, value in found.items() if value is not None}
+        return point if len(point) == len(found) else None
 
     def texts(self) -> dict[str, str]:
         """Return name → dimension as it was written: what :meth:`parse` reads again."""
@@ -228,6 +247,8 @@ def parse_dimension(name: str, given: object) -> Dimension:
 
 
 def _choice(name: str, words: list[Any], text: str) -> Choice:
+    if any(isinstance(word, float) for word in words) and all(type(word) in (int, float) for word in words):
+        words = [float(word) for word in words]  # a program that reads one of them as a float does so with all
     for place, word in enumerate(words):
         if any(word == other and type(word) is type(other) for other in words[:place]):
             raise _refused(name, text, f"{word!r} stands there twice")
@@ -281,7 +302,7 @@ def _bound(name: str, word: Value, text: str) -> float:
 
 
 def _split(name: str, text: str) -> list[Value]:
-    """Split at commas outside of quotes and brackets; words without quotes are typed."""
+    """Split at commas outside of quotes and brackets; those without quotes that are numbers become some."""
     words: list[Value] = []
     word, quote, quoted, depth = "", "", False, 0
     for place, char in enumerate(text):
@@ -308,9 +329,7 @@ def _split(name: str, text: str) -> list[Value]:
 
 
 def typed(text: str) -> Value:
-    """Return a number or boolean where *text* is spelled as one, else the text: ``007`` and ``1_000`` stay text."""
-    if text in ("true", "True", "false", "False"):
-        return text in ("true", "True")
+    """Return a number where *text* is spelled as one, else the text: ``007`` and ``true`` reach a program so."""
     digits = text.removeprefix("-")
     if digits.isascii() and digits.isdigit():
         return int(text) if str(int(text)) == text else text

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
 from ledgit.records.scalars import Scalar
+
+if TYPE_CHECKING:
+    from ledgit.projects.sweeps.space import Space
 
 __all__ = [
     "ATTEMPT",
@@ -124,7 +127,7 @@ class Trial:
         return max(self.attempts[0].end - self.attempts[0].start, 0)
 
 
-def fold(runs: Iterable[RunLike], metric: str | None = None, names: Collection[str] = ()) -> dict[int, Trial]:
+def fold(runs: Iterable[RunLike], metric: str | None = None, space: Space | None = None) -> dict[int, Trial]:
     """Return the trials that *runs* are attempts of, by number in order.
 
     The attempt that counts is chosen from the runs alone, so that every clone chooses the same:
@@ -134,7 +137,8 @@ def fold(runs: Iterable[RunLike], metric: str | None = None, names: Collection[s
     Args:
         runs: The children of the sweep's run, in any order.
         metric: What the sweep looks for; a run that finished without it is a failed attempt.
-        names: The sweep's parameters; others that a run logged are left out. Empty: all.
+        space: What is tried: values become its own, and other params are left out. Those of a run that are not
+            of this space are as they were logged. None: all of them are.
     """
     found: dict[int, list[tuple[tuple[int, int, str], Attempt, RunLike]]] = {}
     for run in runs:
@@ -155,7 +159,9 @@ def fold(runs: Iterable[RunLike], metric: str | None = None, names: Collection[s
     for number in sorted(found):
         several = sorted(found[number], key=lambda one: one[0])
         [_, first, run] = several[0]
-        params = {key: value for key, value in run.params.items() if not names or key in names}
+        point = None if space is None else space.read(run.params)
+        names = run.params if space is None else space.names
+        params = {key: run.params[key] for key in names if key in run.params} if point is None else point
         value = run.metrics.get(metric) if metric is not None else None
         trials[number] = Trial(number, params, first.state, value, tuple(attempt for _, attempt, _ in several))
     return trials
