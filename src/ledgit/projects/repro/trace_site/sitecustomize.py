@@ -82,11 +82,16 @@ def _watch(target: str, folder: str, skipped: tuple[str, ...]) -> None:
 def _hand_on(own: str) -> None:
     """Run the ``sitecustomize`` that would have been found without this one."""
     sys.path[:] = [entry for entry in sys.path if os.path.abspath(entry) != own]
-    sys.modules.pop("sitecustomize", None)
+    this = sys.modules.pop("sitecustomize", None)
     try:
         __import__("sitecustomize")
-    except ImportError:
-        return
+    except ImportError as error:
+        if error.name != "sitecustomize":
+            raise
+    finally:
+        # The import that goes on here wants to find something under the name.
+        if this is not None:
+            sys.modules.setdefault("sitecustomize", this)
 
 
 def _installed() -> tuple[str, ...]:
