@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import threading
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 from tests.conftest import run_git
+from tests.review.hosts import Host
 
 import ledgit
 from ledgit.records import Scalar
@@ -38,6 +40,18 @@ def train(repo: Path) -> Train:
 def repository(repo: Path) -> Repository:
     """The repository of the test."""
     return open_repository(str(repo))
+
+
+@pytest.fixture
+def host() -> Iterator[Host]:
+    """A host that takes comments, on loopback."""
+    server = Host()
+    thread = threading.Thread(target=server.serve_forever, daemon=True)
+    thread.start()
+    yield server
+    server.shutdown()
+    server.server_close()
+    thread.join()
 
 
 def commit(path: Path, name: str, text: str, message: str) -> str:

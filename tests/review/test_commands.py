@@ -101,8 +101,9 @@ def test_reports_are_written_for_each_reader(
     assert capsys.readouterr().out.startswith("<!-- ledgit-report: repo -->")
     assert main(["report", "--json"]) == 0
     assert json.loads(capsys.readouterr().out)["metrics"][0]["metric"] == "accuracy"
-    assert main(["report", "--html", "-o", str(tmp_path / "r.html")]) == 0
+    assert main(["report", "-o", str(tmp_path / "r.html"), "-o", str(tmp_path / "r.json")]) == 0
     assert (tmp_path / "r.html").read_text().startswith("<!doctype html>")
+    assert json.loads((tmp_path / "r.json").read_text())["verdict"] == "fail"
     assert summary.read_text().startswith("<!-- ledgit-report: repo -->")
 
 

@@ -194,11 +194,11 @@ def comment_place(number: int) -> Place | None:
     if project:
         api = os.environ.get("GITHUB_API_URL") or "https://api.github.com"
         return Place("github", api, project, number, _first("GITHUB_TOKEN", "GH_TOKEN") or "")
-    api, project = os.environ.get("CI_API_V4_URL"), _first("CI_MERGE_REQUEST_PROJECT_ID", "CI_PROJECT_ID")
-    if api and project:
+    server, project = os.environ.get("CI_API_V4_URL"), _first("CI_MERGE_REQUEST_PROJECT_ID", "CI_PROJECT_ID")
+    if server and project:
         token = os.environ.get("GITLAB_TOKEN")
         job = os.environ.get("CI_JOB_TOKEN", "")
-        return Place("gitlab", api, project, number, token or job, job_token=not token)
+        return Place("gitlab", server, project, number, token or job, job_token=not token)
     return None
 
 

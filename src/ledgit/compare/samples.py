@@ -164,9 +164,13 @@ def _tested(base: Sequence[float], head: Sequence[float], confidence: float) -> 
         from scipy import stats
     except ImportError:
         raise MissingDependency("comparing repeats as samples", "ledgit[review]") from None
+    import warnings
+
     many = min(len(base), len(head)) >= _MANY
-    welch = stats.ttest_ind(head, base, equal_var=False)
-    ends = welch.confidence_interval(confidence)
+    with warnings.catch_warnings():  # of numbers that are next to the same, which is no news
+        warnings.simplefilter("ignore", RuntimeWarning)
+        welch = stats.ttest_ind(head, base, equal_var=False)
+        ends = welch.confidence_interval(confidence)
     interval = (float(ends.low), float(ends.high))
     if many:
         interval = _bootstrap(base, head, confidence) or interval

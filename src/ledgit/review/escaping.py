@@ -60,4 +60,4 @@ def marker_name(text: str) -> str:
         return kept
     from hashlib import sha256
 
-    return f"{kept}~{sha256(text.encode('utf-8', 'surrogateescape')).hexdigest()[:8]}"
+    return f"{kept}~{sha256(text.encode('utf-8', 'backslashreplace')).hexdigest()[:8]}"

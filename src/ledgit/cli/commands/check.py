@@ -36,6 +36,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         default=[],
         help="a gate, instead of those in the file: how much worse is still fine, absolute or with %% (repeatable)",
     )
+    parser.add_argument("--no-gates-is-fine", action="store_true", help="exit with 0 where no gates are set")
     parser.add_argument("--all", action="store_true", help="also metrics that did not change")
     parser.add_argument("--junit", metavar="FILE", help="also write JUnit XML")
     parser.add_argument("--sarif", metavar="FILE", help="also write SARIF")
@@ -59,6 +60,9 @@ def run(args: argparse.Namespace) -> int:
 
         settings = replace(settings, gates=read_settings(*reviewing.gates_given(args.gate)).gates)
     if not settings.gates:
+        if args.no_gates_is_fine:
+            terminal.note("ledgit: no gates are set, so nothing was checked")
+            return 0
         raise UsageError(
             "there are no gates: set 'gates:' in .ledgit/config.yaml, or name one, as in --gate accuracy=0.01"
         )

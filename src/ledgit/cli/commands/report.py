@@ -24,15 +24,25 @@ Exits with 0 whatever the gates say: that is 'ledgit check'.
 EPILOG = """
 ledgit report                           what is checked out, against main
 ledgit report main...HEAD --md
-ledgit report --html -o report.html     one page with charts, for a browser; needs no network
+ledgit report -o report.html            one page with charts, for a browser; needs no network
 ledgit report --summary --comment       in CI: into the job's summary, and as a comment of the pull request
 """
+
+
+_KINDS = {".json": "json", ".md": "md", ".html": "html", ".htm": "html", ".txt": "text"}
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the options."""
     reviewing.add_range(parser)
-    parser.add_argument("-o", "--output", metavar="FILE", default="-", help="write into FILE")
+    parser.add_argument(
+        "-o",
+        "--output",
+        metavar="FILE",
+        action="append",
+        default=[],
+        help="write into FILE, of the kind that .json, .md, .html or .txt says (repeatable)",
+    )
     parser.add_argument("--all", action="store_true", help="in text: also metrics that did not change")
     parser.add_argument("--name", metavar="NAME", default="", help="which of several reports of the project")
     parser.add_argument("--summary", action="store_true", help="also add the Markdown to GitHub Actions' job summary")
@@ -59,19 +69,8 @@ def run(args: argparse.Namespace) -> int:
     """Write the report."""
     repository = context.repository()
     found = reviewing.make(repository, reviewing.settings_of(repository, args), args, details=True)
-    if args.format == "json":
-        shown = render.json_text(found.to_dict())
-    elif args.format == "md":
-        from ledgit.review.markdown import render_markdown
-
-        shown = render_markdown(found, report=args.name)
-    elif args.format == "html":
-        from ledgit.review.html import render_html
-
-        shown = render_html(found)
-    else:
-        shown = "\n".join(reviewing.lines(found, everything=args.all)) + "\n"
-    reviewing.write_file(args.output, shown)
+    for path in args.output or ["-"]:
+        reviewing.write_file(path, _shown(found, _KINDS.get(os.path.splitext(path)[1], args.format), args))
     if args.summary:
         from ledgit.review.markdown import render_markdown
 
@@ -79,6 +78,20 @@ def run(args: argparse.Namespace) -> int:
     if args.comment:
         _comment(found, args)
     return 0
+
+
+def _shown(found: Review, kind: str, args: argparse.Namespace) -> str:
+    if kind == "json":
+        return render.json_text(found.to_dict())
+    if kind == "md":
+        from ledgit.review.markdown import render_markdown
+
+        return render_markdown(found, report=args.name)
+    if kind == "html":
+        from ledgit.review.html import render_html
+
+        return render_html(found)
+    return "\n".join(reviewing.lines(found, everything=args.all)) + "\n"
 
 
 def _comment(found: Review, args: argparse.Namespace) -> None:
