@@ -81,6 +81,20 @@ def test_a_pickle_of_a_fetched_run_is_refused_before_it_is_read(colleague: Path,
     assert not trap.exists()
 
 
+def test_an_image_that_would_not_load_its_model_is_warned_of(colleague: Path, trap: Path) -> None:
+    """Else one finds out when the container doesn't start; what holds no code needs no word."""
+
+    def build(model: str, *more: str) -> str:
+        command = [sys.executable, "-m", "ledgit", "models", "build-docker", f"runs:/hostile/{model}"]
+        where = f"{model}-{len(more)}"
+        return subprocess.run([*command, where, *more], check=True, capture_output=True, text=True).stderr
+
+    assert "model.pkl runs code, and" in build("pickled")
+    assert "Ada Lovelace <ada@example.org>" in build("with_code")
+    assert "" == build("pickled", "--trust") == build("safe")
+    assert not trap.exists()
+
+
 def test_a_format_that_holds_no_code_needs_nobodys_word(colleague: Path) -> None:
     """skops is loaded from anywhere."""
     assert [1] == mlflow.sklearn.load_model("runs:/hostile/safe").predict([[5]]).tolist()

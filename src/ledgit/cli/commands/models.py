@@ -221,6 +221,7 @@ def _docker(args: argparse.Namespace) -> int:
         port=args.port,
         workers=args.workers,
         trust=args.trust,
+        warn=lambda why: terminal.note(f"warning: {text.clean(why)}"),
     )
     if args.format == "json":
         terminal.write(render.json_text({"folder": args.folder, "files": written}))

@@ -6,10 +6,14 @@ import os
 import re
 import shutil
 import sys
+from typing import TYPE_CHECKING
 
 from ledgit._version import __version__
 from ledgit.errors import Conflict, StorageError, UsageError
 from ledgit.models.loading import open_model
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 __all__ = ["build_docker"]
 
@@ -31,6 +35,7 @@ HEALTHCHECK --start-period=60s CMD \\
 CMD {command}
 """
 _IGNORE = "**/__pycache__\n"
+_PICKLES = (".pkl", ".pickle", ".cloudpickle", ".joblib", ".pt", ".pth", ".bin")
 _IMAGE = re.compile(r"[A-Za-z0-9][A-Za-z0-9._/:@-]*\Z")
 
 
@@ -43,6 +48,7 @@ def build_docker(
     port: int = 8080,
     workers: int = 1,
     trust: bool | None = None,
+    warn: Callable[[str], object] = lambda _: None,
 ) -> list[str]:
     """Write a Dockerfile and what it copies into a new folder; the image serves the model at ``/invocations``.
 
@@ -57,6 +63,8 @@ def build_docker(
         port: Port in the container.
         workers: Processes in the container.
         trust: Whether code of the model's maker may run in it; None: found out. What is said here holds in the image.
+        warn: Is told, in one sentence, why the server in the image will not load the model, where it has a pickle
+            or code that nobody vouches for.
 
     Returns:
         The paths written, relative to *target*.
@@ -77,7 +85,7 @@ def build_docker(
     made = not os.path.isdir(target)
     try:
         os.makedirs(target, exist_ok=True)
-        return _write(uri, target, base, wheel, port, workers, trust)
+        return _write(uri, target, base, wheel, port, workers, trust, warn)
     except OSError as error:
         _clear(target, made=made)
         raise StorageError(target, error.strerror or str(error)) from error
@@ -87,12 +95,24 @@ def build_docker(
 
 
 def _write(
-    uri: str, target: str, base: str, wheel: str | None, port: int, workers: int, trust: bool | None
+    uri: str,
+    target: str,
+    base: str,
+    wheel: str | None,
+    port: int,
+    workers: int,
+    trust: bool | None,
+    warn: Callable[[str], object],
 ) -> list[str]:
     inside = os.path.join(target, "model")
     with open_model(uri, trust) as opened:
         shutil.copytree(opened.folder, inside, ignore=shutil.ignore_patterns("__pycache__"))
         granted = opened.trust.granted
+        if not granted and (code := _code_in(inside)):
+            warn(
+                f"the server in this image will refuse to load the model: {code} runs code, and"
+                f" {opened.trust.objection}; --trust vouches for it"
+            )
     needs = os.path.join(inside, "requirements.txt")
     if not os.path.exists(needs):
         with open(needs, "w", encoding="utf-8") as stream:
@@ -117,6 +137,16 @@ def _write(
     return sorted(
         os.path.relpath(os.path.join(folder, name), target) for folder, _, names in os.walk(target) for name in names
     )
+
+
+def _code_in(folder: str) -> str:
+    """Return what in a model's folder runs code when it is loaded; "" for nothing."""
+    files = (
+        os.path.relpath(os.path.join(where, name), folder) for where, _, names in os.walk(folder) for name in names
+    )
+    # What is in loader/ is MLflow's way to a model of safetensors; Ledgit never runs it.
+    found = [file for file in files if file.endswith(_PICKLES) or (file.startswith("code/") and file.endswith(".py"))]
+    return min(found, default="")
 
 
 def _clear(target: str, *, made: bool) -> None:
