@@ -192,6 +192,24 @@ def test_a_deregistered_version_is_not_promoted(
     assert "version v0.0.1 of churn was deregistered" in done.stderr
 
 
+def test_what_was_promoted_taken_back_and_ended_comes_in_one_push(
+    server: MakeServer, make_run: MakeRun, registry: Registry, cli: Cli
+) -> None:
+    """A clone that was offline for long brings all of it at once."""
+    there = server()
+    pushed(there, registry, make_run(), cli)
+    registry.promote("churn@1", "prod")
+    registry.unassign("churn", "prod")
+    registry.deregister("churn@1")
+
+    alone = there.push("refs/tags/churn#prod#1", "refs/tags/churn@v0.0.1!")
+    done = there.push("refs/tags/churn#prod#1", "refs/tags/churn#prod!#2", "refs/tags/churn@v0.0.1!")
+
+    assert "version v0.0.1 of churn was deregistered" in alone.stderr
+    assert done.returncode == 0, done.stderr
+    assert 4 == len(there.refs())
+
+
 # ---------------------------------------------------------------------- the policy
 
 RELEASE = "- {stages: prod, who: '*@release.example.org'}"

@@ -156,7 +156,9 @@ def check_push(
     if problem:
         return [*refused, *(Refused(ref, problem) for ref in made)]
     runs = Runs(repository)
-    checker = Checker(repo, refs, [policy], runs.passes, env=env, pusher=pusher, run_name=runs.name, made=runs.made)
+    checker = Checker(
+        repo, refs, [policy], runs.passes, env=env, pusher=pusher, run_name=runs.name, made=runs.made, fresh=made.keys()
+    )
     refused += checker.check(ref for ref in made if ref.startswith(TAGS))
     refused += _wrong_claims(checker.read, refs, [ref for ref in made if ref.startswith(CLAIMS)])
     return refused
