@@ -49,14 +49,15 @@ class DaskExecutor(RemoteExecutor):
         import os
 
         try:
-            from distributed import Client
+            import distributed
         except ImportError:
             raise MissingDependency("a sweep on Dask", "ledgit[dask]") from None
         if not scheduler:
             raise UsageError("sweeps on Dask need the scheduler's address: --scheduler tcp://host:8786")
         where = {"scheduler_file": scheduler} if os.path.isfile(scheduler) else {"address": scheduler}
         try:
-            self._client: Any = Client(**where, timeout=timeout, set_as_default=False, name="ledgit")
+            library: Any = distributed  # half of its methods are without types
+            self._client: Any = library.Client(**where, timeout=timeout, set_as_default=False, name="ledgit")
         except (OSError, ValueError) as error:
             raise Unreachable(scheduler, f"no Dask scheduler answers there: {error}") from None
         self.address = scheduler
@@ -276,11 +277,12 @@ class _DaskChannel:
     """The worker's end."""
 
     def __init__(self, topic: str) -> None:
-        from distributed import get_client, get_worker
+        import distributed
 
+        library: Any = distributed
         self._topic = topic
-        self._worker = get_worker()
-        self._client = get_client()
+        self._worker = library.get_worker()
+        self._client = library.get_client()
 
     def claim(self, run_id: str) -> bool:
         place = [_PLACE, self._topic, "claimed", run_id]

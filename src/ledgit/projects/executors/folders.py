@@ -8,6 +8,8 @@ import threading
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
+from ledgit.projects.executors.inputs import fetch_data
+
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
@@ -62,12 +64,19 @@ def _make(clone: Repo, code: Code) -> WorkFolder:
 
     with _guard:
         remove_dead(clone)
-        work = WorkFolder.make(clone, code.tree, code.commit, caches=(_data_cache(clone),))
+        store = _data_store(clone)
+        work = WorkFolder.make(clone, code.tree, code.commit, caches=(store,))
+        try:
+            if work.problems:
+                fetch_data(work, store)
+        except BaseException:
+            work.remove()
+            raise
     work.note_state()
     return work
 
 
-def _data_cache(clone: Repo) -> str:
+def _data_store(clone: Repo) -> str:
     """Return where the clone keeps what DVC's remote has of the project's data."""
     from ledgit.store import Folder
 

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
     from ledgit.git import Repo
+    from ledgit.projects.environments import Prepared
     from ledgit.projects.executors.minding import Minded, Outcome
     from ledgit.projects.workfolder import WorkFolder
     from ledgit.records.scalars import Scalar
@@ -28,6 +29,7 @@ if TYPE_CHECKING:
 __all__ = ["TrialOrder", "TrialReport", "run_trial", "worker_name"]
 
 OUTPUT = "output.log"
+_HANDED_ON = ("LEDGIT_RUN_ID", "LEDGIT_REPO")  # what a container gets to know of the run that it is
 
 
 def run_trial(order: TrialOrder, channel: Channel | None = None) -> TrialReport:
@@ -128,8 +130,8 @@ class _Trial:
             "ledgit.sweep.attempt": str(order.attempt),
             "ledgit.sweep.worker": worker_name(),
         }
-        if plan.label:
-            tags["ledgit.project.env"] = plan.label
+        if not order.command:
+            tags["ledgit.project.env"] = "local" if plan.prepared is None else plan.prepared.label
         active = ActiveRun.create(
             place.repo,
             RunStart(
@@ -148,7 +150,7 @@ class _Trial:
         )
         status, state = "FAILED", FAILED
         try:
-            for problem in place.problems:
+            for problem in [*place.problems, *(plan.prepared.notes if plan.prepared is not None else ())]:
                 active.note_problem(problem)
             if plan.params:
                 active.log_params(dict(plan.params))
@@ -165,11 +167,11 @@ class _Trial:
         from ledgit.projects.executors.minding import Minded, Outcome
         from ledgit.tracking.launching import child_environment
 
-        environ = child_environment(active.id, place.path, **plan.variables)
-        if "PATH" not in plan.variables:
-            # A worker that was started by its full path has no interpreter, or another one, first on its path.
-            search = [os.path.dirname(sys.executable), environ.get("PATH") or os.defpath]
-            environ["PATH"] = os.pathsep.join(search)
+        environ = child_environment(active.id, place.path)
+        # A worker that was started by its full path has no interpreter, or another one, first on its path.
+        environ["PATH"] = os.pathsep.join([os.path.dirname(sys.executable), environ.get("PATH") or os.defpath])
+        if plan.prepared is not None:
+            environ = plan.prepared.environ(environ)
         with active.open_artifact(OUTPUT) as log:
             minded = Minded(
                 plan.command,
@@ -255,17 +257,15 @@ class Plan:
         cwd: The folder it runs in.
         params: What the run records.
         python: The interpreter to describe; None: this process's.
-        variables: What the command's environment has besides this process's.
-        label: The environment, as the tag ``ledgit.project.env`` has it.
+        prepared: The environment that was made for it; None: this process's own.
     """
 
-    __slots__ = ("command", "cwd", "label", "params", "python", "variables")
+    __slots__ = ("command", "cwd", "params", "prepared", "python")
 
     def __init__(self, command: tuple[str, ...], cwd: str, params: Mapping[str, Scalar]) -> None:
         self.command, self.cwd, self.params = command, cwd, params
         self.python: str | None = None
-        self.variables: dict[str, str] = {}
-        self.label = ""
+        self.prepared: Prepared | None = None
 
 
 def plan_command(order: TrialOrder, top: str) -> Plan:
@@ -281,7 +281,7 @@ def plan_command(order: TrialOrder, top: str) -> Plan:
         raise ProjectError(order.directory, "is no folder of the code")
     plan = Plan(order.command, cwd, order.params or {}) if order.command else _bound(order, cwd)
     if order.manager != "local":
-        _prepare(order, cwd, plan)
+        _prepare(order, top, cwd, plan)
     return plan
 
 
@@ -296,16 +296,16 @@ def _bound(order: TrialOrder, cwd: str) -> Plan:
     return Plan(tuple(words), cwd, bound.typed if order.params is None else order.params)
 
 
-def _prepare(order: TrialOrder, cwd: str, plan: Plan) -> None:
+def _prepare(order: TrialOrder, top: str, cwd: str, plan: Plan) -> None:
     from ledgit.projects.environments import prepare
     from ledgit.projects.mlproject import read_project
     from ledgit.tracking.launching import cache_folder
 
     project = read_project(cwd)
-    if project.environment is None:
+    if not order.manager and not project.environment.kind:
         return
-    prepared = prepare(project.environment, project, order.manager, cache_folder())
-    plan.command = (*prepared.prefix, *plan.command)
-    plan.python = prepared.python
-    plan.variables |= prepared.variables
-    plan.label = f"{prepared.manager} {prepared.key}"
+    with _making:  # one makes it, the others find it
+        prepared = prepare(project.environment, project, order.manager, cache_folder())
+    plan.command = tuple(prepared.command(plan.command, top, names=_HANDED_ON))
+    plan.python = prepared.python or None
+    plan.prepared = prepared
