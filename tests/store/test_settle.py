@@ -30,7 +30,7 @@ run.log_params({"rate": 0.5})
 run.log_metric("loss", 0.25, 1)
 if "file" in sys.argv:
     run.add_artifact_bytes("a.txt", b"content")
-print(run.id, run.finish(), flush=True)
+print(run.id, run.finish(durable="hasty" not in sys.argv), flush=True)
 if "die" in sys.argv:
     os._exit(0)
 """
@@ -101,6 +101,25 @@ def test_a_journal_whose_commit_survived_goes(repo: Path) -> None:
     assert read_ref(opened, run_ref(run_id)) == commit
 
 
+def test_many_runs_that_nobody_waited_for_settle_together(repo: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """One sync of everything instead of five for each; at exit nothing waits any more."""
+    script = RUN.replace("run = ", "for _ in range(20):\n  run = ").replace("\nrun.", "\n  run.")
+    script = (
+        script.replace("\nprint", "\n  print")
+        .replace('\nif "file"', '\n  if "file"')
+        .replace("    run.add", "      run.add")
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", script, "hasty", "file"], cwd=repo, check=True, capture_output=True, text=True
+    )
+    commits = dict(line.split() for line in done.stdout.splitlines())
+
+    assert waiting(repo) == []
+    assert len(commits) == 20
+    assert commits == {run.id: run.commit for run in open_repository(repo).runs}
+    assert not [path for path in packs(repo) if path.suffix == ".keep"]
+
+
 def test_a_journal_that_its_process_may_still_settle_is_left_alone(repo: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("ledgit.store.recovery.settle_leftovers", partial(settle_leftovers, older_than=600))
     log_one(repo, "die")
@@ -111,9 +130,11 @@ def test_a_journal_that_its_process_may_still_settle_is_left_alone(repo: Path, m
     assert len(waiting(repo)) == 1
 
 
+@pytest.mark.parametrize("how", [(), ("hasty",), ("hasty", "file")])
 @pytest.mark.parametrize("lost", LOSSES)
-def test_what_a_power_cut_took_is_made_again_with_the_same_id(repo: Path, lost: str) -> None:
-    run_id, commit = log_one(repo, "die")
+def test_what_a_power_cut_took_is_made_again_with_the_same_id(repo: Path, lost: str, how: tuple[str, ...]) -> None:
+    """Also of a run that nobody waited for, if its journal and files came through."""
+    run_id, commit = log_one(repo, "die", *how)
     LOSSES[lost](repo)
     opened = Repo.discover(str(repo))
     folder = Folder.of(opened)

@@ -311,12 +311,14 @@ class ActiveRun(RunLog):
 
     # ------------------------------------------------------------------ ending
 
-    def finish(self, status: str = "FINISHED", end_time: int | None = None) -> str | None:
+    def finish(self, status: str = "FINISHED", end_time: int | None = None, *, durable: bool = True) -> str | None:
         """End the run and turn it into a commit.
 
         Args:
             status: FINISHED, FAILED or KILLED.
             end_time: Milliseconds since the epoch; now if None.
+            durable: Wait until the disk has what it takes to make the commit again. Else a power cut within the
+                next second or two may take the run: for those that would then be repeated, as a sweep's trials are.
 
         Returns:
             The run's commit; None if another process still writes into the run or Git refused
@@ -337,7 +339,7 @@ class ActiveRun(RunLog):
             at = now_ms()
             self._append(encode(kind, {"at": at, "status": status, "end": at if end_time is None else int(end_time)}))
         self.status = status
-        return self._close(finalizing=owner)
+        return self._close(finalizing=owner, durable=durable)
 
     def detach(self) -> None:
         """Leave the run open without this process; :meth:`join` goes on with it."""
@@ -350,7 +352,7 @@ class ActiveRun(RunLog):
         self._creator = True
         return self.finish(status, end_time)
 
-    def _close(self, *, finalizing: bool) -> str | None:
+    def _close(self, *, finalizing: bool, durable: bool = True) -> str | None:
         self.ended = True
         if self._writer.seal():
             # As long as this process lives there is hope: tick() goes on trying, then comes back here.
@@ -364,7 +366,7 @@ class ActiveRun(RunLog):
             if finalizing and self._lock.exclusive(attempts=5):
                 from ledgit.store.finalizing import finalize_locked
 
-                self.commit = finalize_locked(self.repo, self.folder, self.id, self._writer.sync)
+                self.commit = finalize_locked(self.repo, self.folder, self.id, self._writer.sync, wait=durable)
         except Exception as error:
             self.problems.append(f"run {self.id[:8]} is kept as a journal and will be finalized later: {error}")
         finally:

@@ -64,7 +64,9 @@ def finalize(repo: Repo, folder: Folder, run_id: str) -> str | None:
         lock.release()
 
 
-def finalize_locked(repo: Repo, folder: Folder, run_id: str, sync_journal: Callable[[], None] | None = None) -> str:
+def finalize_locked(
+    repo: Repo, folder: Folder, run_id: str, sync_journal: Callable[[], None] | None = None, *, wait: bool = True
+) -> str:
     """As :func:`finalize`, for a caller that holds the run's lock alone.
 
     Args:
@@ -73,6 +75,8 @@ def finalize_locked(repo: Repo, folder: Folder, run_id: str, sync_journal: Calla
         run_id: The run.
         sync_journal: Makes the journal durable. With it, and unless files were logged, that is
             the only sync that is waited for; the commit settles later (``store/settle.py``).
+        wait: Wait for it. Else nothing is waited for, also where files were logged: should the power go before
+            the commit has settled, the run may be gone or cut short.
     """
     from ledgit.git import Objects, RefUpdate, update_refs
 
@@ -91,8 +95,8 @@ def finalize_locked(repo: Repo, folder: Folder, run_id: str, sync_journal: Calla
         os.sync()  # whoever wrote the commit may have died before it was on disk
         folder.discard(directory)
         return current
-    later = sync_journal is not None and not has_artifacts(state)
-    if sync_journal is not None and later:
+    later = sync_journal is not None and (not wait or not has_artifacts(state))
+    if sync_journal is not None and later and wait:
         sync_journal()
     commit, fresh = _make_commit(repo, folder, objects, state, base)
     pack = fresh.write(repo, keep=True, durable=not later)
