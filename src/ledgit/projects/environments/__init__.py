@@ -6,10 +6,19 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from ledgit.projects.environments.prepared import Prepared
     from ledgit.projects.environments.preparing import MANAGERS, choose_manager, prepare
+    from ledgit.projects.environments.recorded import (
+        Difference,
+        Lacking,
+        Wanted,
+        differences,
+        direct_packages,
+        from_recorded,
+    )
     from ledgit.projects.environments.store import (
         Cached,
         EnvironmentCache,
         Hold,
+        hold,
         list_environments,
         remove_environments,
     )
@@ -17,17 +26,25 @@ if TYPE_CHECKING:
 _MODULES = {
     "prepared": ("Prepared",),
     "preparing": ("MANAGERS", "choose_manager", "prepare"),
-    "store": ("Cached", "EnvironmentCache", "Hold", "list_environments", "remove_environments"),
+    "recorded": ("Difference", "Lacking", "Wanted", "differences", "direct_packages", "from_recorded"),
+    "store": ("Cached", "EnvironmentCache", "Hold", "hold", "list_environments", "remove_environments"),
 }
 _PLACES = {name: module for module, names in _MODULES.items() for name in names}
 
 __all__ = [
     "MANAGERS",
     "Cached",
+    "Difference",
     "EnvironmentCache",
     "Hold",
+    "Lacking",
     "Prepared",
+    "Wanted",
     "choose_manager",
+    "differences",
+    "direct_packages",
+    "from_recorded",
+    "hold",
     "list_environments",
     "prepare",
     "remove_environments",

@@ -19,7 +19,9 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from typing import Any
 
-__all__ = ["Cached", "EnvironmentCache", "Hold", "list_environments", "remove_environments"]
+    from ledgit.projects.environments.prepared import Prepared
+
+__all__ = ["Cached", "EnvironmentCache", "Hold", "hold", "list_environments", "remove_environments"]
 
 MARKER = "ledgit.json"
 OWN_PREFIX = "own-"  # folders of links to Ledgit, beside the environments that use them
@@ -253,6 +255,13 @@ class EnvironmentCache:
         for name in os.listdir(self.folder):
             if name.startswith(OWN_PREFIX) and name not in used:
                 remove_tree(os.path.join(self.folder, name))
+
+
+def hold(prepared: Prepared) -> Hold:
+    """Keep a prepared environment from being removed as long as something runs in it."""
+    if not prepared.folder:
+        return Hold(-1)
+    return EnvironmentCache(os.path.dirname(os.path.dirname(prepared.folder))).hold(prepared.key)
 
 
 def list_environments(cache: str) -> list[Cached]:

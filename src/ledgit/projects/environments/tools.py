@@ -20,7 +20,7 @@ __all__ = ["Failed", "find_program", "last_lines", "run_tool", "unreachable"]
 #: Seconds before somebody is told what takes so long.
 _PATIENCE = 1.0
 _ANSWER = 20.0
-_MOST_LINES = 6
+_MOST_LINES = 10
 # Variables that would lead a tool to another place than the one it is given.
 _ELSEWHERE = (
     *("PYTHONHOME", "PYTHONPATH", "PYTHONUSERBASE", "PIP_TARGET", "PIP_PREFIX", "PIP_ROOT", "PIP_USER", "PIP_PYTHON"),
@@ -120,7 +120,7 @@ def run_tool(
         raise
     output = _ESCAPES.sub("", said.decode(errors="replace"))
     if process.returncode:
-        tool = os.path.basename(argv[0])
+        tool = "pip" if "pip" in argv[:4] and manager == "virtualenv" else _tool(argv)
         how = f"exit {process.returncode}" if process.returncode > 0 else f"killed by signal {-process.returncode}"
         raise Failed(manager, f"{tool} could not {what} ({how}){last_lines(output)}", output)
     return output
@@ -139,6 +139,12 @@ def ask_tool(argv: Sequence[str]) -> str | None:
     return done.stdout.decode(errors="replace").strip() if done.returncode == 0 else None
 
 
+def _tool(argv: Sequence[str]) -> str:
+    """Return the name of the program, without the variables that are set for it."""
+    words = [word for word in argv if word != "env" and "=" not in word]
+    return os.path.basename(words[0])
+
+
 def _end(pid: int) -> None:
     import signal
 
@@ -152,8 +158,10 @@ def last_lines(output: str) -> str:
     """Return the last lines of *output* that mean something, each on a line of its own behind a colon."""
     lines = [line.rstrip() for line in output.splitlines() if not _NOISE.match(line)]
     errors = [number for number, line in enumerate(lines) if re.match(r"\s*(ERROR|[Ee]rror:|×)", line)]
-    first = max(errors[0] if errors else 0, len(lines) - _MOST_LINES)
-    shown = [fit(clean(redact(line.strip())), 300) for line in lines[first:]]
+    lines = lines[errors[0] :] if errors else lines[-_MOST_LINES:]
+    if len(lines) > _MOST_LINES:  # what it began with, and what came of it
+        lines = [*lines[:3], "…", *lines[4 - _MOST_LINES :]]
+    shown = [fit(clean(redact(line.strip())), 300) for line in lines]
     return "".join([":", *(f"\n  {line}" for line in shown)]) if shown else ""
 
 
