@@ -191,6 +191,7 @@ _MODULES = frozenset(
         "lightning",
         "models",
         "onnx",
+        "project",
         "pyfunc",
         "pytorch",
         "register",

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from ledgit.artifacts.adding import add_data, changed_data, data_cache, init_dvc
     from ledgit.artifacts.cache import Cache, check_oid
     from ledgit.artifacts.downloading import download_tree, download_url
     from ledgit.artifacts.files import FEW, sync_all
@@ -24,7 +25,7 @@ if TYPE_CHECKING:
     from ledgit.artifacts.hashing import Hashes, copy_and_digest, copy_data, digest_file, in_threads
     from ledgit.artifacts.many import present
     from ledgit.artifacts.moved import Moved
-    from ledgit.artifacts.place import DVC_GITIGNORE, Place, dvc_config, find_place, without_credentials
+    from ledgit.artifacts.place import DVC_GITIGNORE, Place, data_place, dvc_config, find_place, without_credentials
     from ledgit.artifacts.previews import Picture, Preview, preview, preview_folder
     from ledgit.artifacts.remote import ObjectRemote, open_remote
 
@@ -42,9 +43,13 @@ __all__ = [
     "Preview",
     "Scan",
     "Taken",
+    "add_data",
+    "changed_data",
     "check_oid",
     "copy_and_digest",
     "copy_data",
+    "data_cache",
+    "data_place",
     "decode_list",
     "digest_file",
     "download_tree",
@@ -53,6 +58,7 @@ __all__ = [
     "encode_list",
     "find_place",
     "in_threads",
+    "init_dvc",
     "open_remote",
     "present",
     "preview",
@@ -65,6 +71,7 @@ __all__ = [
 ]
 
 _HOMES = {
+    "adding": ("add_data", "changed_data", "data_cache", "init_dvc"),
     "cache": ("Cache", "check_oid"),
     "downloading": ("download_tree", "download_url"),
     "files": ("FEW", "sync_all"),
@@ -81,7 +88,7 @@ _HOMES = {
     ),
     "hashing": ("Hashes", "copy_and_digest", "copy_data", "digest_file", "in_threads"),
     "many": ("present",),
-    "place": ("DVC_GITIGNORE", "Place", "dvc_config", "find_place", "without_credentials"),
+    "place": ("DVC_GITIGNORE", "Place", "data_place", "dvc_config", "find_place", "without_credentials"),
     "previews": ("Picture", "Preview", "preview", "preview_folder"),
     "moved": ("Moved",),
     "remote": ("ObjectRemote", "open_remote"),

@@ -16,7 +16,7 @@ from ledgit.errors import ConfigError
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-__all__ = ["DVC_CONFIG", "DVC_GITIGNORE", "KINDS", "NAME", "Place", "dvc_config", "find_place", "without_credentials"]
+__all__ = ["DVC_CONFIG", "DVC_GITIGNORE", "KINDS", "NAME", "Place", "data_place", "dvc_config", "find_place", "without_credentials"]
 
 NAME = "ledgit"  # of the remote in DVC's configuration, and of the folder below the project's own
 DVC_CONFIG = ".dvc/config"
@@ -134,6 +134,26 @@ def find_place(
     if not default:
         return None
     return _place(f"remote://{default.lower()}/{NAME}", {}, "DVC's default remote", top, public=True, remotes=remotes)
+
+
+def data_place(root: str, name: str = "") -> Place | None:
+    """Return where the DVC project *root* keeps its own data: the remote *name*, or its default one; None: none is set.
+
+    Raises:
+        ConfigError: The files can't be understood, or the remote keeps data in another way than by their digest.
+    """
+    shared, default = read_dvc_config(os.path.join(root, DVC_CONFIG))
+    local, default_here = read_dvc_config(os.path.join(root, DVC_CONFIG + ".local"))
+    remotes = _merged(shared, local)
+    name = (name or default_here or default or _default_of_person()).lower()
+    if not name:
+        return None
+    options = remotes.get(name, {})
+    for key in ("version_aware", "worktree"):
+        if options.get(key, "false").lower() not in ("false", "no", "0", "off"):
+            expected = "to be off: 'dvc push' alone can send data to such a remote, then repeat the command"
+            raise ConfigError(f"{key} of DVC's remote {name!r}", options[key], expected)
+    return _place(f"remote://{name}", {}, "DVC's default remote", os.path.abspath(root), public=True, remotes=remotes)
 
 
 def _committed(listed: object) -> tuple[str, dict[str, str]]:

@@ -23,7 +23,16 @@ if TYPE_CHECKING:
         start_git,
         try_git,
     )
-    from ledgit.git.committing import commit_files, ignored_by, init_repository, push_branch, tracked_files
+    from ledgit.git.committing import (
+        changed_files,
+        commit_files,
+        current_branch,
+        ignored_by,
+        init_repository,
+        push_branch,
+        read_head,
+        tracked_files,
+    )
     from ledgit.git.gcrunning import gc_is_running, repack_is_running
     from ledgit.git.helper import Helper, helper_objects, reading_environment
     from ledgit.git.leftovers import release_leftovers
@@ -36,6 +45,7 @@ if TYPE_CHECKING:
         reachable,
         resolve_links,
     )
+    from ledgit.git.mirror import Fetched, Mirror
     from ledgit.git.objects import Objects, read_loose
     from ledgit.git.pack import ObjectSet, Pack, release_pack
     from ledgit.git.packmerge import merge_packs
@@ -87,9 +97,11 @@ __all__ = [
     "CodeFacts",
     "Commit",
     "Config",
+    "Fetched",
     "Fetching",
     "LeftOut",
     "Link",
+    "Mirror",
     "NameWatch",
     "ObjectSet",
     "Objects",
@@ -109,12 +121,14 @@ __all__ = [
     "base_ref",
     "build",
     "bundle_heads",
+    "changed_files",
     "check_name",
     "check_path",
     "code_patch_ids",
     "code_tree_without_run",
     "commit_files",
     "create_branch",
+    "current_branch",
     "edit_tree",
     "encode_tree",
     "ensure_attributes",
@@ -144,6 +158,7 @@ __all__ = [
     "push_branch",
     "reachable",
     "reading_environment",
+    "read_head",
     "read_loose",
     "read_ref",
     "ref_names",
@@ -173,11 +188,13 @@ _MODULES = {
     "batch": "BatchReader",
     "bundles": "bundle_heads fetch_bundle make_bundle",
     "command": "LEAN git_environment git_version outside_environment run_git spawn_git start_git try_git",
-    "committing": "commit_files ignored_by init_repository push_branch tracked_files",
+    "committing": "changed_files commit_files current_branch ignored_by init_repository"
+    " push_branch read_head tracked_files",
     "gcrunning": "gc_is_running repack_is_running",
     "helper": "Helper helper_objects reading_environment",
     "linked": "add_worktree fill_submodules remove_worktree reset_worktree",
     "links": "Branch CodeFacts Link merge_base reachable resolve_links",
+    "mirror": "Fetched Mirror",
     "objects": "Objects read_loose",
     "leftovers": "release_leftovers",
     "pack": "ObjectSet Pack release_pack",

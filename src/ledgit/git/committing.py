@@ -16,7 +16,16 @@ if TYPE_CHECKING:
 
     from ledgit.git.repo import Repo
 
-__all__ = ["commit_files", "ignored_by", "init_repository", "push_branch", "tracked_files"]
+__all__ = [
+    "changed_files",
+    "commit_files",
+    "current_branch",
+    "ignored_by",
+    "init_repository",
+    "push_branch",
+    "read_head",
+    "tracked_files",
+]
 
 _IN_BETWEEN = {
     "merge": "a merge",
@@ -33,6 +42,29 @@ def init_repository(folder: str) -> Repo:
 
     run_git(None, "init", "-q", "--", folder)
     return Repo.discover(folder)
+
+
+def read_head(repo: Repo) -> str | None:
+    """Return the commit that is checked out; None before the first one."""
+    code, out, _ = try_git(repo, "rev-parse", "--verify", "--quiet", "HEAD^{commit}")
+    return out.decode("ascii").strip() if code == 0 else None
+
+
+def current_branch(repo: Repo) -> str | None:
+    """Return the full name of the branch that is checked out; None where HEAD is detached."""
+    code, out, _ = try_git(repo, "symbolic-ref", "--quiet", "HEAD")
+    return out.decode("utf-8", "surrogateescape").strip() if code == 0 else None
+
+
+def changed_files(repo: Repo, paths: Sequence[str]) -> list[tuple[str, str]]:
+    """Return (state, path) of what is not committed below *paths* (from the top; "": everything), as ``git status``.
+
+    States are Git's two letters: ``??`` is a file that Git doesn't know. Nothing is changed.
+    """
+    args = ("status", "--porcelain=v1", "-z", "--untracked-files=all", "--no-renames", "--ignore-submodules=none")
+    wanted = [path for path in paths if path] if all(paths) else []
+    out = run_git(repo, *args, "--", *wanted, env={"GIT_LITERAL_PATHSPECS": "1"}, cwd=repo.work_tree)
+    return [(item[:2].decode("ascii"), os.fsdecode(item[3:])) for item in out.split(b"\0") if item]
 
 
 def commit_files(repo: Repo, paths: Sequence[str], message: str) -> str | None:
@@ -60,7 +92,7 @@ def commit_files(repo: Repo, paths: Sequence[str], message: str) -> str | None:
     scratch = os.path.join(repo.git_dir, f"ledgit-index-{os.urandom(6).hex()}")
     env = {"GIT_INDEX_FILE": scratch, "GIT_LITERAL_PATHSPECS": "1"}
     listed = b"".join(os.fsencode(path) + b"\0" for path in dict.fromkeys(paths))
-    has_head = try_git(repo, "rev-parse", "--verify", "--quiet", "HEAD^{commit}")[0] == 0
+    has_head = read_head(repo) is not None
     try:
         if has_head:
             run_git(repo, "read-tree", "HEAD", env=env)
