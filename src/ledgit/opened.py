@@ -74,6 +74,10 @@ class Opened:
         folder = self.folder
         if _has_entries(folder.going):
             self._finish_going()
+        if _has_entries(folder.work):
+            from ledgit.store.work import remove_dead_work
+
+            remove_dead_work(self.repo, folder)
         if not any(map(_has_entries, (folder.active, folder.settling, folder.trash, folder.scratch))):
             from ledgit.git import release_leftovers, remove_left_lock
             from ledgit.store.recovered import Recovered

@@ -202,6 +202,11 @@ def comment_place(number: int) -> Place | None:
     return None
 
 
+def named_experiment() -> str | None:
+    """Return the experiment that the environment names, where there is no repository to look it up in."""
+    return _first("LEDGIT_EXPERIMENT", "MLFLOW_EXPERIMENT_NAME")
+
+
 def _first(*names: str) -> str | None:
     return next((os.environ[name] for name in names if os.environ.get(name)), None)
 

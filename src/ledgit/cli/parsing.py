@@ -42,9 +42,20 @@ class Parser(argparse.ArgumentParser):
         actions = next((action for action in self._actions if isinstance(action, argparse._SubParsersAction)), None)
         if actions is not None:
             return self._read_action(actions, words)
-        if any(action.nargs == argparse.REMAINDER for action in self._actions):
-            return self.parse_args(words)
+        trailing = next((action for action in self._actions if action.nargs == argparse.REMAINDER), None)
+        if trailing is not None:
+            return self._read_command(trailing, words)
         return self.parse_intermixed_args(words)
+
+    def _read_command(self, trailing: argparse.Action, words: list[str]) -> argparse.Namespace:
+        """Read what stands before the first ``--``; that and all behind it is the command, whatever it looks like."""
+        at = words.index("--") if "--" in words else len(words)
+        if not {"-h", "--help"}.isdisjoint(words[:at]):
+            return self.parse_args(words[:at])
+        self._actions.remove(trailing)
+        args = self.parse_intermixed_args(words[:at])
+        setattr(args, trailing.dest, words[at:])
+        return args
 
     def _read_action(self, actions: argparse._SubParsersAction[Any], words: list[str]) -> argparse.Namespace:
         """Have the action's own parser read its words: argparse itself would lose those between options."""
@@ -196,3 +207,19 @@ def typed(text: str) -> str | int | float | bool:
         except ValueError:
             pass
     return text
+
+
+def seconds(text: str) -> float:
+    """Read a time such as ``90``, ``1.5h``, ``5m`` or ``2d``.
+
+    Raises:
+        UsageError: It is none.
+    """
+    factor = {"s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0}.get(text[-1:], 0.0)
+    try:
+        found = float(text[:-1]) * factor if factor else float(text)
+    except ValueError:
+        found = -1.0
+    if not 0 < found < float("inf"):
+        raise UsageError(f"--timeout is {text!r}, expected a time such as 90 (seconds), 5m or 2h")
+    return found

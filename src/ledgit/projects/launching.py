@@ -8,7 +8,7 @@ import time
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from ledgit.errors import NotFound, UsageError
+from ledgit.errors import UsageError
 from ledgit.projects.child import KILLED_BY_TIMEOUT, Child, find
 from ledgit.projects.kept import artifact_files
 from ledgit.store import ActiveRun, RunStart
@@ -119,7 +119,7 @@ def launch(repository: Opened, order: Launch, started: Callable[[ActiveRun, Chil
         started: Called before the command starts: with its run, and with what asks it to end from another thread.
 
     Raises:
-        NotFound: There is no such program, or folder; nothing is recorded.
+        UsageError: There is no such program, or folder; nothing is recorded.
         StorageError: The run can't be recorded, and the command is not started.
     """
     folder = _folder(repository, order)
@@ -173,14 +173,14 @@ def check_program(program: str, environ: Mapping[str, str], folder: str) -> None
     """See whether *program* can be started in *folder*.
 
     Raises:
-        NotFound: It can't.
+        UsageError: It can't.
     """
     if find(program, environ.get("PATH"), folder) is not None:
         return
     path = os.path.join(folder, program)
     if os.path.dirname(program) and os.path.isfile(path):
-        raise NotFound(f"{program!r} may not be executed (chmod +x makes it so, and Git keeps that); nothing was run")
-    raise NotFound(f"there is no command {program!r}; nothing was run")
+        raise UsageError(f"{program!r} may not be executed (chmod +x makes it so, and Git keeps that); nothing was run")
+    raise UsageError(f"there is no command {program!r}; nothing was run")
 
 
 def _folder(repository: Opened, order: Launch) -> str:
@@ -188,7 +188,7 @@ def _folder(repository: Opened, order: Launch) -> str:
         return order.work.folder(order.directory)
     path = os.path.join(repository.path, *order.directory.split("/")) if order.directory else repository.path
     if not os.path.isdir(path):
-        raise NotFound(f"there is no folder {path!r}")
+        raise UsageError(f"there is no folder {path!r}")
     return path
 
 

@@ -1,13 +1,4 @@
-"""The folder a project runs in: a linked work tree in Ledgit's folder, never the user's.
-
-::
-
-    <common Git directory>/ledgit/work/
-        <id>/           the work tree
-        <id>.lock       held by whoever works in it, the project's own processes among them
-
-A folder whose lock is free belongs to dead processes; whoever makes the next one removes it.
-"""
+"""The folder a project runs in: a linked work tree in Ledgit's folder, never the user's."""
 
 from __future__ import annotations
 
@@ -15,9 +6,10 @@ import os
 import stat
 import time
 
-from ledgit.errors import NotFound, StorageError
+from ledgit.errors import NotHere, UsageError
 from ledgit.git import Repo, add_worktree, fill_submodules, remove_worktree, reset_worktree
 from ledgit.store import Folder
+from ledgit.store.work import release_work, remove_dead_work, take_work
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -33,9 +25,6 @@ __all__ = ["WorkFolder", "remove_dead"]
 _TICK = 20_000_000
 #: Files up to which a reset looks at each one itself; beyond, Git does it sooner.
 _MOST_MARKS = 20_000
-#: Seconds that a lock may be there before its folder.
-_YOUNG = 10.0
-_TRIES = 50
 
 
 class WorkFolder:
@@ -80,7 +69,7 @@ class WorkFolder:
             caches: Folders laid out as DVC's cache is, where data are looked for besides the project's own.
 
         Raises:
-            NotFound: The tree or the commit is not in the repository.
+            NotHere: The tree or the commit is not in the repository.
             GitFailed: Git couldn't write the files.
             StorageError: The folder can't be made.
         """
@@ -88,12 +77,12 @@ class WorkFolder:
         work = Folder.of(owner).work
         name = name or os.urandom(6).hex()
         path = os.path.join(work, name)
-        lock = _take_lock(path)
+        lock = take_work(path)
         try:
             _check(owner, tree, commit)
             made = cls(owner, add_worktree(owner, path, commit, tree), tree, commit, lock)
         except BaseException:
-            _release(path, lock)
+            release_work(path, lock)
             raise
         try:
             made._fill(caches)
@@ -127,12 +116,12 @@ class WorkFolder:
         """Return the path of the *directory* below the top.
 
         Raises:
-            NotFound: There is none.
+            UsageError: There is none.
         """
         path = os.path.join(self.path, *directory.split("/")) if directory else self.path
         inside = os.path.realpath(path)
         if not os.path.isdir(path) or not (inside + os.sep).startswith(os.path.realpath(self.path) + os.sep):
-            raise NotFound(f"the project has no folder {directory!r}")
+            raise UsageError(f"the project has no folder {directory!r}")
         return path
 
     def note_state(self) -> None:
@@ -198,7 +187,7 @@ class WorkFolder:
         if self._lock < 0:
             return
         remove_worktree(self._owner, self.path)
-        _release(self.path, self._lock)
+        release_work(self.path, self._lock)
         self._lock = -1
 
 
@@ -260,85 +249,10 @@ def _check(repo: Repo, tree: str, commit: str | None) -> None:
     objects = Objects.of(repo)
     for oid in (tree, commit):
         if oid is not None and not objects.exists(oid):
-            raise NotFound(f"object {oid[:12]} is not in {repo.git_dir}; 'ledgit pull' or 'git fetch' may bring it")
-
-
-def _take_lock(path: str) -> int:
-    """Make the lock of the folder *path* and hold it."""
-    import fcntl
-
-    from ledgit.git.shared import make_folders
-
-    try:
-        make_folders(os.path.dirname(path))
-        lock = os.open(path + ".lock", os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o644)
-    except OSError as error:
-        raise StorageError(path, error.strerror or str(error)) from error
-    for _ in range(_TRIES):  # somebody may look this very moment whether it is free, and sees that it is new
-        try:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            break
-        except BlockingIOError:
-            time.sleep(0.002)
-        except OSError:
-            break  # a file system without locks
-    return lock
-
-
-def _release(path: str, lock: int) -> None:
-    try:
-        os.unlink(path + ".lock")
-    except OSError:
-        pass
-    os.close(lock)
+            raise NotHere(f"the code ({oid[:12]})", reason="'ledgit pull' or 'git fetch' may bring it")
 
 
 def remove_dead(repository: Opened | Repo) -> int:
-    """Remove the work folders whose processes are all dead; return how many. One that can't be looked at stays."""
+    """Remove the work folders whose processes are all dead; return how many."""
     repo = repository if isinstance(repository, Repo) else repository.repo
-    work = Folder.of(repo).work
-    try:
-        names = os.listdir(work)
-    except OSError:
-        return 0
-    removed = 0
-    for name in sorted({name.removesuffix(".lock") for name in names}):
-        path = os.path.join(work, name)
-        lock = -1
-        try:
-            lock = _lock_dead(path)
-        except FileNotFoundError:
-            # The lock is made before the folder and goes after it: an interrupted removal left this.
-            pass
-        except OSError:
-            continue
-        remove_worktree(repo, path)
-        if lock >= 0:
-            _release(path, lock)
-        removed += 1
-    return removed
-
-
-def _lock_dead(path: str) -> int:
-    """Take the lock of a folder that nobody works in.
-
-    Raises:
-        FileNotFoundError: It has none.
-        OSError: Somebody does, or nobody can know: the file system has no locks.
-    """
-    import fcntl
-
-    lock = os.open(path + ".lock", os.O_RDWR | os.O_CLOEXEC)
-    try:
-        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        there = os.stat(path + ".lock")
-        if not os.path.samestat(there, os.fstat(lock)):
-            raise BlockingIOError(path)
-        if not os.path.isdir(path) and time.time() - there.st_mtime < _YOUNG:
-            raise BlockingIOError(path)  # it is being made
-    except BaseException as error:
-        os.close(lock)
-        if isinstance(error, FileNotFoundError):
-            raise BlockingIOError(path) from error  # its owner was removing it meanwhile
-        raise
-    return lock
+    return remove_dead_work(repo, Folder.of(repo))
