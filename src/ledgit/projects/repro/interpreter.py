@@ -8,6 +8,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from ledgit.errors import EnvironmentFailed
 from ledgit.projects.repro.blame import Pair, packages_differ
 from ledgit.projects.repro.findings import listed
 from ledgit.projects.repro.recipe import python_script
@@ -17,7 +18,7 @@ if TYPE_CHECKING:
     from ledgit.projects.environments.prepared import Prepared
     from ledgit.projects.repro.recipe import Recipe
 
-__all__ = ["Chosen", "choose", "describe", "present_interpreter"]
+__all__ = ["Chosen", "choose", "describe", "present_interpreters"]
 
 _QUESTION = "import json, sys; print(json.dumps(sys.path[1:]))"
 _PATIENCE = 20.0
@@ -34,6 +35,7 @@ class Chosen:
         rebuilt: It was made from what the run recorded (or found among those that were).
         lacking: What of the recorded packages the present interpreter has not, or has in another version.
         why: Why it is this one, in a sentence.
+        notes: What of it could not be made.
     """
 
     prepared: Prepared
@@ -42,6 +44,7 @@ class Chosen:
     rebuilt: bool
     lacking: tuple[Pair, ...]
     why: str
+    notes: tuple[str, ...] = ()
 
     @property
     def environment(self) -> Environment:
@@ -62,7 +65,7 @@ def choose(
     Args:
         recipe: The run's.
         manager: ``local``: the present interpreter, whatever it has. Another one: made by that. None: the present
-            one if it has all that was recorded and nothing else, else made anew.
+            one if it has all that was recorded, else made anew.
         cache: Where environments are kept.
         folder: Where a lock file may be.
         progress: Is told what takes long.
@@ -73,15 +76,8 @@ def choose(
     from ledgit.projects.environments.prepared import Prepared
     from ledgit.store.facts import environment_facts
 
-    python = present_interpreter(recipe.command)
-    facts = environment_facts(folder, None if python == sys.executable else python)
     recorded = recipe.environment
-    lacking: list[Pair] = []
-    if recorded is not None and recorded.packages:
-        present = describe(facts)
-        lacking = packages_differ(recorded, present)
-        if recorded.python and recorded.python != present.python:
-            lacking.insert(0, ("python", recorded.python, present.python))
+    python, facts, lacking = _best(recipe, folder)
     if manager == "local" or (manager is None and not lacking) or recorded is None or not recorded.packages:
         if lacking:
             why = f"the present interpreter, as asked for, though {len(lacking)} packages are others"
@@ -92,25 +88,47 @@ def choose(
         path = (os.path.dirname(python),) if os.path.basename(os.path.dirname(python)) == "bin" else ()
         local = Prepared("local", python=python, path=path)
         return Chosen(local, facts, _sys_path(python), False, tuple(lacking), why)
-    prepared = _rebuild(recorded, manager, cache, folder, progress)
+    prepared, notes = _rebuild(recorded, manager, cache, folder, progress)
     facts = environment_facts(folder, prepared.python)
     told = listed([f"{name} {old or 'none'}, not {new or 'none'}" for name, old, new in lacking], 3)
     why = f"made from what was recorded: {told}" if lacking else "made from what was recorded, as asked for"
-    return Chosen(prepared, facts, _sys_path(prepared.python), True, tuple(lacking), why)
+    return Chosen(prepared, facts, _sys_path(prepared.python), True, tuple(lacking), why, tuple(notes))
 
 
-def present_interpreter(command: tuple[str, ...]) -> str:
-    """Return the interpreter that *command* would be run by here."""
+def _best(recipe: Recipe, folder: str) -> tuple[str, dict[str, Any], list[Pair]]:
+    """Return the first of the present interpreters that has what was recorded, else the first; and what it lacks."""
+    from ledgit.store.facts import environment_facts
+
+    recorded = recipe.environment
+    first: tuple[str, dict[str, Any], list[Pair]] | None = None
+    for python in present_interpreters(recipe.command):
+        facts = environment_facts(folder, None if python == sys.executable else python)
+        lacking: list[Pair] = []
+        if recorded is not None and recorded.packages:
+            present = describe(facts)
+            # What is here besides was not there to be imported.
+            lacking = [pair for pair in packages_differ(recorded, present) if pair[1] is not None]
+            if recorded.python and recorded.python != present.python:
+                lacking.insert(0, ("python", recorded.python, present.python))
+        if not lacking:
+            return python, facts, lacking
+        first = first or (python, facts, lacking)
+    assert first is not None
+    return first
+
+
+def present_interpreters(command: tuple[str, ...]) -> list[str]:
+    """Return the interpreters that *command* could be run by here: that of its first word, and Ledgit's own."""
     import shutil
 
+    found = []
     if python_script(command) is not None:
         word = command[0]
-        if os.path.isabs(word) and os.access(word, os.X_OK):
-            return word
-        found = shutil.which(os.path.basename(word))
-        if found is not None and not os.path.isabs(word):
-            return found
-    return sys.executable
+        if os.path.isabs(word):
+            found += [word] if os.access(word, os.X_OK) else []
+        else:
+            found += [path for path in [shutil.which(os.path.basename(word))] if path is not None]
+    return list(dict.fromkeys([*found, sys.executable]))
 
 
 def describe(facts: Mapping[str, Any]) -> Environment:
@@ -126,14 +144,20 @@ def _rebuild(
     cache: str,
     folder: str,
     progress: Callable[[str], object] | None,
-) -> Prepared:
-    from ledgit.projects.environments import from_recorded, prepare
+) -> tuple[Prepared, list[str]]:
+    from ledgit.projects.environments import prepare
+    from ledgit.projects.environments.recorded import from_recorded
     from ledgit.projects.mlproject import Project
 
     wanted = from_recorded(recorded)
     spec = wanted.spec()
-    project = Project("repro", {}, spec, folder, "")
-    return prepare(spec, project, manager or "", cache, progress=progress)
+    try:
+        made = prepare(spec, Project("repro", {}, spec, folder), manager or "", cache, progress=progress)
+    except EnvironmentFailed as error:
+        raise EnvironmentFailed(
+            error.manager, f"{error.reason}\n--env-manager local runs it in what is here, and says what differs"
+        ) from None
+    return made, [str(one) for one in wanted.lacking] + list(made.notes)
 
 
 def _sys_path(python: str) -> tuple[str, ...]:

@@ -130,6 +130,7 @@ class Attempt:
         chosen = choose(recipe, options.manager, options.cache, work.path, self.tell)
         if chosen.rebuilt or chosen.lacking:
             self.tell(f"environment: {chosen.why}")
+        self.notes += chosen.notes
         self.site_folders = tuple(entry for entry in chosen.sys_path if entry.endswith("-packages"))
         self._get_data()
         work.note_state()

@@ -21,6 +21,7 @@ def _watch(target: str, folder: str, skipped: tuple[str, ...]) -> None:
     asked: dict[str, None] = {}
     writing = os.O_WRONLY | os.O_RDWR | os.O_CREAT
     exists, fsencode, getcwd, write = os.path.exists, os.fsencode, os.getcwd, os.write
+    shared = os.path.join("/dev", "shm", "")  # where people keep data, unlike the rest of /dev
     packages = ("site-packages" + os.sep, "dist-packages" + os.sep)
 
     def note(kind: bytes, text: str) -> None:
@@ -44,7 +45,7 @@ def _watch(target: str, folder: str, skipped: tuple[str, ...]) -> None:
                     seen.add(top)
                     note(b"d", top)
                 return
-        if path.startswith(skipped):
+        if path.startswith(skipped) and not path.startswith(shared):
             return
         kind = b"r"
         if (isinstance(mode, str) and not set("wax+").isdisjoint(mode)) or (isinstance(flags, int) and flags & writing):
@@ -85,13 +86,10 @@ def _hand_on(own: str) -> None:
     this = sys.modules.pop("sitecustomize", None)
     try:
         __import__("sitecustomize")
-    except ImportError as error:
-        if error.name != "sitecustomize":
-            raise
-    finally:
-        # The import that goes on here wants to find something under the name.
-        if this is not None:
-            sys.modules.setdefault("sitecustomize", this)
+    except ImportError:
+        pass
+    if this is not None:
+        sys.modules.setdefault("sitecustomize", this)  # who imports this one wants to find some
 
 
 def _installed() -> tuple[str, ...]:
