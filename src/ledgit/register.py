@@ -22,6 +22,7 @@ from ledgit.tracking import session
 if TYPE_CHECKING:
     from ledgit.models.mlmodel import ModelInfo
     from ledgit.records.registry_state import ModelVersion, RegisteredModel
+    from ledgit.registry import Registry
 
 __all__ = ["get_models", "register_logged", "save_model", "set_default_artifact_root"]
 
@@ -96,13 +97,14 @@ def save_model(
 ) -> ModelVersion:
     """Log a model and register it as a version, in one.
 
-    It is logged to the active run; without one, to a run made for it.
+    It is logged to the active run; without one, to a run made for it. A model that is the same as the newest
+    version's, file by file, is that version: none is made, unless *version* or *bump* asks for one.
 
     Args:
         model: A model of any library that a flavor knows.
         name: What to register it as, and its folder among the run's artifacts.
         version: Such as ``v1.2.0``; otherwise *bump* says.
-        bump: ``major``, ``minor`` or ``patch`` (default).
+        bump: ``major``, ``minor`` or ``patch``; by default ``patch``, if the model is another one than before.
         reason: Why; it stays with the tag.
         description: About this version.
         tags: Tags of this version.
@@ -130,9 +132,32 @@ def save_model(
         if started is not None:
             started.finish(status)
     registry = Registry(session.repository())
+    if version is None and bump is None and (same := _same_before(registry, info, name)) is not None:
+        if description is not None:
+            registry.describe_version(same, description)
+        if tags:
+            registry.edit_version_tags(same, tags)
+        return registry.state.version(same.model, same.version)
     return registry.register(
         info.model_uri, name, version=version, bump=bump, reason=reason, description=description, tags=tags
     )
+
+
+def _same_before(registry: Registry, info: ModelInfo, name: str) -> ModelVersion | None:
+    """Return the newest version of *name* if what was just logged is the same model."""
+    from ledgit.errors import ArtifactsMissing, NotFound, RecordError
+    from ledgit.registry.sameness import same_model
+    from ledgit.registry.sources import find_source
+
+    model = registry.state.models.get(name)
+    newest = None if model is None else model.latest
+    if newest is None or newest.run is None:
+        return None
+    try:
+        logged, path = find_source(registry.repository, info.model_uri, None, name)
+        return newest if same_model(logged, path, registry.repository.run(newest.run), newest.path or "") else None
+    except (ArtifactsMissing, NotFound, RecordError):
+        return None  # it can't be compared
 
 
 def register_logged(info: ModelInfo, name: str) -> int | None:

@@ -55,6 +55,25 @@ def test_a_version_more_is_made_each_time_and_says_why(repo: Path, model: Logist
     assert mlflow.active_run() is None
 
 
+def test_the_same_model_again_is_the_version_that_there_is(repo: Path, git: GitFunction) -> None:
+    """Made anew and saved in another run; something else is another version, and so is what is asked for."""
+
+    def made(c: float) -> LogisticRegression:
+        return LogisticRegression(C=c).fit(ROWS, [0, 1])
+
+    first = mlflow.register.save_model(made(1.0), "churn", input_example=ROWS)
+    again = mlflow.register.save_model(made(1.0), "churn", input_example=ROWS, description="kept")
+    with mlflow.start_run():
+        inside = mlflow.register.save_model(made(1.0), "churn", input_example=ROWS)
+
+    assert first.version == again.version == inside.version == "v0.0.1"
+    assert "kept" == inside.description
+    assert ["churn@v0.0.1"] == git(repo, "tag", "-l").split()
+    assert "v0.0.2" == mlflow.register.save_model(made(2.0), "churn", input_example=ROWS).version
+    assert "v0.0.3" == mlflow.register.save_model(made(1.0), "churn", input_example=ROWS).version
+    assert "v0.1.0" == mlflow.register.save_model(made(1.0), "churn", bump="minor").version
+
+
 def test_an_artifact_root_that_cant_be_used_changes_nothing(repo: Path, git: GitFunction) -> None:
     """It is tried out first."""
     (repo / "file").write_text("no folder")

@@ -67,10 +67,9 @@ def test_what_the_registry_makes_is_let_in(server: MakeServer, make_run: MakeRun
         assert done.returncode == 0 or "up to date" in done.stderr, done.stderr
     registry.unassign("churn", "prod")
     registry.deregister("churn@1")
-    done = there.push("refs/tags/churn#prod!#2")
-    assert done.returncode == 0, done.stderr
-    done = there.push("refs/tags/churn@v0.0.1!")
-    assert done.returncode == 0, done.stderr
+    for ref in ("refs/tags/churn#prod!#2", "refs/tags/churn@v0.0.1!"):
+        done = there.push(ref)
+        assert done.returncode == 0, done.stderr
 
     assert 4 == len(there.refs())
 
@@ -79,10 +78,7 @@ def test_a_version_without_its_claim_is_refused(server: MakeServer, make_run: Ma
     """Else two clones could give out the same number."""
     there = server()
     registry.register(make_run(), "churn")
-
     done = there.push("refs/tags/churn@v0.0.1")
-
-    assert done.returncode != 0
     assert "its number 1 is not its own: refs/ledgit/versions/churn/1 was not pushed with it" in done.stderr
 
 
@@ -206,8 +202,7 @@ def test_what_was_promoted_taken_back_and_ended_comes_in_one_push(
     done = there.push("refs/tags/churn#prod#1", "refs/tags/churn#prod!#2", "refs/tags/churn@v0.0.1!")
 
     assert "version v0.0.1 of churn was deregistered" in alone.stderr
-    assert done.returncode == 0, done.stderr
-    assert 4 == len(there.refs())
+    assert (0, 4) == (done.returncode, len(there.refs()))
 
 
 # ---------------------------------------------------------------------- the policy

@@ -14,6 +14,7 @@ from typing import Any, ClassVar
 from ledgit.errors import InvalidValue, MissingDependency, RecordError, UsageError
 from ledgit.models.consent import Trust
 from ledgit.models.flavors import BaseFlavor, Predictor, Saved, Stored, import_library, types_from
+from ledgit.models.flavors.skops_names import settle_names
 from ledgit.models.flavors.skops_types import is_harmless
 from ledgit.models.paths import inside
 
@@ -118,6 +119,7 @@ def _dump_skops(model: Any, path: str, trusted: Sequence[str]) -> list[str]:
 
     try:
         skops.io.dump(model, path)
+        settle_names(path)
         unknown = sorted(set(skops.io.get_untrusted_types(file=path)) - set(trusted))
     except Exception as error:
         # Whatever it is: skops raises what the objects inside raise.
