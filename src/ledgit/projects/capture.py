@@ -10,13 +10,10 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator, Mapping, Sequence
 
-from ledgit.records.redact import REDACTED, is_secret_name, redact_command
-from ledgit.records.scalars import clean_text
+from ledgit.projects.flatten import flatten
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from typing import Any
-
     from ledgit.records.scalars import Scalar
 
 __all__ = ["SITE", "VARIABLE", "captured", "capturing_environment"]
@@ -77,7 +74,7 @@ def _programs(path: str) -> list[tuple[str, str, dict[str, Scalar]]]:
             document = json.loads(line)
             kind, program, values = document["kind"], document["program"], document["values"]
             name = os.path.splitext(os.path.basename(str(program)))[0]
-            found.append((f"{kind}", f"{name}\0{document['pid']}", dict(_flat("", values))))
+            found.append((f"{kind}", f"{name}\0{document['pid']}", dict(flatten(values))))
         except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
             continue
     return found
@@ -100,23 +97,6 @@ def _with(known: Scalar, value: Scalar) -> Scalar:
     return known if str(value) in parts else ",".join([*parts, str(value)])
 
 
-def _flat(prefix: str, value: Any) -> Iterator[tuple[str, Scalar]]:
-    if isinstance(value, dict) and value:
-        for key, item in value.items():
-            yield from _flat(f"{prefix}.{key}" if prefix else str(key), item)
-    elif prefix:
-        yield prefix, _scalar(prefix, value)
-
-
-def _scalar(name: str, value: Any) -> Scalar:
-    if any(is_secret_name(part) for part in name.split(".")) and value not in (None, ""):
-        return REDACTED
-    if value is None or isinstance(value, (bool, int, float)):
-        return value
-    text = clean_text(value if isinstance(value, str) else str(value))
-    return redact_command([text])[0] if text else text
-
-
 def _hydra_files(folder: str, since: float) -> Iterator[dict[str, Scalar]]:
     """Yield what the jobs that Hydra began in *folder* after *since* were configured with, the oldest first."""
     from ledgit.errors import ProjectError
@@ -130,7 +110,7 @@ def _hydra_files(folder: str, since: float) -> Iterator[dict[str, Scalar]]:
             values = load_marked(read_text(path), path).plain()
         except ProjectError:
             continue
-        yield dict(_flat("", values))
+        yield dict(flatten(values))
 
 
 def _find_configs(folder: str, depth: int, since: float, found: list[tuple[float, str]]) -> None:
