@@ -16,6 +16,8 @@ if TYPE_CHECKING:
 
 __all__ = ["RayExecutor"]
 
+_CONNECT = 10.0  # s
+
 
 class RayExecutor(RemoteExecutor):
     """Runs trials on the nodes of a Ray cluster.
@@ -45,9 +47,10 @@ class RayExecutor(RemoteExecutor):
         self._started = not ray.is_initialized()
         if self._started:
             try:
+                _check_listens(address)
                 here = {"include_dashboard": False} if address == "local" else {}
                 self._ray.init(address=address, log_to_driver=False, configure_logging=False, **here)
-            except (ConnectionError, OSError, ValueError, RuntimeError) as error:
+            except (OSError, ValueError, RuntimeError, ray.exceptions.RayError) as error:
                 first = str(error).strip().splitlines()[0]
                 raise Unreachable(
                     address, f"no Ray cluster answers there ('ray start --head' makes one): {first}"
@@ -144,6 +147,19 @@ class RayExecutor(RemoteExecutor):
         with self._guard:
             self._trials.pop(trial.order.run_id, None)
         trial.finish(report, error)
+
+
+def _check_listens(address: str) -> None:
+    """Find out at once whether anybody listens at ``host:port``: Ray itself tries for minutes.
+
+    Raises:
+        OSError: Nobody does.
+    """
+    host, colon, port = address.removeprefix("ray://").rpartition(":")
+    if colon and port.isdigit():
+        import socket
+
+        socket.create_connection((host.strip("[]"), int(port)), _CONNECT).close()
 
 
 class _Trial:
