@@ -1,4 +1,6 @@
-"""Projects in three calls: create, add files, share::
+"""Projects in three calls: create, add files, share.
+
+::
 
     import ledgit as mlflow
 
@@ -72,8 +74,8 @@ def add_files(files: StrPath | Iterable[StrPath], project_name: str | None = Non
 
     here = os.getcwd()
     listed = [files] if isinstance(files, (str, os.PathLike)) else list(files)
-    repository = _repository(here)
-    return add(repository.repo, find_project(repository.repo, project_name, here), list(map(os.fspath, listed)), here)
+    repo = _repository(here).repo
+    return add(repo, find_project(repo, project_name, here), [os.fspath(file) for file in listed], here)
 
 
 def share(project: Project | str, bundle: StrPath | None = None, version: str | None = None) -> SharedProject:

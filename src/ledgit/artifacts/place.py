@@ -16,7 +16,17 @@ from ledgit.errors import ConfigError
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-__all__ = ["DVC_CONFIG", "DVC_GITIGNORE", "KINDS", "NAME", "Place", "data_place", "dvc_config", "find_place", "without_credentials"]
+__all__ = [
+    "DVC_CONFIG",
+    "DVC_GITIGNORE",
+    "KINDS",
+    "NAME",
+    "Place",
+    "data_place",
+    "dvc_config",
+    "find_place",
+    "without_credentials",
+]
 
 NAME = "ledgit"  # of the remote in DVC's configuration, and of the folder below the project's own
 DVC_CONFIG = ".dvc/config"

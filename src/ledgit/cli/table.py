@@ -16,6 +16,7 @@ GROUPS = (
         "log runs",
         (
             ("run", "track any command: code, environment, output, exit code"),
+            ("project", "make a folder something that others can run, and share it"),
             ("record", "log params, metrics, tags and files from a shell"),
         ),
     ),
@@ -43,6 +44,7 @@ GROUPS = (
         (
             ("report", "what a branch's runs changed, for people: text, Markdown, HTML"),
             ("check", "whether they are good enough, by the gates of the repository"),
+            ("hooks", "put hooks of Git's into this clone, beside what is there"),
         ),
     ),
     (
@@ -85,6 +87,7 @@ GROUPS = (
     (
         "more",
         (
+            ("hook", "what a hook of Git's calls"),
             ("completion", "print the completion script for a shell"),
             ("version", "print the versions of Ledgit and what it uses"),
         ),

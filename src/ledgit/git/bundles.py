@@ -149,8 +149,7 @@ def fetch_bundle(repo: Repo, path: str, refspec: str, shallow: Sequence[str] = (
     kept = None
     try:
         kept = _unpack(repo, path, at)
-        arguments = ("rev-list", "--objects", "--quiet", "--stdin")
-        code, _, said = try_git(repo, *arguments, stdin=f"{oid}\n--not\n--all\n".encode("ascii"))
+        code, _, said = try_git(repo, "rev-list", "--objects", "--quiet", oid, "--not", "--all")
         if code != 0:
             raise RecordError(path, f"is not whole: {_first(said)}")
         update_refs(repo, [RefUpdate(target, oid, RefUpdate.ANY)])
