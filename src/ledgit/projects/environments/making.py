@@ -34,7 +34,7 @@ class Job(Values):
         progress: Told what takes long.
     """
 
-    __slots__ = ("folder", "lock", "offline", "own", "progress", "project", "python", "wheels", "wish")
+    __slots__ = ("_told", "folder", "lock", "offline", "own", "progress", "project", "python", "wheels", "wish")
 
     def __init__(
         self,
@@ -50,6 +50,7 @@ class Job(Values):
         progress: Callable[[str], object] | None = None,
     ) -> None:
         self.folder, self.python, self.wish, self.project, self.wheels = folder, python, wish, project, wheels
+        self._told = False
         self.own, self.offline, self.lock, self.progress = own, offline, lock, progress
 
     @property
@@ -71,10 +72,16 @@ class Job(Values):
             argv,
             what,
             cwd=self.project,
-            progress=self.progress,
+            progress=self._tell,
             lock=self.lock,
             doing=self.doing(manager),
         )
+
+    def _tell(self, doing: str) -> None:
+        """Say what takes long, once for all the tools that it takes."""
+        if self.progress is not None and not self._told:
+            self._told = True
+            self.progress(doing)
 
     def write_requirements(self) -> list[str]:
         """Write what is wanted beside the environment; return the arguments that name it, [] if it is nothing."""
@@ -177,6 +184,7 @@ def _install_with_pip(job: Job, arguments: list[str]) -> None:
     """
     new = os.path.join(job.folder, "wheels")
     pip = [job.interpreter, "-I", "-m", "pip", *_QUIET_PIP]
+    log = os.path.join(job.folder, WANTED, "pip.log")
     finding = ["--find-links", job.wheels, *_bundled(job.python)]
     os.makedirs(job.wheels, exist_ok=True)
     _clear(new)
@@ -192,12 +200,24 @@ def _install_with_pip(job: Job, arguments: list[str]) -> None:
             *(["--no-index"] * offline),
             *arguments,
         ]
-        return job.run("virtualenv", command, _INSTALL)
+        try:
+            return job.run("virtualenv", [*command, "--log", log], _INSTALL)
+        except Failed as failed:
+            raise Failed(failed.manager, failed.reason, failed.output + _not_fetched(log)) from None
 
     _online_or_not(job, "virtualenv", collect)
     wheels = [os.path.join(new, name) for name in sorted(os.listdir(new))]
     job.run("virtualenv", [*pip, "install", "--no-index", "--no-deps", "--no-warn-script-location", *wheels], _INSTALL)
     _keep(job, wheels)
+
+
+def _not_fetched(log: str) -> str:
+    """Return what pip could not fetch: to the terminal it only says that there is no such package."""
+    try:
+        with open(log, encoding="utf-8", errors="replace") as file:
+            return "".join(line for line in file if "Could not fetch URL" in line)
+    except OSError:
+        return ""
 
 
 def _make_venv(job: Job) -> None:
@@ -250,7 +270,7 @@ def _online_or_not(job: Job, manager: str, run: Callable[[bool], str]) -> None:
         try:
             run(True)
         except Failed as second:
-            missing = second.reason.partition(":\n")[2]
+            missing = failed.reason.partition(":\n")[2]
             shown = f"\n{missing}" if missing else ""
             reason = (
                 "no package index can be reached, and not all that it needs is kept on this machine;"

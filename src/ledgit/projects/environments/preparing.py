@@ -175,7 +175,7 @@ class _Preparation:
             raise ProjectError(self.wish.source, f"ledgit{versions} is no requirement") from None
         if not fits:
             self.wish.requirements.notes.append(
-                f"ledgit{versions} is asked for; it gets the Ledgit that runs it, {__version__}"
+                f"ledgit {versions} is asked for; it gets the Ledgit that runs it, {__version__}"
             )
 
     def _waiting(self) -> None:
