@@ -16,19 +16,25 @@ _MOST = 500
 def baseline(repository: Repository, run: Run) -> tuple[Run, str]:
     """Return the run to compare *run* with, and why it is that one.
 
-    The newest run of the code that *run*'s code was made from: the same commit if *run* had
-    uncommitted changes, else the commit before. Where there is none, the run before it in the
-    experiment.
+    A repetition (``ledgit repro``) is compared with the run that it repeats. Else it is the newest
+    run of the code that *run*'s code was made from: the same commit if *run* had uncommitted
+    changes, else the commit before. Where there is none, the run before it in the experiment.
+    Repetitions of other runs are passed over.
 
     Raises:
         UsageError: There is no earlier run.
     """
     from ledgit.store.checkout import parent_commit
 
+    repeated = repository.index.get(run.tags["ledgit.repro"]) if "ledgit.repro" in run.tags else None
+    if repeated is not None:
+        return repository.run(repeated.id), "the run that it repeats"
     earlier = [
         other
         for other in repository.runs.experiment(run.experiment).sort("-start_time").limit(_MOST)
-        if other.id != run.id and (other.start, other.id) < (run.start, run.id)
+        if other.id != run.id
+        and (other.start, other.id) < (run.start, run.id)
+        and not {"ledgit.repro", "ledgit.repro.by"} & other.tags.keys()
     ]
     if not earlier:
         raise UsageError(f"there is no run before {run.name} in experiment {run.experiment}; name two runs")

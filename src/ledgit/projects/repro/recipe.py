@@ -224,7 +224,10 @@ def _no_command(command: tuple[str, ...], source_type: str, tags: Mapping[str, s
         return [Lacking("command", text, fatal=True)]
 
     if not command:
-        return no("the run recorded no command (it was imported, or made by a program that gave none)")
+        return no(
+            "it recorded no command: it was imported, or logged with 'ledgit record', so nothing tells which program"
+            " made its values"
+        )
     if source_type == "NOTEBOOK" or any("ipykernel" in word or "colab_kernel" in word for word in command[:4]):
         return no(
             "the run was made in a notebook, cell by cell, and which cells ran is not recorded; run the notebook as"
@@ -233,7 +236,7 @@ def _no_command(command: tuple[str, ...], source_type: str, tags: Mapping[str, s
     script = python_script(command)
     if script is not None:
         word, place = script
-        if word == "" or any(re.fullmatch(r"-[A-Za-z]*i[A-Za-z]*", one) for one in command[1:place]):
+        if word == "" or any(re.fullmatch(r"-[A-VY-Za-z]*i[A-Za-z]*", one) for one in command[1:place]):
             return no("the run was made at Python's prompt, and what was typed is not recorded; put it into a script")
         if word == "-":
             return no("the program came through standard input, which is not recorded; put it into a script")

@@ -1,0 +1,85 @@
+"""Data of a repetition: fetched, hashed, and named where they are not what the run saw."""
+
+from __future__ import annotations
+
+import shutil
+import sys
+from pathlib import Path
+
+import pytest
+from tests.repro.stage import Stage, said
+
+INPUT = (
+    "import sys, ledgit as mlflow\npath = sys.argv[1]\nwith mlflow.start_run():\n    mlflow.log_input(path)\n"
+    "    mlflow.log_metric('value', float(open(path).read()))\n"
+)
+
+
+@pytest.fixture
+def tracked(stage: Stage, tmp_path: Path) -> Stage:
+    """The stage with a file that DVC tracks, and a remote that has it."""
+    stage.write("input.py", INPUT)
+    stage.start(sys.executable, "-m", "dvc", "init", "-q")
+    stage.start(sys.executable, "-m", "dvc", "remote", "add", "-q", "-d", "store", str(tmp_path / "store"))
+    stage.write("values.txt", "1")
+    stage.start(sys.executable, "-m", "dvc", "add", "-q", "values.txt")
+    stage.start(sys.executable, "-m", "dvc", "push", "-q")
+    stage.commit("data")
+    return stage
+
+
+def test_data_that_dvc_tracks_come_from_its_cache_then_from_its_remote(tracked: Stage) -> None:
+    """What the user's work tree has by now does not matter."""
+    run = tracked.python("input.py", "values.txt")
+    tracked.write("values.txt", "2")
+    from_cache = tracked.verdict(run)
+    shutil.rmtree(tracked.path / ".dvc" / "cache")
+    from_remote = tracked.repeat(run)
+
+    assert "identical" == from_cache.level, said(from_cache)
+    assert "identical" == from_remote.verdict.level, said(from_remote.verdict)
+    assert [False] == [check.differs for check in from_remote.inputs]
+    assert "2" == (tracked.path / "values.txt").read_text()
+
+
+def test_data_that_are_lost_are_named(tracked: Stage, tmp_path: Path) -> None:
+    """Neither the cache nor the remote has them, and the user's file is another."""
+    run = tracked.python("input.py", "values.txt")
+    shutil.rmtree(tracked.path / ".dvc" / "cache")
+    shutil.rmtree(tmp_path / "store")
+    tracked.write("values.txt", "2")
+    changed = tracked.verdict(run)
+    (tracked.path / "values.txt").unlink()
+    lost = tracked.verdict(run)
+
+    assert ("different", ("data",)) == (changed.level, changed.classes), said(changed)
+    assert ("failed", ("data",)) == (lost.level, lost.classes), said(lost)
+    assert "values.txt is neither in DVC's cache nor on its remote" in lost.reasons[0].text
+
+
+def test_a_data_file_that_git_ignores_is_taken_from_the_work_tree_if_it_is_the_same(stage: Stage) -> None:
+    """It was logged, so its digest is known."""
+    stage.write("input.py", INPUT)
+    stage.write("local/values.txt", "1")
+    run = stage.python("input.py", "local/values.txt")
+    same = stage.verdict(run)
+    stage.write("local/values.txt", "2")
+    other = stage.verdict(run)
+
+    assert "identical" == same.level, said(same)
+    assert ("different", ("data",)) == (other.level, other.classes), said(other)
+
+
+def test_tables_in_memory_are_compared_when_they_are_logged_again(stage: Stage, tmp_path: Path) -> None:
+    """Their digest is pandas' or NumPy's, of what the program made of a file."""
+    data = tmp_path / "table.txt"
+    data.write_text("1")
+    code = f"import numpy, ledgit as mlflow\nvalues = numpy.array([float(open({str(data)!r}).read())])\n"
+    code += "with mlflow.start_run():\n    mlflow.log_input(mlflow.data.from_numpy(values, name='table'))\n"
+    stage.write("table.py", code + "    mlflow.log_metric('value', values.sum())\n")
+    run = stage.python("table.py")
+    data.write_text("2")
+    verdict = stage.verdict(run, trace=False)
+
+    assert ("different", ("data",)) == (verdict.level, verdict.classes), said(verdict)
+    assert verdict.reasons[0].text.startswith("table: ")
