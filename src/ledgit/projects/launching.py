@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from ledgit.errors import UsageError
 from ledgit.projects.child import KILLED_BY_TIMEOUT, Child, find
 from ledgit.projects.kept import artifact_files
+from ledgit.projects.watching import Watch
 from ledgit.store import ActiveRun, RunStart
 from ledgit.tracking.launching import child_environment
 
@@ -201,6 +202,12 @@ def _run(
     started: Callable[[ActiveRun, Child], object] | None,
 ) -> int:
     name = f"ledgit-{run.id[:12]}"
+    inside = order.prepared is not None and order.prepared.manager == "docker"
+    if inside and order.capture:
+        run.note_problem("what a parser within a container makes of its arguments is not seen: nothing was captured")
+    captured = os.path.join(run.directory, "captured") if order.capture and not inside else ""
+    watch = Watch(order.command, folder, order.work.path if order.work is not None else None, captured)
+    environ = watch.environment(environ)
     if order.prepared is not None:
         command = order.prepared.command(command, folder, names=_handed(environ, order), name=name)
     log = run.open_artifact(OUTPUT) if order.output else None
@@ -232,6 +239,7 @@ def _run(
     if child.timed_out:
         run.note_problem(f"it ran for more than {order.timeout:g} s and was ended")
     run.set_tags({"ledgit.exit_code": str(code)})
+    watch.record(run, succeeded=code == 0)
     _late_params(run, order)
     _keep(run, order.keep, folder)
     return code

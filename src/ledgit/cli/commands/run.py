@@ -23,12 +23,16 @@ are now (or those of -v), so you can go on working; your own files, branches and
 folder, a Git address (#FOLDER behind it for one below its top), a bundle file, NAME@VERSION of the registry, or a
 run; -e names an entry point of its MLproject file, or a script, and '-- COMMAND' runs that in it.
 
+Of 'dvc repro' the run gets what its stages declare: data with DVC's hash, params, metrics, and dvc.lock.
+
 What the command logs itself (import ledgit, or 'ledgit record') goes into the same run; it finds the run
 in LEDGIT_RUN_ID. No environment values are recorded.
 """
 EPILOG = """
 ledgit run -- python train.py --lr 0.1
 ledgit run -p lr=0.1 -t kind=baseline -- ./train.sh
+ledgit run --capture-args -- python train.py --lr 0.1
+ledgit run -- dvc repro
 ledgit run --keep 'plots/' --keep model.bin -- make model
 ledgit run . -e train -P alpha=0.5
 ledgit run . -e train.py -P @params.yaml --timeout 2h
@@ -52,6 +56,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--keep", metavar="PATH", action="append", default=[], help="keep this file or folder when done (repeatable)"
     )
     parsing.complete(keep, "file")
+    parser.add_argument(
+        "--capture-args",
+        action="store_true",
+        help="record as params what the command's own parser (argparse, click, typer, Hydra) makes of its arguments",
+    )
     parser.add_argument("--no-output", action="store_true", help=f"don't keep what the command prints ({OUTPUT})")
     parser.add_argument("--timeout", metavar="TIME", help="end it after so long: 90 (seconds), 5m, 2h")
     group = parser.add_argument_group("projects")
@@ -65,7 +74,6 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--env-manager", metavar="KIND", default="", help="local, virtualenv, uv, conda or docker (default: what fits)"
     )
     group.add_argument("--in-place", action="store_true", help="run in the folder itself, not in a copy")
-    group.add_argument("--capture-args", action="store_true", help="record what the program's own parser reads")
     group.add_argument("--dry-run", action="store_true", help="show what would run; nothing is written")
 
 
@@ -81,7 +89,7 @@ def run(args: argparse.Namespace) -> int:
 def _means_project(args: argparse.Namespace) -> bool:
     """Whether something was asked for that only a project has: then it is the one in this folder."""
     wanted = (args.entry_point, args.parameters, args.version, args.env_manager, args.dry_run, args.in_place)
-    return any(wanted) or args.capture_args
+    return any(wanted)
 
 
 def _run_command(args: argparse.Namespace, command: list[str]) -> int:
@@ -89,6 +97,7 @@ def _run_command(args: argparse.Namespace, command: list[str]) -> int:
     tags = parsing.pairs(args.tag, "tag")
     timeout = None if args.timeout is None else parsing.seconds(args.timeout)
     from ledgit.projects.child import KILLED_BY_TIMEOUT, Child, find
+    from ledgit.projects.watching import Watch
 
     program = find(command[0])
     if program is None:
@@ -119,7 +128,9 @@ def _run_command(args: argparse.Namespace, command: list[str]) -> int:
         if params:
             active.log_params(params)
         repo = repository.repo
-        environ = child_environment(active.id, repo.work_tree or repo.git_dir)
+        captured = os.path.join(active.directory, "captured") if args.capture_args else ""
+        watch = Watch(command, os.getcwd(), repo.work_tree, captured)
+        environ = watch.environment(child_environment(active.id, repo.work_tree or repo.git_dir))
         log = None if args.no_output else active.open_artifact(OUTPUT)
         child = Child(command, environ, log, group=timeout is not None, timeout=timeout)
         try:
@@ -133,6 +144,7 @@ def _run_command(args: argparse.Namespace, command: list[str]) -> int:
         if code == KILLED_BY_TIMEOUT and child.timed_out:
             active.note_problem(f"it ran for more than {args.timeout} and was ended")
         active.set_tags({"ledgit.exit_code": str(code)})
+        watch.record(active, succeeded=code == 0)
         _keep(active, args.keep)
     finally:
         active.finish(status)
