@@ -123,12 +123,13 @@ def save_model(
     from ledgit.registry import Registry
     from ledgit.tracking import runs
 
-    started = None if runs.active_run() is not None or "run_id" in kwargs else runs.start_run(run_name=None)
+    alone = runs.active_run() is None and kwargs.get("run_id") is None
     status = "FAILED"
     try:
         info = log(model, name, **kwargs)
         status = "FINISHED"
     finally:
+        started = runs.active_run() if alone else None
         if started is not None:
             started.finish(status)
     registry = Registry(session.repository())

@@ -117,6 +117,28 @@ def test_a_model_that_the_disk_refuses_is_said_and_ends_no_training(
         mlflow.sklearn.load_model("my_model")
 
 
+def test_a_model_that_cant_be_saved_leaves_no_run_behind(repo: Path, git: GitFunction) -> None:
+    """Nothing is logged, so there is nothing to keep; the next call begins one."""
+
+    class Odd(LogisticRegression):
+        def __getstate__(self) -> Any:
+            raise ValueError("odd")
+
+    for save in (mlflow.sklearn.log_model, mlflow.register.save_model):
+        with pytest.raises(UsageError, match="can't be written as skops"):
+            save(Odd().fit(ROWS, [0, 1]), "m")
+        with pytest.raises(UsageError, match="model name"):
+            save(LogisticRegression(), "m#")
+
+        assert mlflow.active_run() is None
+    assert [] == list(mlflow.open().runs)
+    mlflow.sklearn.log_model(LogisticRegression().fit(ROWS, [0, 1]), "m")
+    run = mlflow.active_run()
+    assert run is not None
+    mlflow.end_run()
+    assert run.id == mlflow.models.get_model_info(f"runs:/{run.id}/m").run_id
+
+
 def test_what_is_no_name_of_a_model_is_refused_in_words(repo: Path) -> None:
     """Not as a TypeError, nor by the name of a tag that only Ledgit knows."""
     nothing: Any = None

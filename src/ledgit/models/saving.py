@@ -10,7 +10,7 @@ import os
 import shutil
 import sys
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from copy import deepcopy
 from dataclasses import dataclass, fields
 from typing import TYPE_CHECKING, Any
@@ -245,7 +245,9 @@ def log_model(
     run_id: str | None = None,
     others: Mapping[str, Any] | None = None,
 ) -> ModelInfo:
-    """Save *model* as the artifacts below *name* of a run, by default the active one; one is started if there is none.
+    """Save *model* as the artifacts below *name* of a run, by default the active one.
+
+    If there is none one is started, once the model is known to be one that can be saved.
 
     The run gets the tag ``ledgit.model.<name>`` with the flavor's name. What the disk or Git refuse is said, not
     raised, as with every ``log_`` function.
@@ -265,13 +267,25 @@ def log_model(
         MissingDependency: A library is not installed.
     """
     path = check_model_path(name)
-    with runs.open_run(run_id) as run:
-        mlmodel = Model(artifact_path=path, run_id=run.id, **(others or {}))
+    mlmodel = Model(artifact_path=path, **(others or {}))
+    with ExitStack() as stack:
+        ready = ""
+        if run_id is None and runs.active_run() is None:
+            # What can't be saved shall not begin a run: nothing would be in it.
+            with suppress(*session.TROUBLE):  # the disk's refusal is for the run to tell, below
+                ready = stack.enter_context(staging(session.repository().folder))
+                save_model(flavor, model, ready, options, own, mlmodel)
+        run = stack.enter_context(runs.open_run(run_id))
+        mlmodel.run_id = run.id
         try:
-            with staging(run.folder) as folder:
+            if ready and os.path.exists(os.path.join(ready, FILE)):
+                folder = ready
+                mlmodel.save(os.path.join(folder, FILE))
+            else:
+                folder = stack.enter_context(staging(run.folder))
                 save_model(flavor, model, folder, options, own, mlmodel)
-                note_made(run.folder, folder)
-                _hand_over(run, folder, path)
+            note_made(run.folder, folder)
+            _hand_over(run, folder, path)
             run.set_tags({MODEL_TAG + path: flavor.name})
         except session.TROUBLE as error:
             session.report_in(run, error, f"model {path} was not logged")
