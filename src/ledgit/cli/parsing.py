@@ -35,6 +35,8 @@ class Parser(argparse.ArgumentParser):
 
     #: Options whose value may begin with a dash, as ``--sort -accuracy``.
     dashed: frozenset[str] = frozenset()
+    #: The action that is meant where the first word is none; "" where one has to be named.
+    default_action = ""
 
     def read(self, words: Sequence[str]) -> argparse.Namespace:
         """Parse *words*; options may stand between, before and after the other arguments."""
@@ -66,6 +68,8 @@ class Parser(argparse.ArgumentParser):
             return args
         if words and words[0] in ("-h", "--help"):
             return self.parse_args(words)
+        if words and self.default_action:
+            return self._read_action(actions, [self.default_action, *words])
         listed = ", ".join(actions.choices)
         return self.error(f"there is no action {words[0]!r}; it has {listed}" if words else f"name an action: {listed}")
 

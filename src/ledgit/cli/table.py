@@ -52,6 +52,7 @@ GROUPS = (
         (
             ("apply", "put a run's files or params into the work tree"),
             ("branch", "make a branch of a run's code"),
+            ("sweep", "run something with many parameters, and find the best"),
             ("repro", "repeat a run, and say what differs if it comes out otherwise"),
         ),
     ),

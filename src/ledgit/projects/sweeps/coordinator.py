@@ -30,10 +30,10 @@ if TYPE_CHECKING:
     from concurrent.futures import Executor
 
     from ledgit.projects.executors.orders import TrialReport
+    from ledgit.projects.sweeps.overview import SweepStatus
     from ledgit.projects.sweeps.plan import SweepPlan
     from ledgit.projects.sweeps.samplers import Sampler
     from ledgit.projects.sweeps.site import Site
-    from ledgit.projects.sweeps.status import SweepStatus
     from ledgit.records.scalars import Scalar
     from ledgit.repository import Repository
 
@@ -209,12 +209,25 @@ class Sweep:
             self._word = word
             self._reason = self._reason or "stopped"
 
+    def close(self) -> None:
+        """Give up a sweep that was never run: its run ends, and nothing is left behind."""
+        self._reason = self._reason or "stopped"
+        self._close(None, own=False)
+
     def status(self) -> SweepStatus:
         """Return what is known of it now."""
-        from ledgit.projects.sweeps.status import make_status
+        from ledgit.projects.sweeps.overview import make_status
 
+        ended = self._parent.ended
         return make_status(
-            self.run_id, self.name, self.plan, self.trials.values(), began=self._parent.start, alive=True
+            self.run_id,
+            self.name,
+            self.plan,
+            self.trials.values(),
+            began=self._parent.start,
+            alive=not ended,
+            killed=ended and self._parent.status == "KILLED",
+            reason=self._reason,
         )
 
     # ------------------------------------------------------------------ ordering
@@ -435,13 +448,15 @@ class Sweep:
 
     # ------------------------------------------------------------------ ending
 
-    def _close(self, executor: Executor, *, own: bool) -> None:
+    def _close(self, executor: Executor | None, *, own: bool) -> None:
         """Leave nothing running and nothing behind; the sweep's run says how it ended."""
-        if self._running:  # interrupted by an exception, or whoever went through the events went away
+        if (
+            executor is not None and self._running
+        ):  # interrupted by an exception, or whoever went through the events went away
             self._reason = self._reason or "stopped"
             self._drain(executor)
         try:
-            if own or isinstance(executor, LocalExecutor):
+            if executor is not None and (own or isinstance(executor, LocalExecutor)):
                 executor.shutdown(wait=True, cancel_futures=True)
         finally:
             self._finish_parent()
@@ -460,7 +475,7 @@ class Sweep:
             self._take(executor, self._running.pop(run_id), future)
 
     def _finish_parent(self) -> None:
-        from ledgit.projects.sweeps.status import BEST, REASON
+        from ledgit.projects.sweeps.overview import BEST, REASON
 
         status = self.status()
         done = all(number in self.trials and self.trials[number].ended for number in range(self.plan.trials))

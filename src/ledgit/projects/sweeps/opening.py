@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING, Any
 from ledgit.errors import UsageError
 from ledgit.projects.sweeps.control import KILL_NOW, Control, end_leftovers
 from ledgit.projects.sweeps.coordinator import Sweep
+from ledgit.projects.sweeps.overview import REASON, SWEEP, find_sweep, read_plan, read_trials
 from ledgit.projects.sweeps.plan import PLAN_FILE, SweepPlan
 from ledgit.projects.sweeps.site import Site
-from ledgit.projects.sweeps.status import REASON, SWEEP, find_sweep, read_plan, read_trials
 from ledgit.projects.sweeps.trials import RUNNING, Trial
 from ledgit.records.words import new_run_id
 from ledgit.store import ActiveRun, RunStart, take_facts
@@ -19,6 +19,7 @@ from ledgit.store import ActiveRun, RunStart, take_facts
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
+    from ledgit.projects.sources import Source
     from ledgit.repository import Repository
     from ledgit.run import Run
     from ledgit.store import Facts
@@ -31,17 +32,21 @@ def start(
     plan: SweepPlan,
     base: str,
     *,
+    project: str = "",
     progress: Callable[[str], object] | None = None,
     parent_run: str | None = None,
 ) -> Sweep:
-    """As :meth:`Sweep.start`."""
+    """As :meth:`Sweep.start`; *project* as ``ledgit run`` takes it, "": the plan's folder of this repository."""
     from ledgit.projects.workfolder import remove_dead
 
     plan = plan.checked()
     remove_dead(repository)
     run_id = new_run_id()
-    facts = take_facts(repository.repo, _python(plan))
-    site = Site.make(repository, plan, facts, progress)
+    if project:
+        plan, facts, source = _elsewhere(repository, plan, project, progress)
+    else:
+        facts, source = take_facts(repository.repo, _python(plan)), None
+    site = Site.make(repository, plan, facts, progress, source)
     control = Control(repository.folder, run_id)
     try:
         plan = replace(plan, space=site.check(plan.points(), base))
@@ -53,6 +58,48 @@ def start(
         site.close()
         raise
     return Sweep(repository, plan, parent, control, site, {})
+
+
+def _elsewhere(
+    repository: Repository, plan: SweepPlan, project: str, progress: Callable[[str], object] | None
+) -> tuple[SweepPlan, Facts, Source]:
+    """Find a project by its address, and bring its files here; return the plan with where it is.
+
+    The source is to be released when the sweep has ended: it keeps the files from ``git gc``.
+    """
+    from ledgit.projects.sources import bring_here, resolve
+    from ledgit.tracking.launching import cache_folder
+
+    def tell(what: str, _done: int, _total: int | None) -> None:
+        if progress is not None:
+            progress(what)
+
+    source = resolve(project, plan.version, cache_folder(), repository, tell)
+    try:
+        if plan.in_place and (source.tree is not None or source.foreign):
+            raise UsageError(
+                "--in-place runs the files of the repository you are in, and the project is something else"
+            )
+    XX        address = source.address if source.kind != "folder" or source.foreign else ""
+        plan = replace(plan, directory=source.subdir, source=address)
+        if source.tree is None and not source.foreign:
+            return plan, take_facts(repository.repo, _python(plan)), source
+        tree, commit = source.tree, source.commit
+        if tree is None:
+            with take_facts(source.repo) as there:
+                if there.tree is None:
+                    raise UsageError("ledgit.snapshot is none in the project's repository; commit, and give -v HEAD")
+                bring_here(source, repository.repo, there.tree)
+                tree = there.tree
+        elif source.foreign:
+            bring_here(source, repository.repo, tree)
+        # Foreign history is nobody's ledger's: the runs have the files, and no parent.
+        own = not source.foreign and source.kind in ("folder", "version", "run")
+        known = (commit, source.branch) if own else (None, None)
+        return plan, take_facts(repository.repo, _python(plan), tree, known[0], branch=known[1]), source
+    except BaseException:
+        source.release()
+        raise
 
 
 def _begin(repository: Repository, plan: SweepPlan, facts: Facts, run_id: str, parent_run: str | None) -> ActiveRun:
@@ -71,10 +118,8 @@ def _begin(repository: Repository, plan: SweepPlan, facts: Facts, run_id: str, p
             source_type="LOCAL" if plan.command else "PROJECT",
         ),
     )
-    said = {"sampler": plan.sampler, "seed": plan.seed, "trials": plan.trials, "pruner": plan.pruner}
-    if plan.metric:
-        said |= {"metric": plan.metric, "direction": plan.direction}
-    parent.log_params({key: value for key, value in said.items() if value != ""})
+    # What tells sweeps apart in a list; all there is to know is in the plan.
+    parent.log_params({"sampler": plan.sampler, "trials": plan.trials})
     parent.log_params({f"space.{name}": text for name, text in plan.space.items() if text})
     _write_plan(parent, plan)
     return parent

@@ -30,11 +30,11 @@ class SweepPlan:
 
     Attributes:
         space: Parameter → dimension as it was written.
-        source: The project: a folder below the repository's top ("" for the top), an address, a bundle.
-        version: Branch, tag or commit of a project that is elsewhere.
+        source: The project's address, without credentials; "" for the repository that the sweep is in.
+        version: Branch, tag or commit of the project; "": the files as they are.
         entry_point: What is run, by name; "" with *command*.
         command: Words of a command with ``{name}`` places; empty with *entry_point*.
-        directory: Folder below the top in which *command* runs.
+        directory: Folder below the top of the code: the project's, or that in which *command* runs.
         sampler: One of :data:`~ledgit.projects.sweeps.samplers.SAMPLERS`; "": the grid if there is one, else random.
         pruner: Which trials are given up, with options; "" for none.
         seed: Of what is drawn.

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import sys
 from typing import TYPE_CHECKING, Any
 
 from ledgit.errors import ParameterError, UsageError
@@ -16,6 +17,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
     from ledgit.projects.mlproject import EntryPoint, Project
+    from ledgit.projects.sources import Source
     from ledgit.projects.sweeps.plan import SweepPlan
     from ledgit.projects.workfolder import WorkFolder
     from ledgit.records.scalars import Scalar
@@ -91,6 +93,7 @@ class Site:
         self.prepared = Prepared("local")
         self.entry: EntryPoint | None = None
         self._code: Code | None = None
+        self._source: Source | None = None
         self.place = self.another()
 
     @classmethod
@@ -100,8 +103,16 @@ class Site:
         plan: SweepPlan,
         facts: Facts,
         progress: Callable[[str], object] | None = None,
+        source: Source | None = None,
     ) -> Site:
         """Put the code into a folder, read the project in it and prepare its environment.
+
+        Args:
+            repository: Where runs are recorded.
+            plan: What is run.
+            facts: The code, in *repository*.
+            progress: Told in a sentence what takes long.
+            source: Where the code was found, if it is not the repository's work tree.
 
         Raises:
             NotFound: Something of the code, or the folder that is named, is not there.
@@ -117,13 +128,16 @@ class Site:
             if facts.tree is None:
                 hint = "run the trials with --in-place, or set it to full"
                 raise UsageError(f"ledgit.snapshot is none, so there is no copy of the code for a sweep; {hint}")
-            return WorkFolder.make(repository.repo, facts.tree, facts.commit)
+            return WorkFolder.make(repository.repo, facts.tree, facts.commit, caches=source.caches if source else ())
 
         try:
             site = cls(repository, plan, facts, folder)
         except BaseException:
             facts.release()
+            if source is not None:
+                source.release()
             raise
+        site._source = source
         try:
             if not plan.command:
                 site._read(progress)
@@ -146,23 +160,25 @@ class Site:
         """Remove the first folder, and let go of the code's objects: runs keep them."""
         self.place.remove()
         self.facts.release()
+        if self._source is not None:
+            self._source.release()
 
     def _read(self, progress: Callable[[str], object] | None) -> None:
         from ledgit.projects.mlproject import read_project
 
         project = read_project(self.place.folder)
         self.entry = project.entry_point(self.plan.entry_point)
-        manager = self.plan.manager
-        if self.plan.executor == "local" and manager != "local" and (manager or project.environment.kind):
-            self._prepare(project, manager, progress)
+        if self.plan.executor == "local":
+            self._prepare(project, self.plan.manager, progress)
 
     def _prepare(self, project: Project, manager: str, progress: Callable[[str], object] | None) -> None:
         from ledgit.projects.environments import prepare
         from ledgit.store.facts import environment_facts
 
         self.prepared = prepare(project.environment, project, manager, cache_folder(), progress=progress)
-        python = self.prepared.python or None
-        self.facts = self.facts.with_environment(environment_facts(self.place.folder, python))
+        python = self.prepared.python
+        if python and os.path.dirname(python) != os.path.dirname(sys.executable):
+            self.facts = self.facts.with_environment(environment_facts(self.place.folder, python))
 
     def check(self, space: Space, base: str) -> dict[str, str]:
         """Try every value that the plan names, and return the space with local paths made absolute.
