@@ -5,6 +5,8 @@ from __future__ import annotations
 import os
 
 from ledgit.errors import EnvironmentFailed
+from ledgit.projects.environments.interpreters import ask_interpreter
+from ledgit.projects.environments.own import Own, attach, own_for
 from ledgit.projects.environments.prepared import Prepared
 from ledgit.projects.environments.tools import ask_tool, find_program, run_tool
 
@@ -88,8 +90,10 @@ def prepare_conda(
         python = os.path.join(folder, "bin", "python")
         if not os.path.exists(python):
             raise EnvironmentFailed("conda", f"{os.path.basename(wish.source)} asks for no Python; add 'python=3.11'")
+        links = _give_ledgit(wish, store, folder, python, lambda command: _run(command, lock)) if wish.own_asked else ""
         return {
             "manager": "conda",
+            "links": links,
             "python": python,
             "version": (ask_tool([python, "--version"]) or "").removeprefix("Python "),
             "requirements": [*wish.conda, *wish.requirements.lines],
@@ -97,12 +101,17 @@ def prepare_conda(
             "made": round(time.time() * 1000),
         }
 
+    def _run(command: list[str], lock: int) -> None:
+        run_tool("conda", command, "install Ledgit", cwd=project.folder, progress=progress, lock=lock)
+
     def waiting() -> None:
         if progress is not None:
             progress("another process is making the same environment: waiting for it")
 
     noted = store.ready(key) or store.make(key, make, waiting)
     folder = store.path(key)
+    if noted.get("links"):  # refreshed when something was installed beside this Ledgit
+        _links(wish, store, str(noted["python"]))
     return Prepared(
         "conda",
         key,
@@ -111,6 +120,27 @@ def prepare_conda(
         notes=tuple(map(str, noted.get("notes", ()))),
         folder=folder,
     )
+
+
+def _links(wish: Wish, store: EnvironmentCache, python: str) -> tuple[Own, str] | None:
+    found = ask_interpreter(python, store.folder)
+    return None if found is None else (own_for(wish.own_extras, found, store.folder), found.minor)
+
+
+def _give_ledgit(
+    wish: Wish, store: EnvironmentCache, folder: str, python: str, run: Callable[[list[str]], object]
+) -> str:
+    """Let the environment have Ledgit; return the folder of links if that is how."""
+    found = _links(wish, store, python)
+    if found is None:
+        raise EnvironmentFailed("conda", "the Python in it does not start")
+    own, minor = found
+    wanted = [*own.missing] if own.links else [own.line]
+    if wanted:
+        run([python, "-I", "-m", "pip", "install", "--disable-pip-version-check", "--no-input", *wanted])
+    if own.links:
+        attach(own, folder, minor)
+    return own.links
 
 
 def _file_text(wish: Wish) -> str:
@@ -136,6 +166,10 @@ def _key(text: str, wish: Wish) -> str:
     from ledgit.projects.environments.contents import digest
     from ledgit.projects.environments.store import KEY_LENGTH
 
+    if wish.own_asked:
+        import ledgit
+
+        text += f"# ledgit {ledgit.__version__} {os.path.dirname(ledgit.__file__)} {wish.own_extras}"
     for path in wish.requirements.local:
         text = text.replace(path, digest(path))
     system = os.uname()

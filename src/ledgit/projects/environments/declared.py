@@ -51,6 +51,16 @@ class Wish(Values):
         self.source_folders: list[str] = []
 
     @property
+    def own_asked(self) -> bool:
+        """Whether Ledgit is among the requirements."""
+        return self.build.own is not None or self.requirements.own is not None
+
+    @property
+    def own_extras(self) -> tuple[str, ...]:
+        """Its extras that are asked for, sorted."""
+        return tuple(sorted({*(self.build.own or ()), *(self.requirements.own or ())}))
+
+    @property
     def notes(self) -> list[str]:
         """What is not done just as written."""
         return [*self.build.notes, *self.requirements.notes]

@@ -11,7 +11,7 @@ from ledgit.errors import EnvironmentFailed
 from ledgit.projects.environments.tools import ask_tool, find_program
 from ledgit.records.values import Values
 
-__all__ = ["Interpreter", "find_interpreter", "find_uv"]
+__all__ = ["Interpreter", "ask_interpreter", "find_interpreter", "find_uv"]
 
 # Isolated, without site: what it says does not depend on what is installed for it.
 _QUESTION = """\
@@ -103,6 +103,14 @@ def find_interpreter(wanted: str, folder: str, manager: str) -> tuple[Interprete
     raise EnvironmentFailed(
         manager, f"Python {wanted} is not on this machine (there is {here or 'none'}); {example} gets one"
     )
+
+
+def ask_interpreter(path: str, folder: str) -> Interpreter | None:
+    """Return what the interpreter at *path* is; None if it doesn't work. What it answers is kept in *folder*."""
+    known = _Known(folder)
+    found = known.ask(path)
+    known.save()
+    return found
 
 
 def _wish(wanted: str, manager: str) -> tuple[_Fits, str | None, str]:

@@ -154,15 +154,14 @@ class _Preparation:
 
     def _own(self, python: Interpreter) -> Own | None:
         """Return how Ledgit gets into the environment; None if nothing asks for it."""
-        asked = [one for one in (self.wish.build, self.wish.requirements) if one.own is not None]
-        if not asked:
+        wish = self.wish
+        if not wish.own_asked:
             return None
         from ledgit.projects.environments.own import own_for
 
-        extras = tuple(sorted({extra for one in asked for extra in one.own or ()}))
-        for versions in [versions for one in asked for versions in one.own_versions]:
+        for versions in [*wish.build.own_versions, *wish.requirements.own_versions]:
             self._check_own(versions)
-        return own_for(extras, python, self.store.folder)
+        return own_for(wish.own_extras, python, self.store.folder)
 
     def _check_own(self, versions: str) -> None:
         from packaging.specifiers import InvalidSpecifier, SpecifierSet

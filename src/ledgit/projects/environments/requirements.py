@@ -53,20 +53,18 @@ class Requirements(Values):
 
 def read_lines(text: str) -> list[tuple[int, str]]:
     """Return the lines of a requirements file with their numbers: continued ones joined, no comments."""
-    found: list[tuple[int, str]] = []
+    joined: list[tuple[int, str]] = []
     begun, start = "", 0
     for number, line in enumerate(text.splitlines(), 1):
         start = start if begun else number
         if line.endswith("\\") and not line.lstrip().startswith("#"):
             begun += line[:-1].rstrip() + " "
             continue
-        whole = " ".join(_COMMENT.sub("", begun + line).split())
+        joined.append((start, begun + line))
         begun = ""
-        if whole:
-            found.append((start, whole))
-    if begun.strip():
-        found.append((start, " ".join(begun.split())))
-    return found
+    joined.append((start, begun))
+    found = [(number, " ".join(_COMMENT.sub("", line).split())) for number, line in joined]
+    return [(number, line) for number, line in found if line]
 
 
 def add_requirements(to: Requirements, path: str, *, folder: str, above: tuple[str, ...] = ()) -> None:
