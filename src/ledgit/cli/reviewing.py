@@ -43,17 +43,9 @@ def settings_of(repository: Repository, args: argparse.Namespace) -> ReviewSetti
     """
     from dataclasses import replace
 
-    from ledgit.review import read_settings
-    from ledgit.store import CONFIG
+    from ledgit.review.settings import read_committed
 
-    data = b""
-    if repository.repo.work_tree is not None:
-        try:
-            with open(os.path.join(repository.repo.work_tree, CONFIG), "rb") as file:
-                data = file.read(1 << 20)
-        except OSError:
-            data = b""
-    settings = read_settings(data)
+    settings = read_committed(repository.repo)
     if args.experiment:
         settings = replace(settings, experiment=args.experiment)
     if args.all_runs:

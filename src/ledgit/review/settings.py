@@ -7,6 +7,7 @@ The words of gates are those of Codecov's status checks: ``target: auto`` or a n
 from __future__ import annotations
 
 import math
+import os
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -16,7 +17,13 @@ from typing import Any, Literal
 from ledgit.errors import ConfigError
 from ledgit.records import line_of, load_document
 
-__all__ = ["Gate", "ReviewSettings", "Threshold", "read_settings"]
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from ledgit.git import Repo
+
+__all__ = ["Gate", "ReviewSettings", "Threshold", "read_committed", "read_settings"]
+
+_LARGEST = 1 << 20
 
 #: Params that tell repeats apart, and nothing else.
 SEEDS = ("seed", "*_seed", "random_state", "random_seed")
@@ -136,6 +143,24 @@ def read_settings(data: bytes, where: str = ".ledgit/config.yaml") -> ReviewSett
         experiment=reader.text(review, ("review",), "experiment"),
         all_runs=reader.flag(review, ("review",), "all_runs", default=False),
     )
+
+
+def read_committed(repo: Repo) -> ReviewSettings:
+    """Return what ``.ledgit/config.yaml`` in the work tree says; the defaults where there is none.
+
+    Raises:
+        RecordError, ConfigError: As `read_settings`.
+    """
+    from ledgit.store import CONFIG
+
+    data = b""
+    if repo.work_tree is not None:
+        try:
+            with open(os.path.join(repo.work_tree, CONFIG), "rb") as file:
+                data = file.read(_LARGEST)
+        except OSError:
+            data = b""
+    return read_settings(data)
 
 
 def _gates(reader: _Reader, listed: Any) -> Iterable[Gate]:

@@ -7,7 +7,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
 
-from ledgit.git import CodeFacts, resolve_links
+from ledgit.git import CodeFacts, resolve_links, try_git
+from ledgit.review.ranges import parents_of
 from ledgit.tracking.ci import HEAD_TAG
 
 TYPE_CHECKING = False
@@ -17,7 +18,7 @@ if TYPE_CHECKING:
     from ledgit.repository import Repository, Run
     from ledgit.review.settings import ReviewSettings
 
-__all__ = ["Side", "choose", "find_side", "linked_runs", "same_setup", "setup_of"]
+__all__ = ["Side", "choose", "find_side", "has_files_of", "linked_runs", "same_setup", "setup_of"]
 
 #: Runs of one commit that are looked at, the newest.
 MOST = 2_000
@@ -31,7 +32,8 @@ class Side:
         commit: The commit; "" for a pinned run whose code is not here.
         runs: The sample: finished runs of one setup, newest first.
         others: More runs of this code: of other params or experiments, unfinished, or left out as dirty.
-        how: Run id → by what it belongs to the commit: ``commit``, ``tree``, ``subtree``, ``patch-id``, ``tag``.
+        how: Run id → by what it belongs to the commit: ``commit``, ``tree``, ``files`` (and untracked ones
+            beside), ``subtree``, ``patch-id``, ``tag``.
     """
 
     commit: str
@@ -103,6 +105,7 @@ def find_side(
         clean: Runs with uncommitted changes on top of the commit don't count.
     """
     found = linked_runs(repository, f"{commit}^!")
+    found += _with_more_files(repository, commit, {run.id for run, _, _ in found})
     tagged = repository.runs.filter(f"tags.`{HEAD_TAG}` = '{commit}'").limit(MOST)
     how = {run.id: by for run, _, by in found}
     runs = [run for run, _, _ in found]
@@ -112,6 +115,28 @@ def find_side(
             runs.append(run)
     runs.sort(key=lambda run: (run.start, run.id), reverse=True)
     return choose(commit, runs, how, settings, like=like, clean=clean)
+
+
+def _with_more_files(repository: Repository, commit: str, known: set[str]) -> list[tuple[Run, str, str]]:
+    """Return the runs made before *commit* was, from all its files as they are in it, and untracked ones beside.
+
+    The usual way round: train, then commit what worked, while a picture or a log lies in the folder.
+    """
+    parents = parents_of(repository, commit)
+    if len(parents) != 1:
+        return []
+    runs = list(repository.runs.filter(f"code.commit = '{parents[0]}' AND code.dirty = true").limit(MOST))
+    return [(run, commit, "files") for run in runs if run.id not in known and has_files_of(repository, run, commit)]
+
+
+def has_files_of(repository: Repository, run: Run, commit: str) -> bool:
+    """Whether all that *commit* changed was in the run's code just so; the run may have had more files."""
+    tree = run.code.tree
+    if tree is None:
+        return False
+    args = ("diff-tree", "-r", "--quiet", "--no-renames", "--diff-filter=MDT", commit, tree, "--")
+    code, _, _ = try_git(repository.repo, *args)
+    return code == 0
 
 
 def choose(

@@ -1,0 +1,77 @@
+"""Which runs a commit has, in a line: what several hooks say."""
+
+from __future__ import annotations
+
+import os
+
+from ledgit.records.harmless import clean, fit
+from ledgit.records.wording import number
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from ledgit.git import Repo
+    from ledgit.repository import Repository, Run
+
+__all__ = ["has_runs", "one_line", "open_quietly", "runs_of_commit", "runs_of_tree"]
+
+_MOST = 50
+_METRICS = 3
+
+
+def has_runs(repo: Repo) -> bool:
+    """Whether the clone has any run, by a look at a few files: most commits are made where there is none."""
+    from ledgit.git import read_ref
+
+    folder = os.path.join(repo.common_dir, "ledgit")
+    if not os.path.isdir(folder):
+        return False
+    for below in (os.path.join(repo.common_dir, "refs", "ledgit", "runs"), os.path.join(folder, "active")):
+        try:
+            if any(os.scandir(below)):
+                return True
+        except OSError:
+            pass
+    if read_ref(repo, "refs/ledgit/ledger") is not None:
+        return True
+    try:
+        with open(os.path.join(repo.common_dir, "packed-refs"), "rb") as file:
+            return b" refs/ledgit/" in file.read()
+    except OSError:
+        return False
+
+
+def open_quietly(repo: Repo) -> Repository:
+    """Return the repository with its index as it is."""
+    from ledgit.repository import Repository
+
+    return Repository(repo)
+
+
+def runs_of_tree(repository: Repository, tree: str) -> list[Run]:
+    """Return the finished runs whose code was exactly *tree*, newest first."""
+    found = repository.runs.filter(f"code.tree = '{tree}' AND attributes.status = 'FINISHED'").limit(_MOST)
+    return list(found)
+
+
+def runs_of_commit(repository: Repository, commit: str, tree: str, parent: str | None) -> list[Run]:
+    """Return the finished runs that were made from the files of *commit*, newest first; others may have lain beside."""
+    found = {run.id: run for run in runs_of_tree(repository, tree)}
+    if parent is not None:
+        from ledgit.review.sides import has_files_of
+
+        wanted = f"code.commit = '{parent}' AND code.dirty = true AND attributes.status = 'FINISHED'"
+        for run in repository.runs.filter(wanted).limit(_MOST):
+            if run.id not in found and has_files_of(repository, run, commit):
+                found[run.id] = run
+    return sorted(found.values(), key=lambda run: (run.start, run.id), reverse=True)
+
+
+def one_line(runs: Sequence[Run], limit: int = 100) -> str:
+    """Return *runs* in a line: the newest with its first metrics, and how many more."""
+    newest = runs[0]
+    metrics = [name for name in newest.metrics if not name.startswith("system/")][:_METRICS]
+    values = " ".join(f"{name}={number(newest.metrics[name])}" for name in metrics)
+    more = f" and {len(runs) - 1} more" if len(runs) > 1 else ""
+    return fit(clean(f"{newest.name} ({newest.id[:8]}){' ' + values if values else ''}"), limit) + more
