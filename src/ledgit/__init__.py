@@ -192,6 +192,7 @@ _MODULES = frozenset(
         "models",
         "onnx",
         "project",
+        "projects",
         "pyfunc",
         "pytorch",
         "register",
@@ -207,7 +208,6 @@ _NOT_HERE = {
         ("entities", "exceptions"), "ledgit.ViewType, ledgit.Run and ledgit.LedgitError are the names here"
     ),
     "log_model": "ledgit.models.log(model, name) does it",
-    "projects": "projects are being built",
     "evaluate": "ledgit.models.evaluate does it",
     **dict.fromkeys(("genai", "trace"), "Ledgit tracks experiments, not LLM traces"),
 }

@@ -8,7 +8,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-__all__ = ["EntryPointNotFound", "EnvironmentFailed", "ParameterError", "ProjectError"]
+__all__ = ["EntryPointNotFound", "EnvironmentFailed", "ParameterError", "ProjectError", "ProjectFailed"]
 
 
 class ProjectError(UsageError):
@@ -71,3 +71,17 @@ class EnvironmentFailed(LedgitError):
 
     def __str__(self) -> str:
         return f"the environment could not be made with {self.manager}: {self.reason}"
+
+
+class ProjectFailed(LedgitError):
+    """A project's command failed; it is recorded.
+
+    *run_id* is its run, *status* how that ended, *returncode* the command's exit code.
+    """
+
+    def __init__(self, run_id: str, status: str, returncode: int) -> None:
+        Exception.__init__(self, run_id, status, returncode)
+        self.run_id, self.status, self.returncode = run_id, status, returncode
+
+    def __str__(self) -> str:
+        return f"run {self.run_id[:8]} of the project ended as {self.status} (exit code {self.returncode})"

@@ -3,6 +3,7 @@
 ::
 
     LedgitError                        exit 1
+    ├── ProjectFailed                           its command, which is recorded
     ├── UsageError                     exit 2   the call's words are off
     │   ├── InvalidName                         a key, path or experiment name
     │   ├── InvalidValue                        a value that can't be what it must be
@@ -68,7 +69,7 @@ from ledgit.error_models import (
     VersionExists,
     VersionNotFound,
 )
-from ledgit.error_projects import EntryPointNotFound, EnvironmentFailed, ParameterError, ProjectError
+from ledgit.error_projects import EntryPointNotFound, EnvironmentFailed, ParameterError, ProjectError, ProjectFailed
 from ledgit.error_roots import Conflict, LedgitError, LedgitWarning, NotFound, UsageError
 
 TYPE_CHECKING = False
@@ -106,6 +107,7 @@ __all__ = [
     "ParameterError",
     "PolicyRefused",
     "ProjectError",
+    "ProjectFailed",
     "PushRefused",
     "ReadOnlyRepository",
     "RecordError",
@@ -466,6 +468,7 @@ class PushRefused(RemoteError):
 for _error in (
     *(Conflict, LedgitError, LedgitWarning, NotFound, UsageError),
     *(FlavorNotFound, InvalidModelInput, ModelNotFound, PolicyRefused, UntrustedModel, VersionExists, VersionNotFound),
+    *(EntryPointNotFound, EnvironmentFailed, ParameterError, ProjectError, ProjectFailed),
 ):
     _error.__module__ = __name__  # where people know them from, in tracebacks too
 del _error

@@ -1,1 +1,53 @@
-"""Projects: what can be run, where it runs, whether it can be repeated, and sweeps over its parameters."""
+"""Projects: what can be run, where it runs, whether it can be repeated, and sweeps over its parameters.
+
+::
+
+    import ledgit as mlflow
+
+    mlflow.projects.run(".", entry_point="train", parameters={"alpha": 0.5})
+"""
+
+from __future__ import annotations
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from ledgit.projects.fluent import run
+    from ledgit.projects.launching import Launch, Launched, launch
+    from ledgit.projects.running import Plan, Request, execute, make_plan
+    from ledgit.projects.sources import Source, resolve
+    from ledgit.projects.submitted import SubmittedRun
+    from ledgit.projects.workfolder import WorkFolder
+
+_MODULES = {
+    "launching": ("Launch", "Launched", "launch"),
+    "fluent": ("run",),
+    "running": ("Plan", "Request", "execute", "make_plan"),
+    "sources": ("Source", "resolve"),
+    "submitted": ("SubmittedRun",),
+    "workfolder": ("WorkFolder",),
+}
+_PLACES = {name: module for module, names in _MODULES.items() for name in names}
+
+__all__ = [
+    "Launch",
+    "Launched",
+    "Plan",
+    "Request",
+    "Source",
+    "SubmittedRun",
+    "WorkFolder",
+    "execute",
+    "launch",
+    "make_plan",
+    "resolve",
+    "run",
+]
+
+
+def __getattr__(name: str) -> object:
+    if name not in _PLACES:
+        raise AttributeError(f"module 'ledgit.projects' has no attribute {name!r}")
+    module = _PLACES[name]
+    value: object = getattr(__import__(f"ledgit.projects.{module}", fromlist=[name]), name)  # see ledgit/__init__.py
+    globals()[name] = value
+    return value

@@ -28,7 +28,7 @@ class Watch:
     def __init__(self, command: Sequence[str], folder: str, top: str | None = None, capture: str = "") -> None:
         self._folder, self._capture, self._began = folder, capture, time.time()
         self._stages: Stages | None = None
-        if _is_in_dvc_project(folder):
+        if _is_in_dvc_project(folder, top):
             from ledgit.projects.stages import before
 
             self._stages = before(folder, command, top)
@@ -73,12 +73,15 @@ class Watch:
                 run.note_problem(str(error))
 
 
-def _is_in_dvc_project(folder: str) -> bool:
-    """Say so at once: nearly every command has nothing to do with DVC."""
-    here = os.path.abspath(folder)
+def _is_in_dvc_project(folder: str, top: str | None) -> bool:
+    """Say so at once: nearly every command has nothing to do with DVC.
+
+    What is above *top* is none of its business: a work folder lies within the user's repository.
+    """
+    here, end = os.path.realpath(folder), None if top is None else os.path.realpath(top)
     while not os.path.isfile(os.path.join(here, ".dvc", "config")):
         above = os.path.dirname(here)
-        if above == here:
+        if here in (above, end):
             return False
         here = above
     return True
