@@ -100,8 +100,9 @@ EXIT_CODES = """\
 exit codes:
   0 done   1 failed   2 wrong usage   3 not found or ambiguous   4 forbidden by what is there
   5 Git or the repository can't   6 unreadable data   7 disk   8 missing library   9 remote
-  130 interrupted
-  'ledgit run' exits as its command does; 'ledgit diff --exit-code' with 1 if runs differ
+  10 untrusted model   11 a project's environment   130 interrupted
+  'ledgit run' exits as its command does; 'ledgit diff --exit-code' with 1 if runs differ, 'ledgit repro'
+  if a run is not reproduced
 """
 
 
