@@ -104,6 +104,7 @@ def _opened(root: str) -> Iterator[Any]:
 def _quietly(root: str, doing: str) -> Iterator[None]:
     """Keep DVC from talking, and raise what it raises as ours."""
     import logging
+    import warnings
     from io import StringIO
 
     from dvc.exceptions import DvcException
@@ -116,7 +117,9 @@ def _quietly(root: str, doing: str) -> Iterator[None]:
     logger.setLevel(logging.CRITICAL)
     vars(ui)["error_console"] = Console(file=StringIO())
     try:
-        yield
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # of DVC's own libraries: nobody here can mend them
+            yield
     except (DvcException, SCMError) as error:
         lines = [line.strip() for line in str(error).splitlines() if line.strip()]
         said = lines[0] if lines else type(error).__name__

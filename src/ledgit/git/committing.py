@@ -22,6 +22,7 @@ __all__ = [
     "current_branch",
     "ignored_by",
     "init_repository",
+    "mend_index",
     "push_branch",
     "read_head",
     "tracked_files",
@@ -89,7 +90,9 @@ def commit_files(repo: Repo, paths: Sequence[str], message: str) -> str | None:
     if repo.operation:
         what = _IN_BETWEEN.get(repo.operation, repo.operation)
         raise Conflict(f"{what} has not ended in this repository; finish or abort it, then repeat the command")
-    scratch = os.path.join(repo.git_dir, f"ledgit-index-{os.urandom(6).hex()}")
+    folder = os.path.join(repo.common_dir, "ledgit", "scratch")  # where what a killed process left is cleaned up
+    os.makedirs(folder, exist_ok=True)
+    scratch = os.path.join(folder, f"index-{os.urandom(6).hex()}")
     env = {"GIT_INDEX_FILE": scratch, "GIT_LITERAL_PATHSPECS": "1"}
     listed = b"".join(os.fsencode(path) + b"\0" for path in dict.fromkeys(paths))
     has_head = read_head(repo) is not None
@@ -98,7 +101,7 @@ def commit_files(repo: Repo, paths: Sequence[str], message: str) -> str | None:
             run_git(repo, "read-tree", "HEAD", env=env)
         run_git(repo, "update-index", "-z", "--add", "--remove", "--stdin", env=env, stdin=listed)
         if has_head and try_git(repo, "diff-index", "--cached", "--quiet", "HEAD", "--", env=env)[0] == 0:
-            _mend_index(repo, listed)
+            mend_index(repo, paths)
             return None
         _check_identity(repo)
         quiet = ("-c", "gc.auto=0", "-c", "maintenance.auto=false")
@@ -109,12 +112,13 @@ def commit_files(repo: Repo, paths: Sequence[str], message: str) -> str | None:
         for name in (scratch, f"{scratch}.lock"):
             if os.path.exists(name):
                 os.unlink(name)
-    _mend_index(repo, listed)
+    mend_index(repo, paths)
     return run_git(repo, "rev-parse", "HEAD").decode("ascii").strip()
 
 
-def _mend_index(repo: Repo, listed: bytes) -> None:
-    """Let the index have the committed files as the last commit has them: they are not staged any more."""
+def mend_index(repo: Repo, paths: Sequence[str]) -> None:
+    """Let the index have *paths* as the last commit has them: they are not staged any more, and not missing."""
+    listed = b"".join(os.fsencode(path) + b"\0" for path in dict.fromkeys(paths))
     args = ("reset", "-q", "--pathspec-from-file=-", "--pathspec-file-nul")
     run_git(repo, *args, env={"GIT_LITERAL_PATHSPECS": "1"}, stdin=listed)
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import stat
+from difflib import get_close_matches
 
 from ledgit.errors import NotFound, StorageError, UsageError
 from ledgit.projects.finding import subdir_of, work_tree_of
@@ -21,6 +22,12 @@ __all__ = ["AddedFile", "AddedFiles", "add_files", "dvc_root"]
 
 GIT, DVC = "git", "dvc"
 _LOOKED_AT = 8000  # bytes in which Git looks for a NUL
+
+
+class NoSuchFile(NotFound):
+    """There is no file at a path that was to be added; *near* are names like it."""
+
+    kind = "file"
 
 
 class AddedFile(Values):
@@ -180,8 +187,10 @@ class _Look:
         try:
             found = os.lstat(full)
         except (OSError, ValueError) as error:
-            reason = f": {error.strerror}" if isinstance(error, OSError) and error.errno != 2 else ""
-            raise NotFound(f"there is no file {path!r}{reason}") from None
+            if isinstance(error, PermissionError):
+                raise StorageError(path, error.strerror) from error
+            near = get_close_matches(os.path.basename(full), _names_in(os.path.dirname(full)), 3)
+            raise NoSuchFile(os.path.relpath(full, self.top), near) from None
         inner = self._inner(path, full)
         if stat.S_ISDIR(found.st_mode):
             self._folder(full, inner)
@@ -300,6 +309,13 @@ class _Look:
         if _is_binary(full):
             return AddedFile(path, DVC, size, "binary")
         return AddedFile(path, GIT, size, "small text")
+
+
+def _names_in(folder: str) -> list[str]:
+    try:
+        return os.listdir(folder)
+    except OSError:
+        return []
 
 
 def _is_binary(path: str) -> bool:

@@ -42,7 +42,7 @@ def create_project(name: str, folder: str) -> Project:
         UsageError: Git was not told who the user is.
         StorageError: The disk refused.
     """
-    from ledgit.git import commit_files
+    from ledgit.git import commit_files, mend_index, tracked_files
     from ledgit.records.registry_names import check_model_name
 
     check_model_name(name)
@@ -64,6 +64,9 @@ def create_project(name: str, folder: str) -> Project:
     fresh = _not_committed(repo, inner)
     if fresh:
         commit_files(repo, fresh, f"Create project {name}\n")
+    lost = sorted({*inner} - {*fresh} - tracked_files(repo, inner))
+    if lost:  # an earlier one was killed after its commit
+        mend_index(repo, lost)
     return project
 
 
