@@ -80,7 +80,7 @@ def _elsewhere(
             raise UsageError(
                 "--in-place runs the files of the repository you are in, and the project is something else"
             )
-            address = source.address if source.kind != "folder" or source.foreign else ""
+        address = source.address if source.kind != "folder" or source.foreign else ""
         plan = replace(plan, directory=source.subdir, source=address)
         if source.tree is None and not source.foreign:
             return plan, take_facts(repository.repo, _python(plan)), source
