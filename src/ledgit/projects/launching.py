@@ -161,7 +161,7 @@ def launch(repository: Opened, order: Launch, started: Callable[[ActiveRun, Chil
         if "MLFLOW_RUN_ID" in environ:
             environ["MLFLOW_RUN_ID"] = run.id
         code = _run(run, order, command, environ, folder, started)
-        status = "FINISHED" if code == 0 else "KILLED" if code > 128 or code == KILLED_BY_TIMEOUT else "FAILED"
+        status = "FINISHED" if code == 0 else "KILLED" if 128 < code <= 192 or code == KILLED_BY_TIMEOUT else "FAILED"
     except KeyboardInterrupt:
         status, code = "KILLED", 128 + signal.SIGINT
         raise

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
 from ledgit.errors import ParameterError, UsageError
 from ledgit.records.harmless import clean, fit
@@ -81,9 +81,12 @@ class Bound(Values):
             as they were given.
         extra: Text of those that are not declared: they are appended to the command.
         downloads: Declared paths that are addresses: they have to be fetched, and `replaced` in `values`.
+        unsure: Names of those that the program itself may make something else of: what is not declared, or without a
+            type, may be a number there or text; paths and switches are spelled otherwise. If the program logs them,
+            its word is the one to keep.
     """
 
-    __slots__ = ("downloads", "extra", "typed", "values")
+    __slots__ = ("downloads", "extra", "typed", "unsure", "values")
 
     def __init__(
         self,
@@ -91,14 +94,15 @@ class Bound(Values):
         typed: Mapping[str, Scalar] | None = None,
         extra: Mapping[str, str] | None = None,
         downloads: Mapping[str, str] | None = None,
+        unsure: Iterable[str] = (),
     ) -> None:
         self.values, self.typed = dict(values or {}), dict(typed or {})
-        self.extra, self.downloads = dict(extra or {}), dict(downloads or {})
+        self.extra, self.downloads, self.unsure = dict(extra or {}), dict(downloads or {}), frozenset(unsure)
 
     def replaced(self, name: str, value: str) -> Bound:
         """Return the same with *value* as the command's text of the declared parameter *name*."""
         downloads = {key: uri for key, uri in self.downloads.items() if key != name}
-        return Bound({**self.values, name: value}, self.typed, self.extra, downloads)
+        return Bound({**self.values, name: value}, self.typed, self.extra, downloads, self.unsure)
 
 
 def bind(entry_point: EntryPoint, given: Mapping[str, object], base: str, folder: str = "") -> Bound:
@@ -138,7 +142,8 @@ def bind(entry_point: EntryPoint, given: Mapping[str, object], base: str, folder
                 values[name] = _path(entry_point, parameter, text, base if name in texts else None, folder)
     extra = {name: text for name, text in texts.items() if name not in declared}
     typed.update((name, _guess(text)) for name, text in extra.items())
-    return Bound(values, typed, extra, downloads)
+    sure = {name for name, one in declared.items() if one.declared and one.type in ("float", "int", "string", "uri")}
+    return Bound(values, typed, extra, downloads, {*values, *extra} - sure)
 
 
 def _text(entry_point: EntryPoint, name: str, value: object) -> str:
@@ -261,17 +266,17 @@ def _shown(text: str) -> str:
 
 
 def _guess(text: str) -> Scalar:
-    """Read a number or boolean where it is spelled exactly as it would be printed; everything else is text."""
-    if text in ("True", "False"):
-        return text == "True"
-    if text and (text[-1].isdigit() or text in ("nan", "inf", "-inf")):
-        for kind in (int, float):
-            try:
-                value = kind(text)
-            except ValueError:
-                continue
-            if str(value) == text:
-                return value
+    """Read a number or boolean where it is spelled as one; ``007`` and ``1_000`` are text, as in ``ledgit record``."""
+    if text in ("true", "True", "false", "False"):
+        return text in ("true", "True")
+    digits = text.removeprefix("-")
+    if digits.isascii() and digits.isdigit():
+        return int(text) if str(int(text[:20])) == text else text
+    if text and text.isascii() and "_" not in text and text.strip() == text:
+        try:
+            return float(text)
+        except ValueError:
+            return text
     return text
 
 

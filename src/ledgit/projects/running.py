@@ -163,13 +163,9 @@ class Plan:
             return params, {}
         params = {**self.bound.typed, **params}
         given = {**self.bound.values, **self.bound.extra}
-        declared = self.bound.values
-        # Of others the program makes a value of the same type, and what it logs reads as ours does.
-        texts = {
-            name: text
-            for name, text in given.items()
-            if isinstance(params.get(name), str) and str(params[name]) != text and name in declared
-        }
+        # Of others the program makes a value of the same type, and what it logs reads as ours does. A word of its own
+        # beside ours would be an error in the middle of its training.
+        texts = {name: text for name, text in given.items() if name in self.bound.unsure and name in params}
         return params, texts
 
 

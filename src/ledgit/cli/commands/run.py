@@ -140,7 +140,7 @@ def _run_command(args: argparse.Namespace, command: list[str]) -> int:
                 log.close()
             if child.problem:
                 active.note_problem(child.problem)
-        status = "FINISHED" if code == 0 else "KILLED" if code > 128 or child.timed_out else "FAILED"
+        status = "FINISHED" if code == 0 else "KILLED" if 128 < code <= 192 or child.timed_out else "FAILED"
         if code == KILLED_BY_TIMEOUT and child.timed_out:
             active.note_problem(f"it ran for more than {args.timeout} and was ended")
         active.set_tags({"ledgit.exit_code": str(code)})

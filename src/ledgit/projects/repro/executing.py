@@ -219,7 +219,7 @@ def _ended(active: ActiveRun, child: Child, order: Order, code: int, problem: st
         said = [item.get("status") for kind, item in active.read().events if kind == "left"]
         if said and said[-1] in ("FINISHED", "FAILED", "KILLED"):
             return str(said[-1]), problem
-    return ("FINISHED" if code == 0 else "KILLED" if code > 128 else "FAILED"), problem
+    return ("FINISHED" if code == 0 else "KILLED" if 128 < code <= 192 else "FAILED"), problem
 
 
 def _keep(order: Order, active: ActiveRun, began: float) -> None:
