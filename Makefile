@@ -21,7 +21,7 @@ PIP_INSTALL := -m pip --disable-pip-version-check install --quiet -c constraints
 TORCH := $(shell grep '^torch==' constraints.txt)
 
 .DEFAULT_GOAL := help
-.PHONY: help env s3rver demo test check lint types bench bench-large docs constraints clean
+.PHONY: help env s3rver husky demo test check lint types bench bench-large docs constraints clean
 
 help:
 	@sed -n 's/^#   //p' Makefile
@@ -49,12 +49,19 @@ $(VENV)/s3rver/.made: $(VENV)/.made
 
 s3rver: $(VENV)/s3rver/.made
 
+# A manager of Git's hooks that only npm has: Ledgit's hooks are tested beside it.
+$(VENV)/husky/.made: $(VENV)/.made
+	@if npm install --silent --no-audit --no-fund --prefix $(VENV)/husky husky@9.1.7 >/dev/null; then touch $@; \
+	else echo "husky could not be installed with npm: the test beside it will be skipped"; fi
+
+husky: $(VENV)/husky/.made
+
 env: $(VENV)/.test
 
 demo: $(VENV)/.demo
 	@$(BIN)/ledgit demo demo
 
-test: env s3rver
+test: env s3rver husky
 	@$(BIN)/python -m pytest -n $(JOBS) $(PYTEST_ARGS)
 
 lint: env
