@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 
 from ledgit.errors import LedgitError, MissingDependency, Unreachable, UsageError
 from ledgit.projects.executors.orders import Code, TrialOrder, TrialReport
-from ledgit.projects.executors.protocol import STOP, CodeWanted, Point, RemoteExecutor, WorkerLost
+from ledgit.projects.executors.protocol import STOP, CodeWanted, Point, RemoteExecutor, Ticket, WorkerLost
 from ledgit.projects.executors.work import run_trial
 
 if TYPE_CHECKING:
@@ -69,6 +69,8 @@ class DaskExecutor(RemoteExecutor):
         self._codes: dict[str, Code] = {}
         self._sent: set[tuple[str, str]] = set()
         self._client.subscribe_topic(self._topic, self._heard)
+        if not self._room():
+            self.note = f"no worker has come to {scheduler} yet; trials wait for one ('dask worker {scheduler}')"
 
     # ------------------------------------------------------------------ of concurrent.futures
 
@@ -84,7 +86,7 @@ class DaskExecutor(RemoteExecutor):
         order = args[0]
         if order.code.pack:
             self._codes[order.code.key] = order.code
-        trial = _Trial(self, order)
+        trial = _Trial(order)
         with self._guard:
             self._trials[order.run_id] = trial
         self._start(trial)
@@ -98,8 +100,7 @@ class DaskExecutor(RemoteExecutor):
             trials = list(self._trials.values())
         if cancel_futures:
             for trial in trials:
-                if not trial.future.cancel():
-                    self.ask(trial.order.run_id, STOP)
+                self.ask(trial.order.run_id, STOP)
         if wait:
             wait_for([trial.future for trial in trials])
         if self._client.status == "running":
@@ -112,7 +113,13 @@ class DaskExecutor(RemoteExecutor):
     # ------------------------------------------------------------------ beyond it
 
     def slots(self) -> int:
-        """Return how many trials can run at once: the threads of all workers, or what they have of a resource."""
+        """Return how many trials can run at once: the threads of all workers, or what they have of a resource.
+
+        One at least, which waits for a worker.
+        """
+        return max(self._room(), 1)
+
+    def _room(self) -> int:
         try:
             workers = self._client.scheduler_info()["workers"].values()
         except (OSError, RuntimeError):
@@ -131,13 +138,19 @@ class DaskExecutor(RemoteExecutor):
         return points
 
     def ask(self, run_id: str, word: str) -> None:
-        """Ask a running trial to stop or to be pruned."""
+        """Ask a running trial to stop or to be pruned; one that waits is cancelled."""
+        with self._guard:
+            trial = self._trials.get(run_id)
+        if word != STOP or trial is None or not trial.future.cancel():
+            self._write_word(run_id, word)
+
+    # ------------------------------------------------------------------ inside
+
+    def _write_word(self, run_id: str, word: str) -> None:
         try:
             self._client.set_metadata([_PLACE, self._topic, "asked", run_id], word)
         except (OSError, RuntimeError):
             pass  # without a scheduler its workers end, and the trial with them
-
-    # ------------------------------------------------------------------ inside
 
     def _heard(self, event: tuple[float, Any]) -> None:
         """Take in what a trial told; in the client's own thread."""
@@ -147,7 +160,9 @@ class DaskExecutor(RemoteExecutor):
             trial = self._trials.get(run_id)
             self._points += [(run_id, int(step), float(value)) for step, value in message.get("points", ())]
         if trial is not None and "begun" in message:
-            trial.begun(str(message["begun"]))
+            trial.worker = str(message["begun"])
+            if not trial.begin():  # it was cancelled a moment ago. This is the thread that would send it
+                threading.Thread(target=self._write_word, args=(run_id, STOP), daemon=True).start()
 
     def _start(self, trial: _Trial) -> None:
         order = trial.order
@@ -199,10 +214,10 @@ class DaskExecutor(RemoteExecutor):
             try:
                 self._start(trial)
             except LedgitError as gone:
-                trial.finish(None, gone)
+                trial.end(None, gone)
             return
         self._forget(trial)
-        trial.finish(report, error)
+        trial.end(report, error)
         task.release()
 
     def _translate(self, trial: _Trial, task: Any) -> BaseException:
@@ -218,45 +233,18 @@ class DaskExecutor(RemoteExecutor):
         return error
 
 
-class _Trial:
-    """An order that is on its way, with its future."""
+class _Trial(Ticket):
+    """An order that is on its way, and its task."""
 
-    def __init__(self, executor: DaskExecutor, order: TrialOrder) -> None:
-        self.order = order
+    def __init__(self, order: TrialOrder) -> None:
+        super().__init__(order, self._drop)
         self.worker = ""
         self.again = False
         self.task: Any = None
-        self.future: Future[TrialReport] = Future()
-        self.future.add_done_callback(self._cancelled)
-        self._executor = executor
-        self._guard = threading.Lock()
 
-    def begun(self, worker: str) -> None:
-        """Note that it runs: from now on it can't be cancelled, only asked."""
-        self.worker = worker
-        if not self._enter():
-            # It was cancelled a moment ago. This is the thread that would send it.
-            threading.Thread(target=self._executor.ask, args=(self.order.run_id, STOP), daemon=True).start()
-
-    def finish(self, report: TrialReport | None, error: BaseException | None) -> None:
-        """Give the future its end."""
-        if not self._enter() or self.future.done():
-            return
-        if error is not None:
-            self.future.set_exception(error)
-        else:
-            assert report is not None
-            self.future.set_result(report)
-
-    def _enter(self) -> bool:
-        """Make the future a running one; return False if it was cancelled."""
-        with self._guard:
-            if self.future.cancelled():
-                return False
-            return self.future.running() or self.future.done() or self.future.set_running_or_notify_cancel()
-
-    def _cancelled(self, future: Future[TrialReport]) -> None:
-        if future.cancelled() and self.task is not None:
+    def _drop(self) -> None:
+        if self.task is not None:
+            # Not by its own method, which waits: this may be the thread that would do it.
             self.task.client.loop.add_callback(self.task.client._cancel, [self.task], force=True)
 
 

@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
-from concurrent.futures import Executor
+import threading
+from concurrent.futures import Executor, Future
 from typing import TYPE_CHECKING, Protocol
 
 from ledgit.error_roots import LedgitError
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
-    from ledgit.projects.executors.orders import Code
+    from ledgit.projects.executors.orders import Code, TrialOrder, TrialReport
 
-__all__ = ["PRUNE", "STOP", "Channel", "CodeWanted", "Point", "RemoteExecutor", "WorkerLost"]
+__all__ = ["PRUNE", "STOP", "Channel", "CodeWanted", "Point", "RemoteExecutor", "Ticket", "WorkerLost"]
 
 #: What a trial can be asked for while it runs.
 STOP, PRUNE = "stop", "prune"
@@ -79,7 +80,7 @@ class RemoteExecutor(Executor):
     note = ""
 
     def slots(self) -> int:
-        """Return how many trials can run at once, now; workers come and go."""
+        """Return how many trials can run at once, now; workers come and go. One at least: it waits for a worker."""
         return 1
 
     def points(self) -> list[Point]:
@@ -89,5 +90,42 @@ class RemoteExecutor(Executor):
     def ask(self, run_id: str, word: str) -> None:
         """Ask a running trial to stop ("stop", "prune"); it ends its command, records the run and reports.
 
-        One that has not begun is cancelled by its future.
+        One that has not begun and is to stop is cancelled.
         """
+
+
+class Ticket:
+    """An order that is on its way, with its future, which no two threads end at once.
+
+    Attributes:
+        order: The order.
+        future: Its future: waiting, until the trial is known to have begun.
+    """
+
+    def __init__(self, order: TrialOrder, on_cancel: Callable[[], object] = lambda: None) -> None:
+        self.order, self._on_cancel = order, on_cancel
+        self.future: Future[TrialReport] = Future()
+        self.future.add_done_callback(self._cancelled)
+        self._guard = threading.Lock()
+
+    def begin(self) -> bool:
+        """Note that it runs: from now on it can't be cancelled, only asked. Return False if it was."""
+        with self._guard:
+            if self.future.cancelled():
+                return False
+            return self.future.running() or self.future.done() or self.future.set_running_or_notify_cancel()
+
+    def end(self, report: TrialReport | None, error: BaseException | None = None) -> None:
+        """Give the future its end, unless it has one."""
+        if not self.begin() or self.future.done():
+            return
+        if error is not None:
+            self.future.set_exception(error)
+        else:
+            assert report is not None
+            self.future.set_result(report)
+
+    def _cancelled(self, future: Future[TrialReport]) -> None:
+        if future.cancelled():
+            future.set_running_or_notify_cancel()  # else nobody who waits for several hears of it
+            self._on_cancel()

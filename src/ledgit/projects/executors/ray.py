@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from ledgit.errors import LedgitError, MissingDependency, Unreachable, UsageError
 from ledgit.projects.executors.orders import Code, TrialOrder, TrialReport
-from ledgit.projects.executors.protocol import STOP, Point, RemoteExecutor, WorkerLost
+from ledgit.projects.executors.protocol import STOP, Point, RemoteExecutor, Ticket, WorkerLost
 from ledgit.projects.executors.work import run_trial
 
 if TYPE_CHECKING:
@@ -59,7 +59,7 @@ class RayExecutor(RemoteExecutor):
         # An attempt must not run twice under one run id: Ray would start one again whose worker was lost.
         self._task: Any = ray.remote(max_retries=0, num_cpus=cpus, num_gpus=gpus)(_run)
         self._codes: dict[str, Any] = {}
-        self._trials: dict[str, _Trial] = {}
+        self._trials: dict[str, tuple[Ticket, Any]] = {}
         self._guard = threading.Lock()
 
     # ------------------------------------------------------------------ of concurrent.futures
@@ -77,13 +77,12 @@ class RayExecutor(RemoteExecutor):
         order = args[0]
         if order.code.pack and order.code.key not in self._codes:
             self._codes[order.code.key] = self._ray.put(order.code)  # here, and so lost with nobody but us
-        trial = _Trial(order)
-        with self._guard:
-            self._trials[order.run_id] = trial
         code = self._codes.get(order.code.key)
-        trial.task = self._task.remote(replace(order, code=order.code.bare()), [code] if code else [], self._post)
-        trial.future.add_done_callback(lambda future: self._cancelled(trial) if future.cancelled() else None)
-        threading.Thread(target=self._wait, args=(trial,), name="ledgit-ray", daemon=True).start()
+        task = self._task.remote(replace(order, code=order.code.bare()), [code] if code else [], self._post)
+        trial = Ticket(order, lambda: self._ray.cancel(task, force=False, recursive=False))
+        with self._guard:
+            self._trials[order.run_id] = (trial, task)
+        threading.Thread(target=self._wait, args=(trial, task), name="ledgit-ray", daemon=True).start()
         return trial.future
 
     def shutdown(self, wait: bool = True, *, cancel_futures: bool = False) -> None:
@@ -91,11 +90,10 @@ class RayExecutor(RemoteExecutor):
         from concurrent.futures import wait as wait_for
 
         with self._guard:
-            trials = list(self._trials.values())
+            trials = [trial for trial, _ in self._trials.values()]
         if cancel_futures:
             for trial in trials:
-                if not trial.future.cancel():
-                    self.ask(trial.order.run_id, STOP)
+                self.ask(trial.order.run_id, STOP)
         if wait:
             wait_for([trial.future for trial in trials])
         if self._started:
@@ -109,34 +107,34 @@ class RayExecutor(RemoteExecutor):
         there = self._ray.cluster_resources()
         room = [int(there.get(name, 0) // each) for name, each in (("CPU", self._cpus), ("GPU", self._gpus)) if each]
         most = min(room, default=1)
-        return min(most, self._jobs) if self._jobs else most
+        return max(min(most, self._jobs) if self._jobs else most, 1)
 
     def points(self) -> list[Point]:
         """Return what trials told since the last call."""
         points, begun = self._ray.get(self._post.take.remote())
         with self._guard:
-            trials = [self._trials[run_id] for run_id in begun if run_id in self._trials]
+            trials = [self._trials[run_id][0] for run_id in begun if run_id in self._trials]
         for trial in trials:
             if not trial.begin():
-                self.ask(trial.order.run_id, STOP)  # it was cancelled a moment ago
+                self._post.ask.remote(trial.order.run_id, STOP)  # it was cancelled a moment ago
         return [(str(run_id), int(step), float(value)) for run_id, step, value in points]
 
     def ask(self, run_id: str, word: str) -> None:
-        """Ask a running trial to stop or to be pruned."""
-        self._post.ask.remote(run_id, word)
+        """Ask a running trial to stop or to be pruned; one that waits is cancelled."""
+        with self._guard:
+            trial, _ = self._trials.get(run_id, (None, None))
+        if trial is not None and word == STOP:
+            trial.future.cancel()
+        self._post.ask.remote(run_id, word)  # also then: it may have begun a moment ago
 
     # ------------------------------------------------------------------ inside
 
-    def _cancelled(self, trial: _Trial) -> None:
-        self.ask(trial.order.run_id, STOP)
-        self._ray.cancel(trial.task, force=False, recursive=False)
-
-    def _wait(self, trial: _Trial) -> None:
+    def _wait(self, trial: Ticket, task: Any) -> None:
         """Hand the end of a task on to the trial's future; in a thread of its own."""
         report: TrialReport | None = None
         error: BaseException | None = None
         try:
-            result = self._ray.get(trial.task)
+            result = self._ray.get(task)
             report, error = (None, result) if isinstance(result, BaseException) else (result, None)
         except self._ray.exceptions.RayTaskError as raised:
             error = UsageError(f"a trial failed on its Ray worker: {str(raised).strip().splitlines()[-1]}")
@@ -146,7 +144,7 @@ class RayExecutor(RemoteExecutor):
             error = WorkerLost("", lines[0] if lines else type(raised).__name__)
         with self._guard:
             self._trials.pop(trial.order.run_id, None)
-        trial.finish(report, error)
+        trial.end(report, error)
 
 
 def _check_listens(address: str) -> None:
@@ -160,33 +158,6 @@ def _check_listens(address: str) -> None:
         import socket
 
         socket.create_connection((host.strip("[]"), int(port)), _CONNECT).close()
-
-
-class _Trial:
-    """An order that is on its way, with its future."""
-
-    def __init__(self, order: TrialOrder) -> None:
-        self.order = order
-        self.task: Any = None
-        self.future: Future[TrialReport] = Future()
-        self._guard = threading.Lock()
-
-    def begin(self) -> bool:
-        """Make the future a running one; return False if it was cancelled."""
-        with self._guard:
-            if self.future.cancelled():
-                return False
-            return self.future.running() or self.future.done() or self.future.set_running_or_notify_cancel()
-
-    def finish(self, report: TrialReport | None, error: BaseException | None) -> None:
-        """Give the future its end."""
-        if not self.begin() or self.future.done():
-            return
-        if error is not None:
-            self.future.set_exception(error)
-        else:
-            assert report is not None
-            self.future.set_result(report)
 
 
 class _Post:

@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING, Any
 
 from ledgit.errors import LedgitError, MissingDependency, StorageError, UsageError
 from ledgit.projects.executors.orders import Code, TrialOrder, TrialReport
-from ledgit.projects.executors.protocol import STOP, Point, RemoteExecutor, WorkerLost
+from ledgit.projects.executors.protocol import STOP, Point, RemoteExecutor, Ticket, WorkerLost
 from ledgit.projects.executors.work import run_trial
 
 if TYPE_CHECKING:
@@ -132,8 +132,7 @@ class SlurmExecutor(RemoteExecutor):
             jobs = list(self._jobs.values())
         if cancel_futures:
             for job in jobs:
-                if not job.future.cancel():
-                    self.ask(job.order.run_id, STOP)
+                self.ask(job.order.run_id, STOP)
         if wait:
             wait_for([job.future for job in jobs])
         self._ended = True
@@ -154,7 +153,16 @@ class SlurmExecutor(RemoteExecutor):
         return [(job.order.run_id, step, value) for job in jobs for step, value in job.told(self.folder)]
 
     def ask(self, run_id: str, word: str) -> None:
-        """Ask a running trial to stop or to be pruned."""
+        """Ask a running trial to stop or to be pruned; one that waits is cancelled."""
+        with self._guard:
+            job = self._jobs.get(run_id)
+        if word != STOP or job is None or not job.future.cancel():
+            self._write_word(run_id, word)
+        self._changed.set()
+
+    # ------------------------------------------------------------------ inside
+
+    def _write_word(self, run_id: str, word: str) -> None:
         path = os.path.join(self.folder, "asked", run_id)
         try:
             with open(f"{path}.new", "w", encoding="ascii") as file:
@@ -162,8 +170,6 @@ class SlurmExecutor(RemoteExecutor):
             os.replace(f"{path}.new", path)
         except OSError as error:
             raise StorageError(path, error.strerror or str(error)) from error
-
-    # ------------------------------------------------------------------ inside
 
     def _write_code(self, code: Code) -> None:
         path = os.path.join(self.folder, "code", code.key)
@@ -176,25 +182,27 @@ class SlurmExecutor(RemoteExecutor):
 
     def _watch(self) -> None:
         """Look at the jobs again and again until all have ended and nobody wants more."""
-        while not self._ended:
+        while True:
+            self._changed.clear()  # before the look: what comes during it is seen in the next one
+            if self._ended:
+                return
             with self._guard:
                 jobs = list(self._jobs.values())
             for job in jobs:
                 if self._look(job):
                     with self._guard:
                         self._jobs.pop(job.order.run_id, None)
-            self._changed.clear()
             self._changed.wait(self._every if self._jobs else None)
 
     def _look(self, job: _Job) -> bool:
         """Take in what became of a job; return whether it has ended."""
         run_id = job.order.run_id
         if job.future.cancelled():
-            job.cancel()
+            job.job.cancel(check=False)
             job.clean(self.folder, everything=True)
             return True
         if os.path.exists(os.path.join(self.folder, "claimed", run_id)) and not job.begin():
-            self.ask(run_id, STOP)  # it was cancelled a moment ago
+            self._write_word(run_id, STOP)  # it was cancelled a moment ago
         try:
             if not job.job.done() or not job.has_result(self._patience):
                 return False
@@ -211,13 +219,12 @@ class SlurmExecutor(RemoteExecutor):
 _MOST_FAILURES = 30
 
 
-class _Job:
-    """A trial's job, with its future."""
+class _Job(Ticket):
+    """An order that is on its way, and its job."""
 
     def __init__(self, order: TrialOrder) -> None:
-        self.order = order
+        super().__init__(order)
         self.job: Any = None
-        self.future: Future[TrialReport] = Future()
         self.failures = 0
         self.well = False
         self._read = 0
@@ -226,16 +233,6 @@ class _Job:
     @property
     def name(self) -> str:
         return f"job {self.job.job_id}"
-
-    def begin(self) -> bool:
-        """Make the future a running one; return False if it was cancelled."""
-        if self.future.cancelled():
-            return False
-        return self.future.running() or self.future.done() or self.future.set_running_or_notify_cancel()
-
-    def cancel(self) -> None:
-        """Cancel a job that waits in the queue."""
-        self.job.cancel(check=False)
 
     def told(self, folder: str) -> list[tuple[int, float]]:
         """Return the points that came since the last call."""
@@ -283,17 +280,7 @@ class _Job:
             self.end(None, result)
         else:
             self.well = True
-            self.end(result, None)
-
-    def end(self, report: TrialReport | None, error: BaseException | None) -> None:
-        """Give the future its end."""
-        if not self.begin() or self.future.done():
-            return
-        if error is not None:
-            self.future.set_exception(error)
-        else:
-            assert report is not None
-            self.future.set_result(report)
+            self.end(result)
 
     def clean(self, folder: str, *, everything: bool) -> None:
         """Remove the trial's files; submitit's too if all went well."""
