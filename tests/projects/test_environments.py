@@ -371,13 +371,13 @@ def test_an_environment_whose_interpreter_is_gone_is_made_again(tmp_path: Path) 
         made.append(folder)
         return {"python": str(python)}
 
-    store.make("d" * 32, maker)
-    store.make("d" * 32, maker)
+    store.get("d" * 32, maker)
+    store.get("d" * 32, maker)
     assert 1 == len(made)
 
     python.unlink()
     assert store.ready("d" * 32) is None
-    store.make("d" * 32, maker)
+    store.get("d" * 32, maker)
     assert 2 == len(made)
 
 

@@ -108,7 +108,7 @@ def prepare_conda(
         if progress is not None:
             progress("another process is making the same environment: waiting for it")
 
-    noted = store.ready(key) or store.make(key, make, waiting)
+    noted = store.get(key, make, waiting)
     folder = store.path(key)
     if noted.get("links"):  # refreshed when something was installed beside this Ledgit
         _links(wish, store, str(noted["python"]))

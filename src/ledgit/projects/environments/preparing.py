@@ -67,6 +67,8 @@ def prepare(
 ) -> Prepared:
     """Make the environment that *spec* declares, or find it in the cache, and return what starts commands in it.
 
+    It is not removed from the cache as long as this process lives.
+
     Args:
         spec: What the project declares, or ``from_recorded(…).spec()``.
         project: Whose folder relative paths are relative to.
@@ -145,11 +147,7 @@ class _Preparation:
         python, notes = find_interpreter(self.wish.python, self.store.folder, self.manager)
         own = self._own(python)
         key = self._key(python, own)
-        noted = self.store.ready(key)
-        if noted is None:
-            noted = self.store.make(
-                key, lambda folder, lock: self._make(folder, lock, python, own, [*notes]), self._waiting
-            )
+        noted = self.store.get(key, lambda folder, lock: self._make(folder, lock, python, own, [*notes]), self._waiting)
         return self._prepared(key, noted)
 
     def _own(self, python: Interpreter) -> Own | None:
@@ -159,8 +157,6 @@ class _Preparation:
             return None
         from ledgit.projects.environments.own import own_for
 
-        for versions in [*wish.build.own_versions, *wish.requirements.own_versions]:
-            self._check_own(versions)
         return own_for(wish.own_extras, python, self.store.folder)
 
     def _check_own(self, versions: str) -> None:
@@ -211,7 +207,7 @@ class _Preparation:
         lines = one.lines
         for path in one.local:
             lines = [digest(path) + line.removeprefix(path) if line.startswith(path) else line for line in lines]
-        return [lines, one.constraints]
+        return [lines, one.constraints, one.own_versions]
 
     def _make(self, folder: str, lock: int, python: Interpreter, own: Own | None, notes: list[str]) -> dict[str, Any]:
         from ledgit.projects.environments.making import Job, make_environment
@@ -231,6 +227,8 @@ class _Preparation:
             lock=lock,
             progress=self.progress,
         )
+        for versions in [*self.wish.build.own_versions, *self.wish.requirements.own_versions]:
+            self._check_own(versions)  # only here: another version of Ledgit is another key, and packaging takes 20 ms
         make_environment(job, self.tool)
         import time
 

@@ -30,6 +30,9 @@ _NO_LOCKS = {errno.ENOLCK, errno.EOPNOTSUPP, errno.ENOSYS, errno.EINVAL, errno.E
 KEY_LENGTH = 32  # hexadecimal digits: programs in it start with "#!" and the whole path, which Linux cuts at 255
 
 
+_kept: dict[str, Hold] = {}  # by folder: what this process prepared
+
+
 class Cached(Values):
     """An environment of the cache.
 
@@ -100,12 +103,7 @@ class EnvironmentCache:
         return noted
 
     def make(
-        self,
-        key: str,
-        maker: Callable[[str, int], dict[str, Any]],
-        waiting: Callable[[], object] | None = None,
-        *,
-        again: Callable[[dict[str, Any]], bool] | None = None,
+        self, key: str, maker: Callable[[str, int], dict[str, Any]], waiting: Callable[[], object] | None = None
     ) -> dict[str, Any]:
         """Return what is noted about the environment *key*, made by *maker* unless another process just did.
 
@@ -114,58 +112,86 @@ class EnvironmentCache:
             maker: Is given the folder, not there yet, and the descriptor of the lock for what it starts. What it
                 returns is noted; ``python`` in it is the interpreter's path.
             waiting: Called when another process is making it, before waiting for that.
-            again: Whether one that is there has to be made once more.
 
         Raises:
             StorageError: The disk refused.
         """
+        self._let_go(key)  # or this process would wait for itself
         fd = self._lock(key, waiting)
         path = self.path(key)
         try:
             noted = self.ready(key)
-            if noted is not None and not (again and again(noted)):
+            if noted is not None:
                 return noted
-            remove_tree(path)
             try:
-                noted = maker(path, fd)
-                self.note(key, noted)
-            except OSError as error:
-                raise StorageError(f"the environment {path}", error.strerror or str(error)) from None
-            except BaseException:
                 remove_tree(path)
+                noted = maker(path, fd)
+                self._note(path, noted)
+            except BaseException as error:
+                remove_tree(path)
+                if isinstance(error, OSError):
+                    raise StorageError(f"the environment {path}", error.strerror or str(error)) from None
                 raise
             self._touch(key)
             return noted
-        except StorageError:
-            remove_tree(path)
-            raise
         finally:
             if fd >= 0:
                 os.close(fd)
 
-    def note(self, key: str, noted: dict[str, Any]) -> None:
-        """Write what is known about the environment *key*, all at once; from then on it counts."""
+    def _note(self, folder: str, noted: dict[str, Any]) -> None:
+        """Write what is known about the environment in *folder*, all at once; from then on it counts."""
         import json
 
-        path = os.path.join(self.path(key), MARKER)
+        path = os.path.join(folder, MARKER)
         with open(f"{path}.new", "w", encoding="utf-8") as file:
             json.dump(noted, file, indent=1)
             file.flush()
             os.fsync(file.fileno())
         os.replace(f"{path}.new", path)
 
-    def hold(self, key: str) -> Hold:
-        """Keep the environment *key* from being removed as long as somebody runs in it."""
+    def get(
+        self, key: str, maker: Callable[[str, int], dict[str, Any]], waiting: Callable[[], object] | None = None
+    ) -> dict[str, Any]:
+        """Return what is noted about the environment *key*, made if need be, and kept until this process ends.
+
+        Nobody removes it meanwhile but this process itself. Arguments and errors are those of :meth:`make`.
+        """
+        noted = self.ready(key) or self.make(key, maker, waiting)
+        while not self._keep(key):
+            noted = self.make(key, maker, waiting)  # waits for who has the lock, and may just have removed it
+        return noted
+
+    def _keep(self, key: str) -> bool:
+        path = self.path(key)
+        if path not in _kept:
+            found = self.hold(key)
+            if found is None or _read_marker(path) is None:
+                if found is not None:
+                    found.release()
+                return False
+            _kept[path] = found
+        return True
+
+    def _let_go(self, key: str) -> None:
+        kept = _kept.pop(self.path(key), None)
+        if kept is not None:
+            kept.release()
+
+    def hold(self, key: str) -> Hold | None:
+        """Keep the environment *key* from being removed as long as somebody runs in it; None if it is being removed."""
         import fcntl
 
         try:
             fd = os.open(os.path.join(self.folder, f"{key}.lock"), os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
         except OSError:
-            return Hold(-1)
+            return Hold(-1)  # nobody can write here
         try:
             fcntl.flock(fd, fcntl.LOCK_SH | fcntl.LOCK_NB)
+        except BlockingIOError:
+            os.close(fd)
+            return None
         except OSError:
-            pass  # no locks here, or it is being made again: it is not going to be removed
+            pass  # no locks here
         return Hold(fd)
 
     def _touch(self, key: str) -> None:
@@ -230,6 +256,7 @@ class EnvironmentCache:
         """Remove the environment *key*; False if it is being made, or something runs in it."""
         import fcntl
 
+        self._let_go(key)
         lock = os.path.join(self.folder, f"{key}.lock")
         fd = os.open(lock, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
         try:
@@ -261,7 +288,7 @@ def hold(prepared: Prepared) -> Hold:
     """Keep a prepared environment from being removed as long as something runs in it."""
     if not prepared.folder:
         return Hold(-1)
-    return EnvironmentCache(os.path.dirname(os.path.dirname(prepared.folder))).hold(prepared.key)
+    return EnvironmentCache(os.path.dirname(os.path.dirname(prepared.folder))).hold(prepared.key) or Hold(-1)
 
 
 def list_environments(cache: str) -> list[Cached]:
