@@ -19,14 +19,14 @@ from typing import TYPE_CHECKING
 from ledgit.errors import Conflict, StorageError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
-
     from ledgit.store import Folder
 
-__all__ = ["FINISH", "KILL_NOW", "STOP_NOW", "Control", "end_leftovers"]
+__all__ = ["FINISH", "KILL_NOW", "MARK", "STOP_NOW", "Control", "end_leftovers"]
 
 #: What a coordinator can be asked for: let the trials that run end, ask them to end, or kill them.
 FINISH, STOP_NOW, KILL_NOW = "finish", "stop", "kill"
+#: The variable by which a trial's processes are known: the sweep's run.
+MARK = "LEDGIT_SWEEP"
 _PAUSE = 0.05  # s between two looks whether a process has ended
 
 
@@ -131,29 +131,29 @@ class Control:
             os.unlink(self._stop_path)
 
 
-def end_leftovers(run_ids: Iterable[str], grace: float) -> int:
-    """End the processes of runs whose coordinator died; return how many there were.
+def end_leftovers(run_id: str, grace: float) -> int:
+    """End the processes of a sweep's trials that are nobody's any more; return how many there were.
 
-    They are known by ``LEDGIT_RUN_ID`` in their environment. Where there is no ``/proc``, the guard beside each
-    trial has ended them.
+    They are known by a mark in their environment, so it does not matter what they made of their process group.
+    Where there is no ``/proc``, the guard beside each trial has ended those that stayed in it.
 
     Args:
-        run_ids: The runs.
+        run_id: The sweep's run.
         grace: Seconds between asking and killing.
     """
     from ledgit.projects.child import marked
 
-    marks = [f"LEDGIT_RUN_ID={run_id}" for run_id in run_ids]
-    found = {pid for mark in marks for pid in marked(mark)}
-    left = set(found)
+    mark = f"{MARK}={run_id}"
+    left = set(marked(mark))
+    found = set(left)
     for number, until in ((signal.SIGTERM, grace), (signal.SIGKILL, 5.0)):
         for pid in left:
             with contextlib.suppress(ProcessLookupError, PermissionError):
                 os.kill(pid, number)
         deadline = time.monotonic() + until
         while left and time.monotonic() < deadline:
-            left = {pid for mark in marks for pid in marked(mark)}
+            left = set(marked(mark))
+            found |= left
             if left:
                 time.sleep(_PAUSE)
-        found |= left
     return len(found)

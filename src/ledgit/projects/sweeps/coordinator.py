@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 from ledgit.errors import LedgitError, StorageError
 from ledgit.projects.executors.protocol import PRUNE, STOP, RemoteExecutor, WorkerLost
 from ledgit.projects.executors.work import run_trial
-from ledgit.projects.sweeps.control import FINISH, KILL_NOW, STOP_NOW, Control
+from ledgit.projects.sweeps.control import FINISH, KILL_NOW, STOP_NOW, Control, end_leftovers
 from ledgit.projects.sweeps.local import LocalExecutor, LocalReport
 from ledgit.projects.sweeps.rules import Rules
 from ledgit.projects.sweeps.samplers import make_sampler
@@ -459,6 +459,8 @@ class Sweep:
             if executor is not None and (own or isinstance(executor, LocalExecutor)):
                 executor.shutdown(wait=True, cancel_futures=True)
         finally:
+            if isinstance(executor, LocalExecutor):
+                end_leftovers(self.run_id, self.plan.grace)  # what took itself out of its trial's process group
             self._finish_parent()
             self._site.close()
             self._control.release()

@@ -160,7 +160,7 @@ class LocalExecutor(RemoteExecutor):
         log = _Output(active)
         minded = Minded(
             command,
-            site.environ(active.id, place),
+            site.environ(active.id, order.parent_run or "", place),
             log,  # type: ignore[arg-type]  # only written to
             place.folder,
             timeout=order.timeout,

@@ -12,7 +12,6 @@ from ledgit.projects.sweeps.coordinator import Sweep
 from ledgit.projects.sweeps.overview import REASON, SWEEP, find_sweep, read_plan, read_trials
 from ledgit.projects.sweeps.plan import PLAN_FILE, SweepPlan
 from ledgit.projects.sweeps.site import Site
-from ledgit.projects.sweeps.trials import RUNNING, Trial
 from ledgit.records.words import new_run_id
 from ledgit.store import ActiveRun, RunStart, take_facts
 
@@ -20,6 +19,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
     from ledgit.projects.sources import Source
+    from ledgit.projects.sweeps.trials import Trial
     from ledgit.repository import Repository
     from ledgit.run import Run
     from ledgit.store import Facts
@@ -199,18 +199,9 @@ def end_dead(repository: Repository, run_id: str, plan: SweepPlan) -> dict[int, 
 
     The caller holds the sweep's lock, so that whatever still runs here is nobody's.
     """
-    known = _trials(repository, run_id, plan)
-    end_leftovers(_active(known), plan.grace)
+    end_leftovers(run_id, plan.grace)
     repository.recover()
-    return _trials(repository, run_id, plan)
-
-
-def _trials(repository: Repository, run_id: str, plan: SweepPlan) -> dict[int, Trial]:
     return read_trials(repository, repository.run(run_id), plan)
-
-
-def _active(known: Mapping[int, Trial]) -> list[str]:
-    return [one.run for trial in known.values() for one in trial.attempts if one.state == RUNNING]
 
 
 def stop(repository: Repository, ref: str, word: str, *, wait: float = 60.0) -> bool:

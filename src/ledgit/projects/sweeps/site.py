@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from ledgit.errors import ParameterError, UsageError
 from ledgit.projects.environments.prepared import Prepared
 from ledgit.projects.executors.orders import Code, TrialOrder
+from ledgit.projects.sweeps.control import MARK
 from ledgit.projects.sweeps.plan import fill_places
 from ledgit.projects.sweeps.space import Choice, Space, parse_dimension
 from ledgit.tracking.launching import cache_folder, child_environment
@@ -27,7 +28,7 @@ if TYPE_CHECKING:
 __all__ = ["Place", "Site"]
 
 #: What a container gets to know of the run that it is.
-_HANDED_ON = ("LEDGIT_RUN_ID", "LEDGIT_REPO")
+_HANDED_ON = ("LEDGIT_RUN_ID", "LEDGIT_REPO", MARK)
 
 
 class Place:
@@ -198,7 +199,7 @@ class Site:
         if self.plan.executor == "local" and self.prepared.manager != "docker":
             from ledgit.projects.launching import check_program
 
-            check_program(words[0], self.environ("", self.place), self.place.folder)
+            check_program(words[0], self.environ("", "", self.place), self.place.folder)
         if self.entry is None:
             return texts
         from ledgit.projects.parameters import bind
@@ -293,9 +294,9 @@ class Site:
         """Return what is started in *place*: the order's command in its environment."""
         return self.prepared.command(order.command, place.top, names=_HANDED_ON)
 
-    def environ(self, run_id: str, place: Place) -> dict[str, str]:
-        """Return the variables of the command of run *run_id*."""
-        found = dict(place.environ(self.prepared))
+    def environ(self, run_id: str, parent: str, place: Place) -> dict[str, str]:
+        """Return the variables of the command of run *run_id*, a trial of the sweep *parent*."""
+        found = {**place.environ(self.prepared), MARK: parent}
         for name in ("LEDGIT_RUN_ID", "MLFLOW_RUN_ID"):
             if name in found:
                 found[name] = run_id
