@@ -37,6 +37,24 @@ def test_from_a_run_to_production_and_back(make_run: MakeRun, cli: Cli, git: Git
     assert "the first" in git(repo, "tag", "-l", "--format=%(contents)", "churn@v0.0.1")
 
 
+def test_a_version_that_stands_at_a_stage_stays_there(
+    make_run: MakeRun, cli: Cli, repo: Path, git: GitFunction
+) -> None:
+    """No tag says again what one says; it is said who put it there."""
+    cli("registry", "register", make_run(), "churn")
+    first = cli("registry", "promote", "churn@1", "prod", "--json").json
+
+    again = cli("registry", "promote", "churn@v0.0.1", "prod", "-m", "once more")
+
+    assert "churn#prod#1\n" == again.out
+    assert "churn@v0.0.1 is at prod already, by Ada Lovelace, " in again.err
+    assert "nothing was done" in again.err
+    assert first == cli("registry", "promote", "churn@1", "prod", "--json").json
+    assert ["churn#prod#1", "churn@v0.0.1"] == git(repo, "tag", "-l").split()
+    cli("registry", "unassign", "churn", "prod")
+    assert "churn#prod#3\n" == cli("registry", "promote", "churn@1", "prod").out
+
+
 def test_lists(make_run: MakeRun, cli: Cli) -> None:
     """Models without a name, versions with one, newest first."""
     run = make_run()
@@ -195,7 +213,8 @@ def test_deprecate(make_run: MakeRun, cli: Cli) -> None:
     cli("registry", "register", make_run(), "churn")
 
     assert "churn@deprecated\n" == cli("registry", "deprecate", "churn", "-m", "use churn2").out
-    assert "deprecated:" in cli("registry", "ls").out
+    assert "deprecated" in cli("registry", "ls").out
+    assert "deprecated:" not in cli("registry", "ls").out  # nothing describes it
     assert cli("registry", "ls", "--json").json[0]["deprecated"]
     assert "deprecated already" in cli("registry", "deprecate", "churn", code=4).err
 
@@ -269,7 +288,9 @@ def test_several_models_of_a_run_are_told_apart(repo: Path, cli: Cli, tmp_path: 
 
     refused = cli("registry", "register", run.id, "other", code=2)
 
-    assert "logged 2 models: nets/churn, nets/spam; say which by path (--path)" in refused.err
+    assert (
+        f"logged 2 models: nets/churn, nets/spam; say which (--path), as in runs:/{run.name}/nets/churn" in refused.err
+    )
     assert "nets/churn" == registry.register(run.id, "churn").path
     assert "nets/spam" == registry.register(f"runs:/{run.id}/nets/spam", "other").path
     assert "notes.txt" == registry.register(run.id, "notes", path="notes.txt").path

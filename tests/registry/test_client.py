@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 from tests.conftest import GitFunction
@@ -159,6 +160,9 @@ def test_a_version_needs_its_model(client: MlflowClient, make_run: MakeRun) -> N
 
     assert (1, {"a": "1"}) == (made.version, made.tags)
     assert 2 == ledgit.register_model(f"runs:/{run}/model", "churn", bump="minor", reason="more").version
+    nothing: Any = None
+    with pytest.raises(InvalidName, match="model name 'None' is NoneType, not text"):
+        ledgit.register_model(f"runs:/{run}/model", nothing)
 
 
 def test_a_source_may_be_a_path_in_the_run_or_another_version(client: MlflowClient, churn: str) -> None:
@@ -169,6 +173,8 @@ def test_a_source_may_be_a_path_in_the_run_or_another_version(client: MlflowClie
         client.create_model_version("churn", f"runs:/{churn}/model", "f" * 32)
     with pytest.raises(UsageError, match="log it first"):
         client.create_model_version("churn", "s3://bucket/model")
+    with pytest.raises(UsageError, match=r"'\./models' is a path, .*log it first"):
+        client.create_model_version("churn", "./models")
     with pytest.raises(RunNotFound):
         client.create_model_version("churn", f"runs:/{'f' * 32}/model")
 

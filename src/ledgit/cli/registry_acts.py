@@ -46,8 +46,17 @@ def register(args: argparse.Namespace) -> int:
 def promote(args: argparse.Namespace) -> int:
     """Put a version to a stage."""
     registry = _registry()
-    event = registry.promote(args.version, args.stage, reason=args.reason or "", sign=args.sign)
-    return _done(args, registry, [event])
+    standing = None if args.sign else registry.standing(args.version, args.stage)
+    if standing is None:
+        event = registry.promote(args.version, args.stage, reason=args.reason or "", sign=args.sign)
+        return _done(args, registry, [event])
+    if args.format == "json":
+        terminal.write(render.json_text(event_json(standing) | {"ci_silent": None}))
+        return 0
+    terminal.write(f"{text.clean(standing.tag)}\n")
+    when = f"by {standing.author}, {text.moment(standing.time * 1000)}"
+    _note(f"{standing.model}@{standing.version} is at {standing.stage} already, {when}; nothing was done")
+    return 0
 
 
 def rollback(args: argparse.Namespace) -> int:

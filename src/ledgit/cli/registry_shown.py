@@ -93,7 +93,7 @@ def _model_table(models: Sequence[RegisteredModel], style: text.Style) -> tuple[
         ended = "deleted" if model.deleted else "deprecated" if model.deprecated is not None else ""
         kind = model.kind if model.kind != "model" else ""
         described = ": ".join(filter(None, (kind, text.clean(model.description.partition("\n")[0]))))
-        about = f"{ended}: {described}" if ended else described
+        about = ": ".join(filter(None, (ended, described)))
         newest = max((event.time * 1000 for event in model.events[-1:]), default=model.created)
         rows.append(
             [

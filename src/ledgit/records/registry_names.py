@@ -203,8 +203,10 @@ def check_stage(name: str) -> None:
 
 
 def _check(kind: str, name: str) -> None:
-    if not isinstance(name, str) or not name.strip():
-        raise InvalidName(kind, str(name), "is empty")
+    if not isinstance(name, str):
+        raise InvalidName(kind, str(name), f"is {type(name).__name__}, not text; give it a name such as 'churn'")
+    if not name.strip():
+        raise InvalidName(kind, name, "is empty")
     if len(name) > MAX_NAME:
         raise InvalidName(kind, name, f"has {len(name)} characters, at most {MAX_NAME} are allowed")
     if not name.isprintable():

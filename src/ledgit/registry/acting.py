@@ -79,9 +79,11 @@ class RegistryActing(RegistryDescribing):
             VersionExists: The version is taken; the error has the next one that is free.
             PolicyRefused: The policy does not allow it.
         """
+        from ledgit.records.registry_names import check_model_name
         from ledgit.registry.sources import find_source
         from ledgit.store.registry import Registration, register
 
+        check_model_name(name)
         values = described("", description, tags)  # what is wrong with it shows before anything is made
         run, where = find_source(self.repository, source, path, name)
         self._judge_registration(name, version or "", run, sign)
@@ -132,6 +134,8 @@ class RegistryActing(RegistryDescribing):
     def promote(self, version: ModelVersion | str, stage: str, *, reason: str = "", sign: bool | None = None) -> Event:
         """Put a version to a stage (MLflow's alias); what stood there before no longer does.
 
+        A version that the same person put there stays there: nothing is done, unless *sign* asks for a signed tag.
+
         Args:
             version: As :meth:`version` takes it, or the version itself.
             stage: Any word but ``latest`` and what reads as a version.
@@ -139,7 +143,7 @@ class RegistryActing(RegistryDescribing):
             sign: Whether the tag is signed; as Git's configuration says if None.
 
         Returns:
-            What was done; its ``previous`` says what stood there before.
+            What was done; its ``previous`` says what stood there before. If nothing was: what put the version there.
 
         Raises:
             ModelNotFound, VersionNotFound: There is no such version.
@@ -152,6 +156,9 @@ class RegistryActing(RegistryDescribing):
         check_stage(stage)
         state = self.state
         found = version_of(state, version) if isinstance(version, str) else version
+        standing = None if sign else self.standing(found, stage)
+        if standing is not None:
+            return standing
         self._judge("assign", found.model, found, stage, sign)
         before = state.find(found.model).stages.get(stage)
         return assign(
@@ -165,6 +172,25 @@ class RegistryActing(RegistryDescribing):
         )
 
     assign = promote
+
+    def standing(self, version: ModelVersion | str, stage: str) -> Event | None:
+        """Return what put a version to *stage*, if it stands there by the word of who asks.
+
+        Somebody else's word is one more, which a policy may want.
+
+        Raises:
+            ModelNotFound, VersionNotFound: There is no such version.
+        """
+        from ledgit.registry.tags import known
+
+        found = version_of(self.state, version) if isinstance(version, str) else version
+        model = self.state.find(found.model)
+        here = model.stages.get(stage)
+        if here is None or here.version != found.version:
+            return None
+        events = (event for event in reversed(model.events) if event.action == "assign" and event.stage == stage)
+        last = next((event for event in events if event.version == here.version), None)
+        return last if last is not None and known(last.author, last.email).same(self._author()) else None
 
     def rollback(self, name: str, stage: str, *, reason: str = "", sign: bool | None = None) -> Event:
         """Put the version to *stage* that stood there before; twice goes two versions back.

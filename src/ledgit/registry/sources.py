@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from ledgit.errors import ArtifactNotFound, UsageError
+import os
+
+from ledgit.errors import ArtifactNotFound, RunNotFound, UsageError
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -47,7 +49,15 @@ def find_source(repository: Repository, source: Run | str, path: str | None, nam
             f"{source!r} is no model of a run, so nothing would say where it came from; log it first, and register"
             " runs:/<run>/<path>"
         )
-    run = repository.run(source)
+    try:
+        run = repository.run(source)
+    except RunNotFound:
+        if "/" not in source and not os.path.exists(source):
+            raise
+        raise UsageError(
+            f"{source!r} is a path, and nothing would say where the model in it came from; log it first, and register"
+            " runs:/<run>/<path>"
+        ) from None
     return run, _path(run, path, name)
 
 
@@ -72,13 +82,14 @@ def _path(run: Run, given: str | None, name: str) -> str:
         return same[0]
     if found:
         listed = ", ".join(one or "." for one in found[:5])
-        raise UsageError(f"run {run.name} logged {len(found)} models: {listed}; say which by path (--path)")
+        example = f"runs:/{run.name}/{found[0]}" if found[0] else f"runs:/{run.name}/{found[1]}"
+        raise UsageError(f"run {run.name} logged {len(found)} models: {listed}; say which (--path), as in {example}")
     logged = sorted({record.path.partition("/")[0] for record in run.artifacts()})
     if not logged:
         raise ArtifactNotFound(f"a model of run {run.name}, which logged no files")
     raise UsageError(
-        f"run {run.name} logged nothing with an {MLMODEL} file; say what its model is by path (--path):"
-        f" it has {', '.join(logged[:5])}"
+        f"run {run.name} logged nothing with an {MLMODEL} file; say what its model is (--path), as in"
+        f" runs:/{run.name}/{logged[0]}: it has {', '.join(logged[:5])}"
     )
 
 

@@ -26,7 +26,6 @@ if TYPE_CHECKING:
 __all__ = ["KEPT", "TAGS", "VERSIONS", "RegistryLock", "Tagging", "claim_ref", "wants_signature"]
 
 
-
 class RegistryLock(LedgerLock):
     """Lets one process at a time make tags in a clone: of several that try, each would else take the same names.
 
