@@ -21,8 +21,14 @@ if TYPE_CHECKING:
 __all__ = ["DURABLE", "QUIET", "RUN_FOLDER", "LeftOut", "closed_folders", "in_run_folder", "select", "write_tree"]
 
 RUN_FOLDER = b".ledgit/run"
-# No daemon or hook of the user's file watcher, no new shared index, no objection to line ends.
-QUIET = ("-c", "core.fsmonitor=false", "-c", "core.splitIndex=false", "-c", "core.safecrlf=false")
+# No daemon or hook of the user's file watcher, no hook that sees an index written, no new shared index,
+# no objection to line ends.
+QUIET = (
+    *("-c", "core.fsmonitor=false"),
+    *("-c", "core.hooksPath=/dev/null"),
+    *("-c", "core.splitIndex=false"),
+    *("-c", "core.safecrlf=false"),
+)
 # One sync for all new objects (Git 2.36 and newer): by default loose objects aren't synced at all.
 DURABLE = ("-c", "core.fsync=loose-object", "-c", "core.fsyncMethod=batch")
 _MAX_REFUSED = 50

@@ -21,8 +21,7 @@ from ledgit.git.shared import make_folders
 
 __all__ = ["add_worktree", "fill_submodules", "remove_worktree", "reset_worktree"]
 
-# A post-index-change hook of the user's is none of a work folder's business.
-_OURS = (*QUIET, "-c", "core.hooksPath=/dev/null", "-c", "submodule.recurse=false", "-c", "advice.detachedHead=false")
+_OURS = (*QUIET, "-c", "submodule.recurse=false")
 _UNBORN = "ref: refs/heads/ledgit-no-commit\n"
 _REASON = "ledgit runs a project in it, and removes it afterwards\n"
 

@@ -44,7 +44,7 @@ def fill_tracked(users: str | None, folder: str, caches: Sequence[str] = ()) -> 
             if tracked.output in known or not _is_inside(tracked.output, folder):
                 continue
             known.add(tracked.output)
-            if os.path.lexists(tracked.output):
+            if os.path.lexists(tracked.output) and not (tracked.md5.endswith(".dir") and os.path.isdir(tracked.output)):
                 continue  # Git has it, too
             if not any(_place(tracked, cache) for cache in places):
                 lacking.append(os.path.relpath(tracked.output, folder))
@@ -119,7 +119,7 @@ def _is_inside(path: str, folder: str) -> bool:
 
 
 def _place(tracked: Tracked, cache: str) -> bool:
-    """Copy a file or folder out of *cache*; False, and nothing is there, if any of it is not in the cache."""
+    """Copy a file, or what is not there of a folder, out of *cache*; False if any of it is not in the cache."""
     target = tracked.output
     if not tracked.md5.endswith(".dir"):
         return _copy(_object(cache, tracked.md5, tracked.kind), target)
@@ -130,7 +130,7 @@ def _place(tracked: Tracked, cache: str) -> bool:
     if not all(os.path.isfile(source) and path.startswith(target + os.sep) for source, path in places):
         return False  # not whole, or a list that leads out of its folder
     os.makedirs(target, exist_ok=True)
-    return all(_copy(source, path) for source, path in places)
+    return all(_copy(source, path) for source, path in places if not os.path.lexists(path))
 
 
 def _object(cache: str, md5: str, kind: str) -> str:
