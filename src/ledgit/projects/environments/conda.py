@@ -96,7 +96,7 @@ def prepare_conda(
             "links": links,
             "python": python,
             "version": (ask_tool([python, "--version"]) or "").removeprefix("Python "),
-            "requirements": [*wish.conda, *wish.requirements.lines],
+            "requirements": wish.shown,
             "notes": wish.notes,
             "made": round(time.time() * 1000),
         }

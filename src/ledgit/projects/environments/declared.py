@@ -61,6 +61,15 @@ class Wish(Values):
         return tuple(sorted({*(self.build.own or ()), *(self.requirements.own or ())}))
 
     @property
+    def shown(self) -> list[str]:
+        """The requirements as they are listed to people, without credentials."""
+        from ledgit.projects.environments.tools import redact
+
+        own = f"ledgit[{','.join(self.own_extras)}]".replace("[]", "")
+        lines = [*self.conda, *self.requirements.lines]
+        return [*([own] if self.own_asked else []), *(redact(line) for line in lines)]
+
+    @property
     def notes(self) -> list[str]:
         """What is not done just as written."""
         return [*self.build.notes, *self.requirements.notes]

@@ -211,7 +211,6 @@ class _Preparation:
 
     def _make(self, folder: str, lock: int, python: Interpreter, own: Own | None, notes: list[str]) -> dict[str, Any]:
         from ledgit.projects.environments.making import Job, make_environment
-        from ledgit.projects.environments.tools import redact
 
         kept = os.path.join(
             os.path.dirname(self.store.folder), "wheels", f"{python.suffix.strip('.')}-{python.platform}"
@@ -236,7 +235,7 @@ class _Preparation:
             "manager": self.manager,
             "python": job.interpreter,
             "version": python.version,
-            "requirements": [redact(line) for line in self.wish.requirements.lines],
+            "requirements": self.wish.shown,
             "notes": [*notes, *self.wish.notes],
             "links": job.own.links if job.own is not None else "",
             "made": round(time.time() * 1000),
