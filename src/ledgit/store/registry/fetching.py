@@ -30,13 +30,15 @@ class TagsPulled(Values):
     Attributes:
         new: Tags that are here now.
         notes: Sentences about what is not, and why.
+        taken: Tags of ours, which nobody has seen, that somebody else has made there meanwhile.
     """
 
-    __slots__ = ("new", "notes")
+    __slots__ = ("new", "notes", "taken")
 
     def __init__(self) -> None:
         self.new: list[str] = []
         self.notes: list[str] = []
+        self.taken: list[str] = []
 
 
 def pull_tags(line: Line, progress: Progress | None = None, only: str | None = None) -> TagsPulled:
@@ -79,6 +81,8 @@ def pull_tags(line: Line, progress: Progress | None = None, only: str | None = N
                 f"the tag {tag} is another one here than on {line.remote.shown}; 'git ls-remote' and 'git show {tag}'"
                 " tell them apart, and neither was changed"
             )
+        elif ref.startswith(TAGS):
+            found.taken.append(ref[len(TAGS) :])
     if wanted:
         _fetch(line, wanted, found, progress)
     if only is None:

@@ -133,6 +133,7 @@ def move_version(
     date = max(old.date, tags.newest() + 1)
     text = commit.message.replace(f"Ledgit-Version: {old.tag}", f"Ledgit-Version: {tag}")
     text = text.replace(f" {version.version} from run", f" {name} from run", 1)
+    text = text.replace(f" {version.version}\n\nLedgit-Version", f" {name}\n\nLedgit-Version", 1)  # of a project
     fresh = step.fresh.commit(commit.tree, commit.parents, step.who(date), step.who(date), text)
     number = tags.next_number()
     message = _changed(old.message, version=name, number=number)

@@ -64,7 +64,7 @@ def share_version(
         line.remote = remote.as_pushed()
         try:
             for _ in range(_ATTEMPTS):
-                notes = pull_tags(line, only=name).notes
+                pulled = pull_tags(line, only=name)
                 version = make()
                 if _send(line, name, version):
                     break
@@ -74,13 +74,24 @@ def share_version(
         finally:
             line.stop()
             line.objects.rest()
-        notes += _note(repo, folder, name)
+        notes = [*pulled.notes, *(_taken(repo, line, name, tag) for tag in pulled.taken), *_note(repo, folder, name)]
         if tell and has_ledger:
             from ledgit.store.registry.sharing import tell_others
             from ledgit.store.sync.pushed import PushOptions
 
             notes += tell_others(repo, folder, remote, PushOptions(policy="pushed-code", prompt=prompt), lock)
     return version, notes
+
+
+def _taken(repo: Repo, line: Line, name: str, tag: str) -> str:
+    """Say that a version of ours, which a bundle has perhaps, is somebody else's on the remote."""
+    from ledgit.git import Objects
+
+    free = next_free(tag.rpartition("@")[2].rstrip("!"), ModelTags(repo, Objects.of(repo), name).versions)
+    return (
+        f"{tag} is somebody else's on {line.remote.shown}, and another one here;"
+        f" 'ledgit registry move {name}@{tag.rpartition('@')[2]} {free}' gives yours another version"
+    )
 
 
 def _note(repo: Repo, folder: Folder, name: str) -> list[str]:
