@@ -27,6 +27,7 @@ __all__ = ["clone_for", "in_use", "set_up", "tidy"]
 
 _OLD = 14 * 24 * 3600.0  # s that a clone nobody uses is kept
 _FETCHED = "refs/ledgit/code"
+_ABSENT = "not our ref"  # what Git says of a commit that nobody may have
 _IN_USE = "ledgit.in-use"
 
 
@@ -77,8 +78,15 @@ def _make(code: Code, path: str) -> None:
     make_code_clone(path)
     repo = _repo(path)
     if code.address:
-        if not fetch(repo, Address(code.address), [f"{code.commit}:{_FETCHED}"], depth=1):
-            raise RemoteError(code.address, f"it has no commit {code.commit}; push the code, or let it go by value")
+        try:
+            found = fetch(repo, Address(code.address), [f"{code.commit}:{_FETCHED}"], depth=1)
+        except RemoteError as error:
+            if _ABSENT not in error.reason:
+                raise
+            found = False
+        if not found:
+            reason = f"it has no commit {code.commit}; push the code, or let it go by value (without the option 'code')"
+            raise RemoteError(code.address, reason)
         if code.pack:
             store_code(repo, code.pack, None)
     else:

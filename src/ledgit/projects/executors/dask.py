@@ -81,9 +81,7 @@ class DaskExecutor(RemoteExecutor):
             UsageError: It is something else.
             Unreachable: The scheduler is gone.
         """
-        if fn is not run_trial or kwargs or len(args) != 1 or not isinstance(args[0], TrialOrder):
-            raise UsageError("this executor runs trials: submit(run_trial, order)")
-        order = args[0]
+        order = self.accept(fn, args, kwargs)
         if order.code.pack:
             self._codes[order.code.key] = order.code
         trial = _Trial(order)

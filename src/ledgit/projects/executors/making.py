@@ -5,10 +5,13 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from ledgit.errors import UsageError
+from ledgit.projects.executors.terms import OPTIONS, Terms
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
     from concurrent.futures import Executor
+
+    from ledgit.projects.executors.protocol import RemoteExecutor
 
 __all__ = ["KINDS", "make_executor"]
 
@@ -23,6 +26,10 @@ def make_executor(kind: str, options: Mapping[str, Any] | None = None) -> Execut
         options: What that kind takes; values may be text, as from a command line.
 
             - ``local``: ``jobs``.
+            - all others: ``code``, the remote that workers fetch the code from (default: it goes by value); ``push``,
+              the remote that they push runs to (default: runs come back); ``limit``, the size of large artifacts up
+              to which they come back as well (default 64M; others go to the artifact remote); ``scratch``, a folder
+              on the workers.
             - ``dask``: ``scheduler``; ``resources`` (``GPU=1,MEM=4``).
             - ``slurm``: ``jobs``, ``folder``, ``cluster`` (``slurm`` or ``local``), and whatever else submitit's
               ``update_parameters`` takes: ``partition``, ``timeout_min``, ``mem_gb``, ``gpus_per_node``, ….
@@ -38,6 +45,15 @@ def make_executor(kind: str, options: Mapping[str, Any] | None = None) -> Execut
         from ledgit.projects.sweeps.local import LocalExecutor
 
         return LocalExecutor(**_checked(kind, given, {"jobs": int}))
+    if kind in KINDS:
+        terms = Terms.taken_from(given)
+        executor = _make(kind, given)
+        executor.terms = terms
+        return executor
+    raise UsageError(f"there is no executor {kind!r}: it is one of {', '.join(KINDS)}")
+
+
+def _make(kind: str, given: dict[str, Any]) -> RemoteExecutor:
     if kind == "dask":
         from ledgit.projects.executors.dask import DaskExecutor
 
@@ -46,17 +62,16 @@ def make_executor(kind: str, options: Mapping[str, Any] | None = None) -> Execut
         from ledgit.projects.executors.slurm import SlurmExecutor
 
         return SlurmExecutor(**given)
-    if kind == "ray":
-        from ledgit.projects.executors.ray import RayExecutor
+    from ledgit.projects.executors.ray import RayExecutor
 
-        return RayExecutor(**_checked(kind, given, {"address": str, "jobs": int, "cpus": float, "gpus": float}))
-    raise UsageError(f"there is no executor {kind!r}: it is one of {', '.join(KINDS)}")
+    return RayExecutor(**_checked(kind, given, {"address": str, "jobs": int, "cpus": float, "gpus": float}))
 
 
 def _checked(kind: str, given: Mapping[str, Any], known: Mapping[str, Any]) -> dict[str, Any]:
     unknown = sorted(given.keys() - known.keys())
     if unknown:
-        raise UsageError(f"executor {kind!r} has no option {unknown[0]!r}: it has {', '.join(sorted(known))}")
+        names = [*sorted(known), *(OPTIONS if kind != "local" else ())]
+        raise UsageError(f"executor {kind!r} has no option {unknown[0]!r}: it has {', '.join(names)}")
     found = {}
     for name, value in given.items():
         try:

@@ -6,12 +6,14 @@ import threading
 from concurrent.futures import Executor, Future
 from typing import TYPE_CHECKING, Protocol
 
-from ledgit.error_roots import LedgitError
+from ledgit.error_roots import LedgitError, UsageError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
     from ledgit.projects.executors.orders import Code, TrialOrder, TrialReport
+    from ledgit.projects.executors.terms import Settled, Terms
+    from ledgit.projects.sweeps.site import Site
 
 __all__ = ["PRUNE", "STOP", "Channel", "CodeWanted", "Point", "RemoteExecutor", "Ticket", "WorkerLost"]
 
@@ -73,11 +75,36 @@ class RemoteExecutor(Executor):
         kind: ``dask``, ``slurm``, ``ray``.
         prunes: Whether trials can be heard and asked while they run; else there is no pruning.
         note: What people should know about this one; "" for nothing.
+        terms: How code goes to the workers, and how runs come back.
     """
 
     kind = ""
     prunes = False
     note = ""
+    terms: Terms | None = None
+    _settled: Settled | None = None
+
+    def open(self, site: Site) -> None:
+        """Take in whose trials are run: settings of the sweep's repository hold for its orders.
+
+        Raises:
+            NoRemote: The terms name a remote that is none.
+        """
+        if self.terms is not None:
+            self._settled = self.terms.settle(site.repository)
+
+    def accept(self, fn: object, args: tuple[object, ...], kwargs: object) -> TrialOrder:
+        """Return the order that ``submit`` got, under the sweep's terms.
+
+        Raises:
+            UsageError: It got something else.
+        """
+        from ledgit.projects.executors.orders import TrialOrder
+        from ledgit.projects.executors.work import run_trial
+
+        if fn is not run_trial or kwargs or len(args) != 1 or not isinstance(args[0], TrialOrder):
+            raise UsageError("this executor runs trials: submit(run_trial, order)")
+        return args[0] if self._settled is None else self._settled.apply(args[0])
 
     def slots(self) -> int:
         """Return how many trials can run at once, now; workers come and go. One at least: it waits for a worker."""

@@ -72,9 +72,7 @@ class RayExecutor(RemoteExecutor):
         """
         from dataclasses import replace
 
-        if fn is not run_trial or kwargs or len(args) != 1 or not isinstance(args[0], TrialOrder):
-            raise UsageError("this executor runs trials: submit(run_trial, order)")
-        order = args[0]
+        order = self.accept(fn, args, kwargs)
         if order.code.pack and order.code.key not in self._codes:
             self._codes[order.code.key] = self._ray.put(order.code)  # here, and so lost with nobody but us
         code = self._codes.get(order.code.key)

@@ -41,7 +41,6 @@ class SlurmExecutor(RemoteExecutor):
         folder: A folder that this machine and the nodes share, for this user alone; default: ``slurm`` in Ledgit's
             cache folder, as homes mostly are shared.
         cluster: ``slurm``; ``local`` runs the jobs on this machine, to try things out.
-        scratch: Where on the nodes clones and work folders are; default: in Ledgit's cache folder.
         **parameters: Of the jobs, as submitit has them: ``timeout_min``, ``mem_gb``, ``cpus_per_task``,
             ``gpus_per_node``, ``slurm_partition``, …. ``partition``, ``account``, ``qos``, ``constraint`` and others
             of Slurm's alone do without the ``slurm_``.
@@ -55,9 +54,7 @@ class SlurmExecutor(RemoteExecutor):
     kind = "slurm"
     prunes = True
 
-    def __init__(
-        self, jobs: int | str = 10, folder: str = "", cluster: str = "slurm", scratch: str = "", **parameters: Any
-    ) -> None:
+    def __init__(self, jobs: int | str = 10, folder: str = "", cluster: str = "slurm", **parameters: Any) -> None:
         try:
             import submitit
         except ImportError:
@@ -71,7 +68,6 @@ class SlurmExecutor(RemoteExecutor):
         except ValueError:
             raise UsageError(f"option 'jobs' of executor 'slurm' is {jobs!r}, expected a number") from None
         self.folder = os.path.abspath(folder or os.path.join(cache_folder(), "slurm"))
-        self._scratch = scratch
         try:
             os.makedirs(self.folder, mode=0o700, exist_ok=True)  # what is read from it is unpickled
             for part in _PARTS:
@@ -102,9 +98,7 @@ class SlurmExecutor(RemoteExecutor):
         """
         from dataclasses import replace
 
-        if fn is not run_trial or kwargs or len(args) != 1 or not isinstance(args[0], TrialOrder):
-            raise UsageError("this executor runs trials: submit(run_trial, order)")
-        order = replace(args[0], scratch=self._scratch or args[0].scratch)
+        order = self.accept(fn, args, kwargs)
         job = _Job(order)
         try:
             self._write_code(order.code)

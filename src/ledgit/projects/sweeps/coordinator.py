@@ -185,7 +185,7 @@ class Sweep:
         chosen = executor if executor is not None else LocalExecutor(self.plan.jobs)
         try:
             self._sampler = self._make_sampler()
-            if isinstance(chosen, LocalExecutor):
+            if isinstance(chosen, RemoteExecutor):
                 chosen.open(self._site)
             yield Event("begun", now_ms(), text=getattr(chosen, "note", ""))
             while True:
