@@ -134,3 +134,13 @@ def test_a_run_of_a_pull_requests_merge_commit_is_found_by_its_head(
     shown = json.loads(capsys.readouterr().out)
     assert shown["merge_commit"] is True
     assert [one["id"] for one in shown["head"]["runs"]] == [run.id]
+
+
+def test_a_range_is_compared_by_its_newest_runs(branch: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """``ledgit diff main...HEAD``: with the reason why it is that baseline."""
+    assert main(["diff", "main...HEAD"]) == 0
+    shown = capsys.readouterr().out
+    assert "where HEAD left main" in shown
+    assert "0.9" in shown
+    assert "train.py" in shown
+    assert main(["diff", "main...main"]) == 3

@@ -44,6 +44,8 @@ GROUPS = (
         (
             ("report", "what a branch's runs changed, for people: text, Markdown, HTML"),
             ("check", "whether they are good enough, by the gates of the repository"),
+            ("blame", "what came with each step of a metric along a branch"),
+            ("bisect", "which commit made a metric worse"),
             ("hooks", "put hooks of Git's into this clone, beside what is there"),
         ),
     ),

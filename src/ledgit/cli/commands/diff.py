@@ -17,12 +17,14 @@ if TYPE_CHECKING:
 HELP = """\
 Show what differs between runs: params, metrics with their histories, tags, data, artifacts, environment and
 code, committed or not. The first run is the one compared with. With one RUN, that is the newest run of the
-code it was made from, else the run before it in its experiment; without RUN, the newest run is compared.
+code it was made from, else the run before it in its experiment; without RUN, the newest run is compared. BASE...HEAD
+compares the newest runs of two commits: of HEAD, and of where it left BASE or the nearest commit before that has one.
 """
 EPILOG = """
 ledgit diff                             the newest run, against what it was made from
 ledgit diff calm-owl brave-fox
 ledgit diff calm-owl                    this one, against the same
+ledgit diff main...HEAD                 the branch's newest run, against main's
 ledgit diff calm-owl brave-fox -p       with the code's changes line by line
 ledgit diff $(ledgit ls -n 4 --json | jq -r '.[].id')
 """
@@ -44,11 +46,14 @@ def run(args: argparse.Namespace) -> int:
     from ledgit.compare import diff_runs, view_of
 
     repository = context.repository()
-    runs = [repository.run(ref) for ref in args.refs] or repository.runs.limit(1)[:]
+    why = ""
+    if len(args.refs) == 1 and ".." in args.refs[0]:
+        runs, why = _of_range(repository, args.refs[0])
+    else:
+        runs = [repository.run(ref) for ref in args.refs] or repository.runs.limit(1)[:]
     if not runs:
         terminal.note("ledgit: there are no runs yet")
         return NotFound.exit_code
-    why = ""
     if len(runs) == 1:
         other, why = baseline(repository, runs[0])
         runs.insert(0, other)
@@ -72,6 +77,29 @@ def run(args: argparse.Namespace) -> int:
                 lines += _painted(_patch(repository, runs), style)
             terminal.write("\n".join(lines) + "\n", page=True)
     return 1 if args.exit_code and whole.differs else 0
+
+
+def _of_range(repository: Repository, text: str) -> tuple[list[Run], str]:
+    """Return the newest runs of both sides, and why the first is the one compared with.
+
+    Raises:
+        RunNotFound: A side has none.
+    """
+    from ledgit.errors import RunNotFound
+    from ledgit.review import parse_range
+    from ledgit.review.baseline import find_baseline
+    from ledgit.review.settings import read_committed
+    from ledgit.review.sides import find_side
+
+    settings = read_committed(repository.repo)
+    reach = parse_range(repository, text, settings, context.pull_request())
+    head = find_side(repository, reach.head, settings).newest
+    if head is None:
+        raise RunNotFound(reach.head_rev)
+    baseline = find_baseline(repository, reach, settings, like=head)
+    if baseline.side.newest is None:
+        raise RunNotFound(reach.base_rev)
+    return [baseline.side.newest, head], baseline.reason
 
 
 def _ends(runs: list[Run]) -> tuple[str | None, str | None]:
