@@ -22,6 +22,7 @@ from ledgit.errors import EnvironmentFailed, StorageError, UsageError
 from ledgit.projects.environments import (
     EnvironmentCache,
     Prepared,
+    from_recorded,
     hold,
     list_environments,
     making,
@@ -31,6 +32,7 @@ from ledgit.projects.environments import (
 )
 from ledgit.projects.environments.interpreters import find_interpreter, find_uv
 from ledgit.projects.mlproject import read_project
+from ledgit.records import Environment
 
 
 @pytest.fixture
@@ -432,3 +434,79 @@ def test_a_lock_file_of_uv_is_followed(place: Place, wheels: Path) -> None:
 
     assert f"2.0 0.3 {prepared.folder}" == output(prepared, VERSIONS, place.project)
     assert not (place.project / ".venv").exists()
+
+
+def test_a_folder_is_built_aside(place: Place, wheels: Path) -> None:
+    """Building leaves files behind, and the work tree is the user's; the copy is gone afterwards, too."""
+    package = place.project / "pkg"
+    package.mkdir()
+    (package / "backend.py").write_text(_BACKEND)
+    (package / "pyproject.toml").write_text(
+        "[project]\nname = 'built'\nversion = '4.0'\n"
+        "[build-system]\nrequires = []\nbuild-backend = 'backend'\nbackend-path = ['.']\n"
+    )
+    place.wants("-e ./pkg")
+
+    prepared = place.prepare()
+
+    assert "4.0" == output(prepared, "import built; print(built.VERSION)", place.project / "pkg")
+    assert ["backend.py", "pyproject.toml"] == sorted(os.listdir(package))
+    assert ("./pkg is installed as a copy, not editable",) == prepared.notes
+    assert "wanted" not in os.listdir(prepared.folder)
+
+
+# A build backend in a few lines: what it builds from, it litters.
+_BACKEND = """
+import zipfile
+
+WHEEL = "Wheel-Version: 1.0\\nRoot-Is-Purelib: true\\nTag: py3-none-any\\n"
+
+def build_wheel(folder, config_settings=None, metadata_directory=None):
+    open("litter", "w").close()
+    name = "built-4.0-py3-none-any.whl"
+    with zipfile.ZipFile(f"{folder}/{name}", "w") as archive:
+        archive.writestr("built.py", "VERSION = '4.0'")
+        archive.writestr("built-4.0.dist-info/METADATA", "Metadata-Version: 2.1\\nName: built\\nVersion: 4.0\\n")
+        archive.writestr("built-4.0.dist-info/WHEEL", WHEEL)
+        archive.writestr("built-4.0.dist-info/RECORD", "built.py,,\\nbuilt-4.0.dist-info/METADATA,,\\n"
+            "built-4.0.dist-info/WHEEL,,\\nbuilt-4.0.dist-info/RECORD,,\\n")
+    return name
+"""
+
+
+def test_a_recorded_environment_is_made_again_exactly(place: Place, wheels: Path) -> None:
+    """All that was recorded and nothing else; what Ledgit brings along in the same version is not installed twice."""
+    orjson = importlib.metadata.version("orjson")
+    recorded = Environment(
+        python=".".join(map(str, sys.version_info[:3])),
+        # tinytwo needs tinyone, which was not there: so it is not here either.
+        packages={"tinytwo": "0.3", "ledgit": "0.0.1", "orjson": orjson},
+    )
+    project = read_project(str(place.project))
+
+    prepared = prepare(from_recorded(recorded).spec(), project, "", place.cache)
+
+    code = (
+        "import importlib.util as u, orjson, sys, tinytwo, ledgit;"
+        "print(orjson.__version__, tinytwo.VERSION, u.find_spec('tinyone'), orjson.__file__.startswith(sys.prefix))"
+    )
+    assert f"{orjson} 0.3 None False" == output(prepared, code, place.project)
+
+
+def test_what_a_process_prepared_stays_while_it_lives(tmp_path: Path) -> None:
+    """Also if somebody else cleans up; the process itself may remove it."""
+    cache, key = str(tmp_path), "e" * 32
+
+    def maker(folder: str, lock: int) -> dict[str, object]:
+        os.makedirs(folder)
+        return {"python": sys.executable}
+
+    EnvironmentCache(cache).get(key, maker)
+    code = (
+        "import sys; from ledgit.projects.environments import remove_environments as remove;"
+        "gone, kept = remove(sys.argv[1]); print(len(gone), len(kept))"
+    )
+    other = subprocess.run([sys.executable, "-c", code, cache], capture_output=True, text=True, check=True)
+
+    assert "0 1\n" == other.stdout
+    assert [key] == [one.key for one in remove_environments(cache)[0]]

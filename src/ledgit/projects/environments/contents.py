@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 
-__all__ = ["SKIPPED", "digest"]
+__all__ = ["SKIPPED", "copy_source", "digest"]
 
 SKIPPED = frozenset((".git", "__pycache__", ".venv", ".mypy_cache", ".pytest_cache", ".ruff_cache", ".tox"))
 """Names of folders that are no part of a project's source."""
@@ -29,6 +29,20 @@ def digest(path: str) -> str:
             executable = os.access(file, os.X_OK)
             total.update(f"{os.path.relpath(file, path)}\0{executable:d}\0{one.hexdigest()}\n".encode(errors="replace"))
     return total.hexdigest()
+
+
+def copy_source(path: str, to: str) -> None:
+    """Copy the folder at *path*, without what :data:`SKIPPED` names.
+
+    Its ``.git`` is linked, for versions that are told from Git.
+    """
+    import shutil
+
+    shutil.rmtree(to, ignore_errors=True)
+    shutil.copytree(path, to, ignore=lambda _, names: SKIPPED.intersection(names), ignore_dangling_symlinks=True)
+    git = os.path.join(path, ".git")
+    if os.path.exists(git):
+        os.symlink(git, os.path.join(to, ".git"))
 
 
 def _add(total: object, path: str) -> None:

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Callable
 
+from ledgit.projects.environments.contents import copy_source
 from ledgit.projects.environments.declared import Wish
 from ledgit.projects.environments.interpreters import Interpreter
 from ledgit.projects.environments.own import Own, attach
@@ -83,6 +85,16 @@ class Job(Values):
             self._told = True
             self.progress(doing)
 
+    def _copied(self, lines: list[str]) -> list[str]:
+        """Return *lines* with copies of the folders that they name: building writes into them."""
+        folders = [path for path in (*self.wish.build.local, *self.wish.requirements.local) if os.path.isdir(path)]
+        for number, path in enumerate(dict.fromkeys(folders)):
+            copy = os.path.join(self.folder, WANTED, str(number), os.path.basename(path))
+            copy_source(path, copy)
+            pattern = re.compile(rf"{re.escape(path)}(?=$|[\[ ;])")
+            lines = [pattern.sub(lambda _, copy=copy: copy, line, count=1) for line in lines]  # type: ignore[misc]
+        return lines
+
     def write_requirements(self) -> list[str]:
         """Write what is wanted beside the environment; return the arguments that name it, [] if it is nothing."""
         wish, own = self.wish, self.own
@@ -99,6 +111,7 @@ class Job(Values):
             lines.append(own.line)
         if not lines:
             return []
+        lines = self._copied(lines)
         texts = {"requirements.txt": lines}
         if bound:
             texts["constraints.txt"] = bound
@@ -201,9 +214,15 @@ def _install_with_pip(job: Job, arguments: list[str]) -> None:
             *arguments,
         ]
         try:
-            return job.run("virtualenv", [*command, "--log", log], _INSTALL)
+            return job.run("virtualenv", command, _INSTALL)
         except Failed as failed:
-            raise Failed(failed.manager, failed.reason, failed.output + _not_fetched(log)) from None
+            if offline or unreachable(failed.output) or "(from versions: none)" not in failed.output:
+                raise
+            # There may be no such package, or no network: with retries switched off only pip's log says which.
+            try:
+                return job.run("virtualenv", [*command, "--log", log], _INSTALL)
+            except Failed:
+                raise Failed(failed.manager, failed.reason, failed.output + _not_fetched(log)) from None
 
     _online_or_not(job, "virtualenv", collect)
     wheels = [os.path.join(new, name) for name in sorted(os.listdir(new))]

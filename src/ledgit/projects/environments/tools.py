@@ -26,7 +26,8 @@ _ELSEWHERE = (
     *("PIP_REQUIRE_VIRTUALENV", "VIRTUAL_ENV", "UV_PROJECT_ENVIRONMENT", "UV_TARGET", "UV_PREFIX", "UV_SYSTEM_PYTHON"),
     "UV_PYTHON",
 )
-_CLEAN = ("env", *(word for name in _ELSEWHERE for word in ("-u", name)))
+# Versions told from Git must not refresh the user's index.
+_CLEAN = ("env", *(word for name in _ELSEWHERE for word in ("-u", name)), "GIT_OPTIONAL_LOCKS=0")
 _USER = re.compile(r"(?<=://)[^\s/@]+(?=@)")
 _ESCAPES = re.compile(r"\x1b\[[0-9;?]*[A-Za-z]")
 _UNREACHABLE = re.compile(
@@ -39,9 +40,11 @@ _UNREACHABLE = re.compile(
 )
 # What tools say besides the reason.
 _NOISE = re.compile(
-    r"\s*$|WARNING: Retrying|WARNING: You are using pip|\[notice\]|Looking in |Collecting |\s+Downloading |Processing "
+    r"\s*$|WARNING: Retrying|WARNING: You are using pip|\[notice\]|\s*Looking in |Collecting |\s+Downloading "
+    r"|\s*Processing "
     r"|\s*Using cached |Resolved \d|Using Python |hint: See |\s*note: This (error|is an issue)|Saved "
-    r"|Requirement already"
+    r"|Requirement already|\s*\[end of output\]|\s*╰─> See above|\s*│ exit code|Building wheel|\s*Preparing metadata"
+    r"|\s*Installing build dependencies|\s*Getting requirements to build|Failed to build|Obtaining |\s*\(also "
 )
 
 
@@ -154,12 +157,12 @@ def _end(pid: int) -> None:
 
 def last_lines(output: str) -> str:
     """Return the last lines of *output* that mean something, each on a line of its own behind a colon."""
-    lines = [line.rstrip() for line in output.splitlines() if not _NOISE.match(line)]
+    lines = list(dict.fromkeys(line.strip() for line in output.splitlines() if not _NOISE.match(line)))
     errors = [number for number, line in enumerate(lines) if re.match(r"\s*(ERROR|[Ee]rror:|×)", line)]
     lines = lines[errors[0] :] if errors else lines[-_MOST_LINES:]
     if len(lines) > _MOST_LINES:  # what it began with, and what came of it
         lines = [*lines[:3], "…", *lines[4 - _MOST_LINES :]]
-    shown = [fit(clean(redact(line.strip())), 300) for line in lines]
+    shown = [fit(clean(redact(line)), 300) for line in lines]
     return "".join([":", *(f"\n  {line}" for line in shown)]) if shown else ""
 
 
