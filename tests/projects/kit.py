@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
+import json
 import os
+import subprocess
+import sys
 from pathlib import Path
+from typing import Any
 
+import pytest
 from tests.conftest import run_git
 
 MLPROJECT = """\
@@ -66,3 +71,45 @@ def users_own(path: Path) -> dict[str, object]:
         "status": run_git(path, "status", "--short"),
         "work trees": run_git(path, "worktree", "list"),
     }
+
+
+class Ran:
+    """What a command printed and how it ended."""
+
+    def __init__(self, code: int, out: str, err: str) -> None:
+        self.code, self.out, self.err = code, out, err
+
+    @property
+    def json(self) -> Any:
+        return json.loads(self.out)
+
+
+def ledgit(cwd: Path, *words: str, code: int | None = 0, env: dict[str, str] | None = None, **kw: Any) -> Ran:
+    """Run ``ledgit WORDS`` in *cwd* as a process of its own; 'python' is the one that tests run with."""
+    done = subprocess.run(
+        [sys.executable, "-m", "ledgit", *words],
+        cwd=cwd,
+        env={**os.environ, **(env or {})},
+        capture_output=True,
+        text=True,
+        errors="surrogateescape",
+        check=False,
+        timeout=120,
+        **{"stdin": subprocess.DEVNULL, **kw},
+    )
+    assert code is None or code == done.returncode, done.stderr + done.stdout
+    return Ran(done.returncode, done.stdout, done.stderr)
+
+
+def newest(cwd: Path, **env: str) -> Any:
+    """Return the newest run in *cwd*, as JSON."""
+    return ledgit(cwd, "ls", "--json", "--limit", "1", env=env).json[0]
+
+
+@pytest.fixture
+def project(repo: Path, tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """The test's repository with a project in it, and a cache that nobody else has."""
+    monkeypatch.setenv("LEDGIT_CACHE", str(tmp_path_factory.mktemp("cache")))
+    monkeypatch.setenv("PATH", f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}")
+    make_project(repo)
+    return repo

@@ -123,12 +123,13 @@ def _code(plan: Plan) -> str:
     if source.tree is not None:
         commit = f"commit {source.commit[:12]}, " if source.commit else ""
         return f"{commit}tree {source.tree[:12]}"
-    from ledgit.git import SnapshotOptions, take_snapshot
+    from ledgit.git import SnapshotOptions, run_git, take_snapshot
 
     found = take_snapshot(source.repo, SnapshotOptions("none"))
     if found.commit is None:
         return "files that are not committed yet"
-    changed = "with uncommitted changes" if found.dirty else f"tree {(found.head_tree or '')[:12]}"
+    is_changed = found.dirty or bool(run_git(source.repo, "status", "--porcelain"))
+    changed = "with uncommitted changes" if is_changed else f"tree {(found.head_tree or '')[:12]}"
     on = f" ({found.branch})" if found.branch else ""
     return f"commit {found.commit[:12]}{on}, {changed}"
 

@@ -87,7 +87,7 @@ class Plan:
         command: What is started.
         prepared: The environment.
         manager: What makes it.
-        facts: Code and environment; None in place, where they are collected beside the run.
+        facts: Code and environment.
         work: The folder it runs in; None in place.
         notes: What is to be said.
     """
@@ -203,7 +203,9 @@ def make_plan(
                 plan.work = WorkFolder.make(source.repo, source.tree, source.commit)
         else:
             remove_dead(recording)
-            if not request.in_place:
+            if request.in_place:
+                plan.facts = take_facts(source.repo)  # before the command changes anything
+            else:
                 _put_in_place(plan)
         _make_command(plan, base, cache, dry=dry)
         if dry:
