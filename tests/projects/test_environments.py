@@ -2,33 +2,25 @@
 
 from __future__ import annotations
 
-import errno
 import importlib.metadata
 import json
-import multiprocessing
 import os
-import signal
 import socket
 import subprocess
 import sys
-import time
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 from tests.projects.wheels import closed_index, private_tools, write_wheel
 
-from ledgit.errors import EnvironmentFailed, StorageError, UsageError
+from ledgit.errors import EnvironmentFailed
 from ledgit.projects.environments import (
-    EnvironmentCache,
     Prepared,
     from_recorded,
-    hold,
-    list_environments,
     making,
     prepare,
     preparing,
-    remove_environments,
 )
 from ledgit.projects.environments.interpreters import find_interpreter, find_uv
 from ledgit.projects.mlproject import read_project
@@ -257,162 +249,6 @@ def test_versions_that_ledgit_can_not_have_install_it_as_a_package(
     assert "0.0 1.0" == output(prepared, code, place.project)
 
 
-# Writes its process id all at once, and stays.
-_TOOL = (
-    "import os, sys, time; path = sys.argv[1];"
-    "open(path + '.new', 'w').write(str(os.getpid())); os.rename(path + '.new', path); time.sleep(1000)"
-)
-
-
-def _make_slowly(folder: str, lock: int, cache: str, started: str) -> dict[str, object]:
-    os.makedirs(folder)
-    subprocess.run(
-        [sys.executable, "-c", _TOOL, started],
-        pass_fds=(lock,),
-        check=True,
-    )
-    return {}
-
-
-def _maker(cache: str, started: str) -> None:
-    EnvironmentCache(cache).make("a" * 32, lambda folder, lock: _make_slowly(folder, lock, cache, started))
-
-
-def test_one_process_makes_and_the_others_wait(tmp_path: Path) -> None:
-    """Three that begin at once: one makes it, all get it."""
-    context = multiprocessing.get_context("fork")
-    counted = tmp_path / "counted"
-    both = context.Barrier(3)
-    answers = context.Queue()
-
-    def one() -> None:
-        def maker(folder: str, lock: int) -> dict[str, object]:
-            with counted.open("a") as file:
-                file.write("made\n")
-            os.makedirs(folder)
-            return {"python": sys.executable, "manager": "uv", "made": 1}
-
-        both.wait()
-        answers.put(EnvironmentCache(str(tmp_path)).make("b" * 32, maker)["manager"])
-
-    processes = [context.Process(target=one) for _ in range(3)]
-    for process in processes:
-        process.start()
-    found = [answers.get(timeout=60) for _ in processes]
-    for process in processes:
-        process.join()
-
-    assert (["uv"] * 3, "made\n") == (found, counted.read_text())
-
-
-def test_one_that_was_killed_in_the_middle_is_made_again(tmp_path: Path) -> None:
-    """And not before the tool that it had started is gone, too: that still writes into it."""
-    cache, started = str(tmp_path), str(tmp_path / "started")
-    process = multiprocessing.get_context("fork").Process(target=_maker, args=(cache, started))
-    process.start()
-    while not os.path.exists(started):
-        time.sleep(0.01)
-    tool = int(Path(started).read_text())
-    os.kill(process.pid or 0, signal.SIGKILL)
-    process.join()
-    store = EnvironmentCache(cache)
-
-    assert store.ready("a" * 32) is None
-    assert [("", False)] == [(found.manager, found.made > 0) for found in list_environments(cache)]
-    told: list[str] = []
-
-    def waiting() -> None:
-        told.append("waiting")
-        os.kill(tool, signal.SIGKILL)
-
-    def maker(folder: str, lock: int) -> dict[str, object]:
-        assert not os.path.exists(folder)
-        os.makedirs(folder)
-        return {"python": sys.executable}
-
-    assert {"python": sys.executable} == store.make("a" * 32, maker, waiting)
-    assert (["waiting"], {"python": sys.executable}) == (told, store.ready("a" * 32))
-
-
-@pytest.mark.parametrize(
-    ("raised", "expected"),
-    [
-        (OSError(errno.ENOSPC, "No space left on device"), StorageError),
-        (KeyboardInterrupt(), KeyboardInterrupt),
-        (EnvironmentFailed("uv", "it can't"), EnvironmentFailed),
-    ],
-)
-def test_whatever_goes_wrong_leaves_nothing_half_made(
-    raised: BaseException, expected: type[BaseException], tmp_path: Path
-) -> None:
-    """A full disk, Ctrl-C, a tool that fails; also where a folder was made read-only in between."""
-
-    def maker(folder: str, lock: int) -> dict[str, object]:
-        inner = Path(folder, "lib", "package")
-        inner.mkdir(parents=True)
-        (inner / "half.py").write_text("")
-        inner.chmod(0o500)
-        raise raised
-
-    with pytest.raises(expected):
-        EnvironmentCache(str(tmp_path)).make("c" * 32, maker)
-
-    assert ["c" * 32 + ".lock"] == os.listdir(tmp_path / "envs")
-
-
-def test_an_environment_whose_interpreter_is_gone_is_made_again(tmp_path: Path) -> None:
-    """It links to one of the machine, which an upgrade removes."""
-    python = tmp_path / "python"
-    python.write_text("#!/bin/sh\n")
-    python.chmod(0o755)
-    store = EnvironmentCache(str(tmp_path))
-    made: list[str] = []
-
-    def maker(folder: str, lock: int) -> dict[str, object]:
-        os.makedirs(folder)
-        made.append(folder)
-        return {"python": str(python)}
-
-    store.get("d" * 32, maker)
-    store.get("d" * 32, maker)
-    assert 1 == len(made)
-
-    python.unlink()
-    assert store.ready("d" * 32) is None
-    store.get("d" * 32, maker)
-    assert 2 == len(made)
-
-
-def test_environments_are_listed_and_removed(tmp_path: Path) -> None:
-    """By age or by key; never one that something runs in."""
-    cache = str(tmp_path)
-    store = EnvironmentCache(cache)
-    for digit, age in (("1", 5_000_000), ("2", 3_000_000), ("3", 0)):
-
-        def maker(folder: str, lock: int, digit: str = digit) -> dict[str, object]:
-            os.makedirs(folder)
-            return {"python": sys.executable, "manager": "uv", "version": "3.11.7", "requirements": [digit], "made": 1}
-
-        store.make(digit * 32, maker)
-        used = time.time() - age
-        os.utime(os.path.join(store.path(digit * 32), "ledgit.used"), (used, used))
-    (tmp_path / "envs" / "own-abc").mkdir()
-
-    assert [("3",), ("2",), ("1",)] == [found.requirements for found in list_environments(cache)]
-    with hold(Prepared("uv", "1" * 32, folder=store.path("1" * 32))):
-        gone, kept = remove_environments(cache, 4_000_000_000)
-        assert ([], ["1" * 32]) == ([one.key for one in gone], [one.key for one in kept])
-    gone, kept = remove_environments(cache, 4_000_000_000)
-    assert (["1" * 32], []) == ([one.key for one in gone], [one.key for one in kept])
-    with pytest.raises(UsageError, match="no environments have a key that begins with 'f'"):
-        remove_environments(cache, keys=("f",))
-    gone, _ = remove_environments(cache, keys=("22",))
-    assert ["2" * 32] == [one.key for one in gone]
-    assert ["3" * 32] == [one.key for one in remove_environments(cache)[0]]
-    assert [] == list_environments(cache)
-    assert [] == os.listdir(tmp_path / "envs")
-
-
 def test_a_lock_file_of_uv_is_followed(place: Place, wheels: Path) -> None:
     """``uv sync --frozen``, where uv is asked for and the project declares nothing else."""
     uv = find_uv()
@@ -491,22 +327,3 @@ def test_a_recorded_environment_is_made_again_exactly(place: Place, wheels: Path
         "print(orjson.__version__, tinytwo.VERSION, u.find_spec('tinyone'), orjson.__file__.startswith(sys.prefix))"
     )
     assert f"{orjson} 0.3 None False" == output(prepared, code, place.project)
-
-
-def test_what_a_process_prepared_stays_while_it_lives(tmp_path: Path) -> None:
-    """Also if somebody else cleans up; the process itself may remove it."""
-    cache, key = str(tmp_path), "e" * 32
-
-    def maker(folder: str, lock: int) -> dict[str, object]:
-        os.makedirs(folder)
-        return {"python": sys.executable}
-
-    EnvironmentCache(cache).get(key, maker)
-    code = (
-        "import sys; from ledgit.projects.environments import remove_environments as remove;"
-        "gone, kept = remove(sys.argv[1]); print(len(gone), len(kept))"
-    )
-    other = subprocess.run([sys.executable, "-c", code, cache], capture_output=True, text=True, check=True)
-
-    assert "0 1\n" == other.stdout
-    assert [key] == [one.key for one in remove_environments(cache)[0]]

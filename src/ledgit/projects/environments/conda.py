@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import os
 
+from ledgit._version import __version__
 from ledgit.errors import EnvironmentFailed
 from ledgit.projects.environments.interpreters import ask_interpreter
-from ledgit.projects.environments.own import Own, attach, own_for
+from ledgit.projects.environments.own import PACKAGE, Own, attach, own_for
 from ledgit.projects.environments.prepared import Prepared
 from ledgit.projects.environments.tools import ask_tool, find_program, run_tool
 
@@ -167,9 +168,7 @@ def _key(text: str, wish: Wish) -> str:
     from ledgit.projects.environments.store import KEY_LENGTH
 
     if wish.own_asked:
-        import ledgit
-
-        text += f"# ledgit {ledgit.__version__} {os.path.dirname(ledgit.__file__)} {wish.own_extras}"
+        text += f"# ledgit {__version__} {PACKAGE} {wish.own_extras}"
     for path in wish.requirements.local:
         text = text.replace(path, digest(path))
     system = os.uname()

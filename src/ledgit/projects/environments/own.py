@@ -14,6 +14,7 @@ import os
 import sys
 from collections.abc import Sequence
 
+from ledgit._version import __version__
 from ledgit.errors import StorageError
 from ledgit.projects.environments.store import OWN_PREFIX
 from ledgit.records.values import Values
@@ -25,7 +26,10 @@ if TYPE_CHECKING:
 
     from ledgit.projects.environments.interpreters import Interpreter
 
-__all__ = ["Own", "attach", "own_for"]
+__all__ = ["PACKAGE", "Own", "attach", "own_for"]
+
+PACKAGE = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
+"""The folder of the package ``ledgit`` that runs."""
 
 _COMPLETE = ".complete"
 _PTH = "zz_ledgit.pth"
@@ -64,10 +68,7 @@ def own_for(extras: tuple[str, ...], python: Interpreter, folder: str) -> Own:
     """
     from importlib.machinery import EXTENSION_SUFFIXES
 
-    import ledgit
-
-    where = os.path.dirname(os.path.abspath(ledgit.__file__))
-    version = ledgit.__version__
+    where, version = PACKAGE, __version__
     same = python.suffix == EXTENSION_SUFFIXES[0] and python.implementation == sys.implementation.name
     plan = _plan(extras, where, version, folder) if same else None
     asked = f"[{','.join(extras)}]" if extras else ""

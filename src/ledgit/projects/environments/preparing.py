@@ -162,7 +162,7 @@ class _Preparation:
     def _check_own(self, versions: str) -> None:
         from packaging.specifiers import InvalidSpecifier, SpecifierSet
 
-        from ledgit import __version__
+        from ledgit._version import __version__
 
         try:
             fits = SpecifierSet(versions).contains(__version__, prereleases=True)
