@@ -25,7 +25,7 @@ import ledgit
 
 with ledgit.start_run():
     ledgit.log_metric("loss", 1.0, step=0)
-    open(sys.argv[1], "a").write(f"{os.environ['HOME']} {os.getppid()}\\n")
+    open(sys.argv[1], "a").write(f"{os.environ['HOME']} {os.getpid()}\\n")
     for step in range(1, 100_000):
         if os.path.exists(sys.argv[2]):
             break
@@ -118,10 +118,10 @@ def test_a_sweep_with_a_killed_worker_has_every_trial_once(
 
 
 @pytest.mark.slow
-def test_a_trial_is_heard_pruned_stopped_and_cancelled(
+def test_a_trial_is_heard_pruned_stopped_cancelled_and_given_up(
     repo: Path, tmp_path: Path, cluster: Cluster, executor: DaskExecutor
 ) -> None:
-    """Its points come while it runs; what has not begun never does."""
+    """Its points come while it runs; what has not begun never does; without a coordinator it ends by itself."""
     (repo / "train.py").write_text(WAITING)
     coordinator = Coordinator(repo)
     begun = tmp_path / "begun"
@@ -151,6 +151,12 @@ def test_a_trial_is_heard_pruned_stopped_and_cancelled(
     assert ("KILLED", "killed") == (report.status, report.state)
     assert [(step, value) for run, step, value in heard if run == orders[first].run_id][:2] == [(0, 1.0), (1, 1.0)]
     assert 2 == len(begun.read_text().splitlines())
+
+    executor.submit(run_trial, coordinator.order(3, command=command))
+    wait_until(lambda: len(begun.read_text().splitlines()) == 3, "the start of another trial")
+    executor._client.close()  # as when its coordinator is killed
+    pid = begun.read_text().split()[-1]
+    wait_until(lambda: not Path(f"/proc/{pid}").exists(), "the end of a trial that nobody waits for")
 
 
 @pytest.mark.slow

@@ -168,12 +168,12 @@ class DaskExecutor(RemoteExecutor):
             self._send_code(order.code.key)
             options: dict[str, Any] = {"resources": self._resources} if self._resources else {}
             trial.task = self._client.submit(
-                _run, order.code.key, _bare(order), self._topic, key=f"{_PLACE}-{order.run_id}", pure=False, **options
+                _run, order.code.key, _bare(order), self._topic, key=_key(order.run_id), pure=False, **options
             )
-        except (OSError, RuntimeError, ValueError) as error:
+        except (OSError, RuntimeError, ValueError):
             self._forget(trial)
             raise Unreachable(
-                self.address, f"the Dask scheduler is gone; start it again, and 'ledgit sweep resume': {error}"
+                self.address, "the Dask scheduler is gone; start it again, and its workers, then 'ledgit sweep resume'"
             ) from None
         trial.task.add_done_callback(lambda task: self._ended(trial, task))
 
@@ -225,7 +225,7 @@ class DaskExecutor(RemoteExecutor):
         if type(error).__name__ == "KilledWorker":
             return WorkerLost(trial.worker, "Dask gave the trial up because its worker ended")
         if isinstance(error, WorkerLost) and not error.worker:
-            return WorkerLost(trial.worker, "Dask no longer hears of it")
+            return WorkerLost(trial.worker, "it ended, or the scheduler can't reach it")
         if isinstance(error, ModuleNotFoundError) and (error.name or "").partition(".")[0] == "ledgit":
             return MissingDependency("a trial on this Dask worker", "ledgit")
         return error
@@ -244,6 +244,10 @@ class _Trial(Ticket):
         if self.task is not None:
             # Not by its own method, which waits: this may be the thread that would do it.
             self.task.client.loop.add_callback(self.task.client._cancel, [self.task], force=True)
+
+
+def _key(run_id: str) -> str:
+    return f"{_PLACE}-{run_id}"
 
 
 def _bare(order: TrialOrder) -> TrialOrder:
@@ -294,6 +298,9 @@ class _DaskChannel:
     def asked(self, run_id: str) -> str:
         if self._worker.status.name not in ("running", "paused", "closing_gracefully"):
             return STOP  # nobody could take the report
+        task = self._worker.state.tasks.get(_key(run_id))
+        if task is None or task.state in ("cancelled", "released", "forgotten"):
+            return STOP  # nobody wants it: its coordinator is gone, or gave it up
         try:
             return str(self._client.get_metadata([_PLACE, self._topic, "asked", run_id], "") or "")
         except Exception:

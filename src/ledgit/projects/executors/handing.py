@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from ledgit.errors import LedgitError
-from ledgit.projects.executors.orders import TrialReport
+from ledgit.projects.executors.orders import KILLED, TrialReport
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -54,7 +54,8 @@ def hand_back(
     objects, missing = _large(repo, folder, order, runs)
     pushed = _push(repo, order, runs, told) if order.push else ""
     pack = b"" if pushed else _pack(repo, order, runs)
-    _note_handed(repo, runs)
+    # Of one that was stopped nobody may be there to take the report: the next one has it again.
+    _note_handed(repo, {run_id: commit for run_id, commit in runs.items() if state != KILLED or run_id != order.run_id})
     return TrialReport(
         order.run_id,
         order.number,
