@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -144,3 +146,34 @@ def test_a_range_is_compared_by_its_newest_runs(branch: Path, capsys: pytest.Cap
     assert "0.9" in shown
     assert "train.py" in shown
     assert main(["diff", "main...main"]) == 3
+
+
+def test_a_forks_runs_are_read_and_not_taken_in(
+    branch: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Their author pushed them to the fork's ledger: marked in the report, and nowhere in this clone."""
+    fork, theirs = tmp_path / "fork.git", tmp_path / "theirs"
+    run_git(branch, "init", "-q", "--bare", str(fork))
+    run_git(tmp_path, "clone", "-q", str(branch), str(theirs))
+    run_git(theirs, "switch", "-q", "-c", "idea", "origin/feature")
+    commit(theirs, "train.py", "better\n", "an idea")
+    script = "import ledgit\nwith ledgit.start_run():\n    ledgit.log_metric('accuracy', 0.97)\n"
+    subprocess.run([sys.executable, "-c", script], cwd=theirs, check=True)
+    monkeypatch.chdir(theirs)
+    assert main(["push", str(fork), "--publish", "all"]) == 0
+    monkeypatch.chdir(branch)
+    run_git(branch, "fetch", "-q", str(theirs), "idea:idea")
+    before = run_git(branch, "for-each-ref")
+    capsys.readouterr()
+
+    assert main(["report", "main...idea", "--ledger", str(fork), "--json"]) == 0
+
+    shown = json.loads(capsys.readouterr().out)
+    assert shown["foreign"] == str(fork)
+    assert [run["by"] for run in shown["head"]["runs"]] == ["commit"]
+    assert shown["gates"][0]["state"] == "pass"
+    assert run_git(branch, "for-each-ref") == before
+    assert main(["report", "main...idea", "--md", "--ledger", str(fork)]) == 0
+    assert "runs from" in capsys.readouterr().out
+    assert main(["check", "main...idea"]) == 1  # of this ledger there is none
+    assert main(["report", "--ledger", str(tmp_path / "nowhere.git")]) == 9

@@ -13,6 +13,7 @@ from ledgit.errors import StorageError, UsageError
 if TYPE_CHECKING:
     from ledgit.repository import Repository
     from ledgit.review import Review, ReviewSettings
+    from ledgit.review.foreign import ForeignLedger
 
 __all__ = ["add_range", "gates_given", "lines", "make", "settings_of", "write_file"]
 
@@ -32,6 +33,9 @@ def add_range(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--all-runs", action="store_true", help="all runs of the code, not the newest's repeats alone")
     parser.add_argument("--clean", action="store_true", help="runs with uncommitted changes don't count")
     parser.add_argument("--pull", action="store_true", help="get the remote's runs first")
+    parser.add_argument(
+        "--ledger", metavar="URL", default="", help="the head's runs are in this repository's ledger, as a fork's are"
+    )
     parser.add_argument("--project", metavar="NAME", default="", help="what reports are told apart by")
 
 
@@ -60,6 +64,23 @@ def settings_of(repository: Repository, args: argparse.Namespace) -> ReviewSetti
 
 def make(repository: Repository, settings: ReviewSettings, args: argparse.Namespace, *, details: bool) -> Review:
     """Return the review that *args* ask for; with ``--pull`` after getting the remote's runs."""
+    if not args.ledger:
+        return _make(repository, settings, args, None, details=details)
+    from ledgit.cli.progress import Progress
+    from ledgit.review.foreign import ForeignLedger
+
+    with Progress() as progress, ForeignLedger(repository, args.ledger, progress) as foreign:
+        return _make(repository, settings, args, foreign, details=details)
+
+
+def _make(
+    repository: Repository,
+    settings: ReviewSettings,
+    args: argparse.Namespace,
+    foreign: ForeignLedger | None,
+    *,
+    details: bool,
+) -> Review:
     from ledgit.review import parse_range, review
     from ledgit.store.config import code_paths
 
@@ -77,6 +98,7 @@ def make(repository: Repository, settings: ReviewSettings, args: argparse.Namesp
         details=details,
         project=args.project,
         code_paths=code_paths(repository.repo) if details else (),
+        foreign=foreign,
     )
 
 

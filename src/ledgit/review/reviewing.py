@@ -18,6 +18,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from ledgit.records import Points, RunRecord
     from ledgit.repository import Repository, Run
+    from ledgit.review.foreign import ForeignLedger
     from ledgit.review.settings import ReviewSettings
     from ledgit.store.checkout import FileChange
 
@@ -132,8 +133,7 @@ def review(
     details: bool = True,
     project: str = "",
     code_paths: Sequence[str] = (),
-    head: Side | None = None,
-    foreign: str = "",
+    foreign: ForeignLedger | None = None,
 ) -> Review:
     """Compare the head of *reach* with its baseline.
 
@@ -146,14 +146,16 @@ def review(
             Gates alone don't need it.
         project: What reports are told apart by; default: the name of the repository's folder.
         code_paths: The declared code paths, whose changes are shown line by line.
-        head: The head's runs where they are known already (of another ledger).
-        foreign: Where those are from.
+        foreign: The ledger that the head's runs are in, where that is another repository's.
 
     Raises:
         NotFound: What is pinned as the baseline is not there.
         MissingDependency: There are enough repeats for a test, and SciPy is not installed.
     """
-    head = find_side(repository, reach.head, settings, clean=clean) if head is None else head
+    if foreign is None:
+        head = find_side(repository, reach.head, settings, clean=clean)
+    else:
+        head = foreign.side(reach.head, settings, clean=clean)
     baseline = find_baseline(repository, reach, settings, like=head.newest)
     metrics = _metrics(head, baseline.side, settings)
     results = judge_all(settings.gates, metrics, head_runs=len(head.runs))
@@ -167,10 +169,10 @@ def review(
         counts=count(results),
         notes=tuple(_notes(reach, head, baseline, clean=clean)),
         made=int(time.time() * 1000),
-        foreign=foreign,
+        foreign="" if foreign is None else foreign.address,
     )
     if details:
-        _add_details(found, repository, settings, code_paths)
+        _add_details(found, repository, foreign.repository if foreign is not None else repository, settings, code_paths)
     return found
 
 
@@ -237,15 +239,19 @@ def _some(names: Sequence[str]) -> str:
     return ", ".join(names[:3]) + more
 
 
-def _add_details(found: Review, repository: Repository, settings: ReviewSettings, code_paths: Sequence[str]) -> None:
+def _add_details(
+    found: Review, repository: Repository, theirs: Repository, settings: ReviewSettings, code_paths: Sequence[str]
+) -> None:
+    """Add what differs besides metrics; *theirs* is the repository that the head's runs are in."""
     reach, newest, base = found.range, found.head.newest, found.baseline.side.newest
     try:
-        rows = linked_runs(repository, reach.commits, MOST_RUNS)
+        rows = linked_runs(theirs, reach.commits, MOST_RUNS)
         found.branch = tuple(BranchRun(run, commit, by) for run, commit, by in rows)
     except (NotFound, GitFailed):
         pass  # a shallow clone may lack the base
-    sides = [run for run in (base, newest) if run is not None]
-    records, found.whole = _records(repository, sides)
+    pairs = [(run, where) for run, where in ((base, repository), (newest, theirs)) if run is not None]
+    sides = [run for run, _ in pairs]
+    records, found.whole = _records(pairs)
     if len(sides) == 2:
         views = [view_of(record, run.name, run.tags) for record, run in zip(records, sides, strict=True)]
         found.diff = diff_runs(views, settings.directions)
@@ -254,18 +260,19 @@ def _add_details(found: Review, repository: Repository, settings: ReviewSettings
     found.files, found.patch = _code(repository, old, new, code_paths)
     if found.whole:
         wanted = [one.name for one in found.metrics if not one.name.startswith("system/")][:MOST_CHARTS]
-        found.charts = dict(_charts(repository, base, newest, wanted))
+        found.charts = dict(_charts((base, repository), (newest, theirs), wanted))
 
 
-def _records(repository: Repository, runs: Sequence[Run]) -> tuple[list[RunRecord], bool]:
+def _records(runs: Sequence[tuple[Run, Repository]]) -> tuple[list[RunRecord], bool]:
     """Return what is known of *runs*: from their commits, fetched where that is possible, else from their lines."""
     from ledgit.store.outline import outline
 
     try:
-        repository.fetch_runs(runs)
-        return [run.record() for run in runs], True
+        for run, where in runs:
+            where.fetch_runs([run])
+        return [run.record() for run, _ in runs], True
     except LedgitError:
-        return [outline(run.state) for run in runs], False
+        return [outline(run.state) for run, _ in runs], False
 
 
 def _code(
@@ -292,10 +299,10 @@ def _below(path: str, folder: str) -> bool:
 
 
 def _charts(
-    repository: Repository, base: Run | None, head: Run | None, names: Sequence[str]
+    base: tuple[Run | None, Repository], head: tuple[Run | None, Repository], names: Sequence[str]
 ) -> Iterable[tuple[str, tuple[Points | None, Points | None]]]:
     for name in names:
-        pair = tuple(_points(repository, run, name) for run in (base, head))
+        pair = tuple(_points(where, run, name) for run, where in (base, head))
         if any(points is not None and len(points) > 1 for points in pair):
             yield name, (pair[0], pair[1])
 
