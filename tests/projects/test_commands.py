@@ -177,6 +177,44 @@ def test_the_line_is_mlflows_where_that_is_safe(command: str, given_values: dict
     assert theirs == fill(point, bind(point, given_values, "/"))
 
 
+REAL_SHAPES = [
+    "show --a {a} \\\n     --b {b} \\\n",
+    "show {a}\n",
+    "show   {a}   --b   {b}",
+    "show main.steps='{a}'",
+    "show main.steps=\\'{a}\\' $(echo {b})",
+    "show \"--a={a}\" '--b={b}'",
+    "show {a} | cat; show {b}",
+    "show {a} &&\n  show {b}",
+    'X={a} && show $X "${{X}}" ${{UNSET:-none}}',
+    "[[ {a} == x ]] && show yes || show no",
+    "for i in {a} {b}; do show $i; done",
+    "show <<< {a} {b}",
+    "show {a} # comment\n",
+]
+
+
+def test_what_a_program_gets_is_what_mlflow_gives_it(tmp_path: Path) -> None:
+    """The shapes that MLproject files have in the wild, with values that MLflow hands over whole, too."""
+    from tests.models.real_mlflow import real_mlflow
+
+    with real_mlflow(tmp_path):
+        from mlflow.projects._project_spec import EntryPoint as Theirs
+    show = 'show() { printf "[%s]" "$@"; echo; }\n'
+    given_values = {"a": "data_split,train/x.csv", "b": "0.5"}
+    for command in REAL_SHAPES:
+        # To a line of its own MLflow would append a command.
+        extra = {} if "#" in command or "done" in command else {"more": "1 2"}
+        template = command if command.endswith("\\\n") else command.rstrip()
+        theirs = Theirs("main", {"a": "string", "b": "string"}, template)
+        point = entry(command, "a", "b")
+
+        ours = fill(point, bind(point, {**given_values, **extra}, "/"))
+
+        wanted = theirs.compute_command({**given_values, **extra}, None)
+        assert run("bash", show + wanted) == run("bash", show + ours), command
+
+
 @pytest.mark.parametrize(
     "command",
     [
@@ -260,6 +298,8 @@ def test_a_brace_that_is_no_parameter_is_refused_with_what_to_write(command: str
         ("cat <<E\nx\nE", "behind a here-document"),
         ('run "x', "within quotes"),
         ("(run)", "with ')'"),
+        ("run >", "with '>'"),
+        ("for x in 1; do run; done", "with 'done'"),
     ],
 )
 def test_nothing_is_appended_where_it_would_be_lost(command: str, said: str) -> None:
@@ -273,10 +313,13 @@ def test_nothing_is_appended_where_it_would_be_lost(command: str, said: str) -> 
 
 @pytest.mark.parametrize(("value", "expected"), [("true", "train --fast"), ("no", "train")])
 def test_a_switch_without_a_place_is_there_or_not(value: str, expected: str) -> None:
-    """A bool that the command has a place for goes there as it was given."""
+    """A bool that the command has a place for goes there as it was given; one that is on by default is no switch."""
     point = EntryPoint("m", "train", {"fast": Parameter("fast", "bool", "false")})
     placed = EntryPoint("m", "train --fast={fast}", {"fast": Parameter("fast", "bool", "false")})
 
+    on = EntryPoint("m", "train", {"slow": Parameter("slow", "bool", "True")})
+
+    assert "train" == fill(on, bind(on, {"slow": value}, "/"))
     assert expected == fill(point, bind(point, {"fast": value}, "/"))
     assert f"train --fast={value}" == fill(placed, bind(placed, {"fast": value}, "/"))
 

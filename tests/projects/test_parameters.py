@@ -27,6 +27,13 @@ def test_defaults_hold_until_a_value_is_given() -> None:
     assert {"alpha": 0.05, "l1": 1.0, "note": "1e3"} == bound.typed
 
 
+def test_a_default_is_taken_as_it_stands() -> None:
+    """MLflow checks none, and programs have words for nothing."""
+    point = entry(Parameter("a", "int", "None"), Parameter("b", "float", "auto"), Parameter("c", "bool", "maybe"))
+
+    assert {"a": "None", "b": "auto", "c": "maybe"} == bind(point, {"b": "auto"}, "/").typed
+
+
 def test_what_is_not_declared_is_kept_apart() -> None:
     """MLflow appends it to the command; what is spelled as a number is one."""
     bound = bind(entry(), {"lr": "0.1", "n": 3, "id": "007", "e": "1e-3", "flag": True, "none": None}, "/")
@@ -46,7 +53,7 @@ WRONG = [
     (Parameter("a", "uri"), {"a": "data.csv"}, "is 'data.csv', expected an address with a scheme"),
     (Parameter("a", "path"), {"a": "gone.csv"}, "is 'gone.csv', but there is no such file or folder in"),
     (Parameter("a", "path"), {"a": ""}, "is '', expected a path"),
-    (Parameter("a", "int", "many"), {}, "is 'many', expected a whole number"),
+    (Parameter("a", "int", "None"), {"a": "many"}, "is 'many', expected a whole number"),
     (Parameter("alpha", "float", "1"), {"alhpa": "2"}, "is not declared; did you mean 'alpha'? It has alpha"),
     (Parameter("batch_size", "int", "1"), {"Batch-Size": "2"}, "did you mean 'batch_size'?"),
     (Parameter("a", "string"), {"a": "x\0y"}, "has a NUL character"),

@@ -11,7 +11,7 @@ from ledgit.records.harmless import clean, fit
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from ledgit.projects.mlproject import EntryPoint
-    from ledgit.projects.parameters import Bound
+    from ledgit.projects.parameters import Bound, Parameter
 
 __all__ = ["argv", "fill", "placeholders", "shell"]
 
@@ -51,8 +51,8 @@ def fill(entry_point: EntryPoint, bound: Bound) -> str:
     """Return the command of *entry_point* with the values in *bound*, as one line for a shell.
 
     A value is quoted as its place needs it: a program gets it whole, whatever is in it. Parameters that are not
-    declared are appended as ``--name value``, and so is a declared ``bool`` without a place in the command: ``--name``
-    if it is true. Any other without a place is left out, as MLflow does.
+    declared are appended as ``--name value``, and so is a declared ``bool`` without a place in the command that is off
+    by default: ``--name`` if it is on. Any other without a place is left out, as MLflow does.
 
     Raises:
         ProjectError: The template has a brace that is no parameter, or nothing can be appended to it.
@@ -110,11 +110,16 @@ def _quoted(entry_point: EntryPoint, name: str, value: str, place: Place) -> str
 def _appended(entry_point: EntryPoint, bound: Bound, placed: set[str]) -> list[str]:
     words = []
     for name, parameter in entry_point.parameters.items():
-        if parameter.type == "bool" and name not in placed and bound.typed.get(name) is True:
+        if parameter.type == "bool" and name not in placed and bound.typed.get(name) is True and not _is_on(parameter):
             words.append(_word(f"--{name}"))
     for name, value in bound.extra.items():
         words.append(f"{_word(f'--{name}')} {_word(value)}")
     return words
+
+
+def _is_on(parameter: Parameter) -> bool:
+    """Say whether a switch is on by default: then ``--name`` is not how a program is told."""
+    return parameter.default is not None and parameter.default.lower() in ("true", "yes", "on", "1")
 
 
 def _word(text: str) -> str:
@@ -126,8 +131,10 @@ def _what_is_open(reader: Shell, line: list[str]) -> str:
         return {"#": "in a comment", "(": "within $(…)", "`": "between backquotes"}.get(reader.open, "within quotes")
     if reader.strange:
         return f"behind {reader.strange}"
-    last = "".join(line)[-1:]
-    return f"with {last!r}" if last in tuple("&|;)}\\<>") else ""
+    last = reader.words[-1]
+    if last in ("", "}", "fi", "done", "esac", "]]"):
+        return f"with {last or ''.join(line).rstrip()[-1:]!r}"
+    return ""
 
 
 def _is_shells(reader: Shell) -> bool:
@@ -142,7 +149,7 @@ def _pieces(entry_point: EntryPoint) -> list[tuple[str, str | None]]:
     Raises:
         ProjectError: A single brace, or one around what is no parameter.
     """
-    template = entry_point.command.rstrip()
+    template = _without_end(entry_point.command)
     pieces: list[tuple[str, str | None]] = []
     text: list[str] = []
     at = 0
@@ -167,6 +174,16 @@ def _pieces(entry_point: EntryPoint) -> list[tuple[str, str | None]]:
         at = end + 1
     pieces.append(("".join([*text, template[at:]]), None))
     return pieces
+
+
+def _without_end(template: str) -> str:
+    """Return *template* without blanks at its end, and without a backslash that continues it with nothing."""
+    while True:
+        kept = template.rstrip()
+        backslashes = len(kept) - len(kept.rstrip("\\"))
+        if backslashes % 2 == 0 or template[len(kept) : len(kept) + 1] != "\n":
+            return kept if backslashes % 2 == 0 else template
+        template = kept[:-1]
 
 
 def _no_parameter(entry_point: EntryPoint, name: str, is_variable: bool) -> str:

@@ -202,6 +202,9 @@ def _checked(entry_point: EntryPoint, parameter: Parameter, text: str) -> Scalar
         ParameterError: It is none of the parameter's type.
     """
     expected = ""
+    if text == parameter.default and parameter.type in ("float", "int", "bool"):
+        # As it stands: MLflow's own examples have {type: int, default: "None"}, and their programs know what it means.
+        return _as_it_stands(parameter.type, text)
     try:
         if parameter.type == "float":
             expected = "a number"
@@ -228,6 +231,15 @@ def _checked(entry_point: EntryPoint, parameter: Parameter, text: str) -> Scalar
     if expected:
         raise ParameterError(entry_point.name, parameter.name, f"is {_shown(text)}, expected {expected}")
     return text if parameter.declared else _guess(text)
+
+
+def _as_it_stands(kind: str, text: str) -> Scalar:
+    if kind == "bool":
+        return True if text.lower() in _TRUE else False if text.lower() in _FALSE else text
+    try:
+        return float(text) if kind == "float" else int(text)
+    except ValueError:
+        return text
 
 
 def _path(entry_point: EntryPoint, parameter: Parameter, text: str, base: str | None, folder: str) -> str:
