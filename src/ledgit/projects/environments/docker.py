@@ -1,10 +1,9 @@
-"""Projects in containers: the image a ``docker_env`` names, and the command line that runs in it."""
+"""Projects in containers: the image that a ``docker_env`` names; :class:`Prepared` has the command line."""
 
 from __future__ import annotations
 
 import os
 import re
-from collections.abc import Sequence
 
 from ledgit.projects.environments.prepared import CODE_FOLDER, Prepared
 from ledgit.projects.environments.tools import Failed, ask_tool, find_program, run_tool
@@ -15,7 +14,7 @@ if TYPE_CHECKING:
 
     from ledgit.projects.mlproject import EnvironmentSpec, Project
 
-__all__ = ["prepare_docker", "run_command"]
+__all__ = ["prepare_docker"]
 
 _ENGINES = ("docker", "podman")
 
@@ -64,31 +63,6 @@ def prepare_docker(
         hand_on=(*names, *values),
         mounts=[_volume(str(one), project.folder) for one in volumes] if isinstance(volumes, list) else (),
     )
-
-
-def run_command(
-    prepared: Prepared,
-    argv: Sequence[str],
-    folder: str,
-    *,
-    names: Sequence[str] = (),
-    name: str = "",
-    volumes: Sequence[str] = (),
-) -> list[str]:
-    """Return the words that run *argv* in a container; see :meth:`Prepared.command`.
-
-    Variables are named without their values: the engine takes those from its own environment, and no process
-    list shows them.
-    """
-    words = [*prepared.prefix, "run", "--rm", "--init"]
-    words += ["--name", name] if name else []
-    mounts = [*([] if prepared.built else [f"{folder}:{CODE_FOLDER}"]), *prepared.mounts, *volumes]
-    for mount in mounts:
-        words += ["--volume", mount]
-    words += ["--workdir", CODE_FOLDER]
-    for variable in dict.fromkeys([*prepared.hand_on, *names]):
-        words += ["--env", variable]
-    return [*words, prepared.image, *argv]
 
 
 def _image_id(program: str, image: str) -> str | None:

@@ -105,9 +105,15 @@ class Prepared(Values):
         """
         if self.manager != "docker":
             return [*self.prefix, *argv]
-        from ledgit.projects.environments.docker import run_command
-
-        return run_command(self, argv, folder, names=names, name=name, volumes=volumes)
+        words = [*self.prefix, "run", "--rm", "--init"]
+        words += ["--name", name] if name else []
+        for mount in [*([] if self.built else [f"{folder}:{CODE_FOLDER}"]), *self.mounts, *volumes]:
+            words += ["--volume", mount]
+        words += ["--workdir", CODE_FOLDER]
+        # By name alone: the engine takes the values from its own environment, and no process list shows them.
+        for variable in dict.fromkeys([*self.hand_on, *names]):
+            words += ["--env", variable]
+        return [*words, self.image, *argv]
 
     def stop_command(self, name: str) -> list[str] | None:
         """Return what ends the container *name* if killing its command did not; None where there is no container."""
