@@ -18,6 +18,7 @@ from ledgit.projects.executors.protocol import PRUNE, STOP, RemoteExecutor, Work
 from ledgit.projects.executors.work import run_trial
 from ledgit.projects.sweeps.control import FINISH, KILL_NOW, STOP_NOW, Control, end_leftovers
 from ledgit.projects.sweeps.local import LocalExecutor, LocalReport
+from ledgit.projects.sweeps.overview import points_of
 from ledgit.projects.sweeps.rules import Rules
 from ledgit.projects.sweeps.samplers import make_sampler
 from ledgit.projects.sweeps.trials import ATTEMPT, ENDED, FAILED, KILLED, RUNNING, STATE, TRIAL, WORKER, Attempt, Trial
@@ -26,7 +27,7 @@ from ledgit.store import ActiveRun, RunStart
 from ledgit.store.journal import now_ms
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping
+    from collections.abc import Callable, Iterator, Mapping, Sequence
     from concurrent.futures import Executor
 
     from ledgit.projects.executors.orders import TrialReport
@@ -232,9 +233,15 @@ class Sweep:
 
     # ------------------------------------------------------------------ ordering
 
+    @property
+    def _prunes(self) -> bool:
+        return self.plan.pruner not in ("", "none")
+
     def _make_sampler(self) -> Sampler:
         plan = self.plan
         done = [trial for _, trial in sorted(self.trials.items()) if trial.ended]
+        if self._prunes:
+            done = [replace(one, points=points_of(self.repository, one.run, plan.metric)) for one in done]
         return make_sampler(
             plan.sampler, plan.points(), plan.seed, direction=plan.direction, pruner=plan.pruner, warm=done
         )
@@ -327,7 +334,7 @@ class Sweep:
                 continue
             trial = self.trials[running.number]
             self.trials[running.number] = replace(
-                trial, value=max(several, key=lambda one: one[0])[1], points=(*trial.points, *several)
+                trial, value=max(several, key=lambda one: one[0])[1], points=_union(trial.points, several)
             )
             if executor.prunes and self._sampler.report(running.number, several) and not self._word:
                 executor.ask(run_id, PRUNE)
@@ -351,14 +358,21 @@ class Sweep:
 
     def _counted(self, running: _Running, report: TrialReport) -> Event:
         state, metrics, text = report.state, {}, ""
+        points: Sequence[tuple[int, float]] = ()
         if isinstance(report, LocalReport):
-            metrics = dict(report.metrics)
+            metrics, points = dict(report.metrics), report.points
         else:
             from ledgit.projects.executors.taking import take_in
 
             taken = take_in(self.repository, report)
             text = "; ".join([*report.problems, *taken.missing, *taken.refused.values()])
             metrics = self._metrics(report)
+            if self._prunes:
+                points = points_of(self.repository, running.run_id, self.plan.metric)
+        if points and self._sampler is not None:
+            self._sampler.report(running.number, points)  # what came after the last look
+            known = self.trials[running.number]
+            self.trials[running.number] = replace(known, points=_union(known.points, points))
         value = metrics.get(self.plan.metric) if self.plan.metric else None
         if state == "complete" and self.plan.metric and value is None:
             state, text = FAILED, text or f"it logged no metric {self.plan.metric!r}"
@@ -490,3 +504,8 @@ class Sweep:
         if not reason and REASON in self._parent.tags:
             self._parent.delete_tag(REASON)
         self._parent.finish("KILLED" if reason in ("stopped", "error") else "FINISHED")
+
+
+def _union(known: Sequence[tuple[int, float]], fresh: Sequence[tuple[int, float]]) -> tuple[tuple[int, float], ...]:
+    """Return all points, those of a step that is known already left out."""
+    return tuple(sorted({**dict(fresh), **dict(known)}.items()))

@@ -34,9 +34,11 @@ class LocalReport(TrialReport):
 
     Attributes:
         metrics: The newest value of each metric of the run.
+        points: (step, value) of the metric that pruning goes by, which nobody was told yet.
     """
 
     metrics: Mapping[str, float] = field(default_factory=dict)
+    points: tuple[tuple[int, float], ...] = ()
 
 
 class LocalExecutor(RemoteExecutor):
@@ -130,6 +132,7 @@ class LocalExecutor(RemoteExecutor):
         )
         outcome, status, state = Outcome(1, 0.0), "FAILED", "failed"
         metrics: dict[str, float] = {}
+        points: list[tuple[int, float]] = []
         try:
             for problem in place.problems:
                 active.note_problem(problem)
@@ -143,14 +146,16 @@ class LocalExecutor(RemoteExecutor):
             metrics = dict(found.metrics) if found is not None else {}
         finally:
             with self._guard:
-                self._tails.pop(order.run_id, None)
+                tail = self._tails.pop(order.run_id, None)
                 self._asked.pop(order.run_id, None)
+            if tail is not None:
+                points = tail.read()
             # A trial that a power cut takes is tried again; waiting for the disk would take longer than many trials.
             commit = active.finish(status, durable=False)
         return LocalReport(
             order.run_id, order.number, order.attempt, status, state, outcome.exit_code, outcome.seconds,
             worker="", runs={order.run_id: commit or ""}, tree=order.code.tree,
-            problems=tuple(active.problems), metrics=metrics,
+            problems=tuple(active.problems), metrics=metrics, points=tuple(points),
         )  # fmt: skip
 
     def _command(self, site: Site, place: Place, order: TrialOrder, command: list[str], active: ActiveRun) -> Outcome:

@@ -8,6 +8,7 @@ from __future__ import annotations
 import math
 import re
 import warnings
+from contextlib import contextmanager
 from hashlib import sha256
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -17,7 +18,7 @@ from ledgit.projects.sweeps.space import Choice
 from ledgit.projects.sweeps.trials import COMPLETE, PRUNED
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Collection, Iterator, Mapping, Sequence
 
     from ledgit.projects.sweeps.samplers import Sampler
     from ledgit.projects.sweeps.space import Dimension, Space, Value
@@ -76,21 +77,30 @@ class OptunaSampler:
         self._distributions = {one.name: self._distribution(one) for one in space.varying}
         self._open: dict[int, Any] = {}
         self._steps: dict[int, set[int]] = {}
-        told = optuna.logging.get_verbosity()
-        optuna.logging.set_verbosity(optuna.logging.WARNING)
-        try:
-            with warnings.catch_warnings():
-                warnings.simplefilter("ignore", optuna.exceptions.ExperimentalWarning)
-                self._study = optuna.create_study(
-                    direction=direction,
-                    sampler=self._sampler(name if plain is None else "random", seed, warm),
-                    pruner=_pruner(optuna, pruner),
-                )
-        finally:
-            optuna.logging.set_verbosity(told)
+        with self._quiet():
+            self._study = optuna.create_study(
+                direction=direction,
+                sampler=self._sampler(name if plain is None else "random", seed, warm),
+                pruner=_pruner(optuna, pruner),
+            )
         self._prunes = pruner not in ("", "none")
+        # These note with each trial how far it came when it came there: what it logged alone says nothing to them.
+        self._replays = pruner.strip().startswith(("halving", "hyperband"))
         for trial in warm:
             self.tell(trial)
+
+    @contextmanager
+    def _quiet(self) -> Iterator[None]:
+        """Have Optuna say nothing about itself: a library never prints."""
+        logging = self._optuna.logging
+        told = logging.get_verbosity()
+        logging.set_verbosity(logging.ERROR)
+        try:
+            with warnings.catch_warnings():
+                warnings.simplefilter("ignore")
+                yield
+        finally:
+            logging.set_verbosity(told)
 
     def _sampler(self, name: str, seed: int, warm: Sequence[Trial]) -> Any:
         samplers = self._optuna.samplers
@@ -108,9 +118,11 @@ class OptunaSampler:
             _need("scipy", "sampler gp")
             return samplers.GPSampler(seed=drawn)
         _need("cmaes", "sampler cmaes")
-        if sum(not isinstance(one, Choice) for one in self._space.varying) < 2:
+        numbers = [one.name for one in self._space.varying if not isinstance(one, Choice) or one.step is not None]
+        if len(numbers) < 2:
             raise UsageError("sampler cmaes needs two or more numbers to search, as log(a,b) or int(a,b) give; try tpe")
-        done = [self._frozen(trial) for trial in warm if trial.state == COMPLETE and self._fits(trial.params)]
+        told = [trial for trial in warm if trial.state == COMPLETE and _told(trial) and self._fits(trial.params)]
+        done = [self._frozen(trial, numbers) for trial in told]
         if done:  # its own state went with the process: what is known makes it begin near the best
             return samplers.CmaEsSampler(seed=drawn, source_trials=done, warn_independent_sampling=False)
         return samplers.CmaEsSampler(seed=drawn, warn_independent_sampling=False)
@@ -132,8 +144,7 @@ class OptunaSampler:
     def ask(self, number: int) -> dict[str, Value]:
         """Return the values of trial *number*."""
         values = None if self._plain is None else self._plain.ask(number)
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore", self._optuna.exceptions.ExperimentalWarning)
+        with self._quiet():
             if values is not None:
                 fixed = {key: self._inside(key, value) for key, value in values.items() if key in self._distributions}
                 self._study.enqueue_trial(fixed)
@@ -154,6 +165,12 @@ class OptunaSampler:
         states = self._optuna.trial.TrialState
         asked = self._open.pop(trial.number, None)
         self._steps.pop(trial.number, None)
+        if asked is None and self._replays and trial.points and self._fits(trial.params):
+            self.again(trial.number, trial.params)
+            for point in trial.points:
+                self.report(trial.number, [point])
+            asked = self._open.pop(trial.number)
+            self._steps.pop(trial.number, None)
         if asked is None:
             if self._fits(trial.params):
                 self._study.add_trial(self._frozen(trial))
@@ -169,10 +186,12 @@ class OptunaSampler:
             return False
         seen = self._steps.setdefault(number, set())
         fresh = {step: value for step, value in points if step >= 0 and step not in seen}
-        for step in sorted(fresh):
-            asked.report(fresh[step], step)
         seen.update(fresh)
-        return bool(fresh) and bool(asked.should_prune())
+        given_up = False
+        for step in sorted(fresh):  # each as if it had come alone: there may be nothing to compare the last one with
+            asked.report(fresh[step], step)
+            given_up = bool(asked.should_prune()) or given_up
+        return given_up
 
     def again(self, number: int, params: Mapping[str, Any]) -> None:
         """Know trial *number*, whose values were given earlier, as one that runs."""
@@ -180,7 +199,9 @@ class OptunaSampler:
             self._study.enqueue_trial({name: self._inside(name, params[name]) for name in self._distributions})
             self._open[number] = self._study.ask(self._distributions)
 
-    def _frozen(self, trial: Trial) -> Any:
+    def _frozen(self, trial: Trial, names: Collection[str] = ()) -> Any:
+        """Return a trial that has ended as Optuna has it, with the parameters *names* (all by default)."""
+        wanted = {name: kind for name, kind in self._distributions.items() if not names or name in names}
         states = self._optuna.trial.TrialState
         complete = trial.state == COMPLETE and _told(trial)
         points = {step: value for step, value in trial.points if step >= 0}
@@ -189,8 +210,8 @@ class OptunaSampler:
         return self._optuna.trial.create_trial(
             state=state,
             value=value,
-            params={name: self._inside(name, trial.params[name]) for name in self._distributions},
-            distributions=self._distributions,
+            params={name: self._inside(name, trial.params[name]) for name in wanted},
+            distributions=wanted,
             intermediate_values=points,
         )
 
@@ -206,7 +227,9 @@ class OptunaSampler:
 
     def _outside(self, one: Dimension, value: Any) -> Value:
         found: Value = value
-        if isinstance(one, Choice) and one.step is not None and not isinstance(one.values[0], int):
+        if not isinstance(one, Choice):
+            return one.short(value)
+        if one.step is not None and not isinstance(one.values[0], int):
             found = one.values[int(value)]
         return found
 

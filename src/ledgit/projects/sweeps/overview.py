@@ -26,7 +26,18 @@ if TYPE_CHECKING:
     from ledgit.repository import Repository
     from ledgit.run import Run
 
-__all__ = ["BEST", "REASON", "SWEEP", "SweepStatus", "find_sweep", "list_sweeps", "make_status", "read_plan", "status"]
+__all__ = [
+    "BEST",
+    "REASON",
+    "SWEEP",
+    "SweepStatus",
+    "find_sweep",
+    "list_sweeps",
+    "make_status",
+    "points_of",
+    "read_plan",
+    "status",
+]
 
 #: Tags of a sweep's run: what it is, why it ended before its end, and the run of the best trial.
 SWEEP, REASON, BEST = "ledgit.sweep", "ledgit.sweep.reason", "ledgit.sweep.best"
@@ -197,6 +208,15 @@ def read_trials(repository: Repository, run: Run, plan: SweepPlan) -> dict[int, 
 
     children = repository.search(Query(parent_run=run.id))
     return fold(children, plan.metric or None, plan.points())
+
+
+def points_of(repository: Repository, run_id: str, metric: str) -> tuple[tuple[int, float], ...]:
+    """Return what a run logged of *metric*, as (step, value), by step; nothing where that is not in this clone."""
+    try:
+        history = repository.run(run_id).history(metric)
+    except NotFound:
+        return ()
+    return tuple(sorted({step: value for step, _, value in history}.items()))
 
 
 def status(repository: Repository, ref: str = "") -> SweepStatus:

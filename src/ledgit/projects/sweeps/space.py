@@ -100,15 +100,17 @@ class Number:
             drawn = _between(math.log(self.low - 0.5), math.log(self.high + 0.5), place)
             return min(max(round(math.exp(drawn)), int(self.low)), int(self.high))
         if self.log:
-            return self._short(math.exp(_between(math.log(self.low), math.log(self.high), place)))
-        return self._short(_between(self.low, self.high, place))
+            return self.short(math.exp(_between(math.log(self.low), math.log(self.high), place)))
+        return self.short(_between(self.low, self.high, place))
 
     def nth(self, index: int) -> Value:
         """Return the value *index*, from 0, of whole numbers."""
         return int(self.low) + index
 
-    def _short(self, value: float) -> float:
+    def short(self, value: float) -> int | float:
         """Return *value* with the digits that matter, within the bounds."""
+        if self.whole:
+            return int(value)
         span = self.high - self.low
         widest = max(abs(self.low), abs(self.high))
         more = math.log10(widest / span) if span > 0 and not self.log else 0.0

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import threading
 from typing import TYPE_CHECKING
 
 from ledgit.store.journal import parse_lines, part_names, read_blocks
@@ -25,9 +26,14 @@ class Tail:
         self.directory, self.metric = directory, metric
         self._offsets: dict[str, int] = {}
         self._seen: dict[str, int] = {}
+        self._guard = threading.Lock()
 
     def read(self) -> list[tuple[int, float]]:
         """Return (step, value) of the points that came since; none where the run has ended meanwhile."""
+        with self._guard:
+            return self._read()
+
+    def _read(self) -> list[tuple[int, float]]:
         found: list[tuple[int, float]] = []
         try:
             names = part_names(self.directory)
