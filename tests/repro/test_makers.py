@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import sys
 from pathlib import Path
 
 import pytest
@@ -11,6 +13,7 @@ from tests.repro.stage import Stage, said
 import ledgit
 from ledgit.errors import NotFound, RunStateError, UsageError
 
+USE = "import ledgit as mlflow\nwith mlflow.start_run():\n    mlflow.log_metric('value', value)\n"
 MANY = """\
 import sys
 import ledgit as mlflow
@@ -150,3 +153,55 @@ def test_imported_runs_without_code_need_a_revision(stage: Stage, git, tmp_path:
     with pytest.raises((RunStateError, NotFound), match="--code REV"):
         other.verdict(run)
     assert "identical" == other.verdict(run, code="HEAD").level
+
+
+PROJECT = """\
+name: stage
+entry_points:
+  train:
+    parameters:
+      alpha: {type: float, default: 0.5}
+    command: "python train.py {alpha} | cat"
+"""
+
+
+def test_runs_of_projects_and_trials_of_sweeps_are_repeated(stage: Stage) -> None:
+    """In the folder and by the command that the project had; a sweep itself is no run to repeat."""
+    code = (
+        "import sys, ledgit as mlflow\nwith mlflow.start_run():\n    mlflow.log_metric('m', 2 * float(sys.argv[1]))\n"
+    )
+    stage.write("inner/train.py", code)
+    stage.write("inner/MLproject", PROJECT)
+    path = os.path.dirname(sys.executable) + os.pathsep + os.environ["PATH"]
+    stage.ledgit("run", "inner", "-e", "train", "-P", "alpha=0.25", PATH=path)
+    project = stage.verdict(stage.newest())
+    stage.start(sys.executable, "-m", "ledgit", "sweep", "train", "-P", "alpha=1,2", folder="inner", PATH=path)
+    trial = next(run for run in stage.runs() if run.tags.get("ledgit.sweep.trial") == "1")
+    repeated = stage.repeat(trial)
+    repro = stage.newest()
+
+    assert ("identical", 0.5) == (project.level, project.metrics[0].wanted), said(project)
+    assert ("identical", 4.0) == (repeated.verdict.level, repeated.verdict.metrics[0].wanted), said(repeated.verdict)
+    assert not {"ledgit.sweep.trial", "ledgit.sweep.state"} & repro.tags.keys()
+    with pytest.raises(RunStateError, match="its trials"):
+        stage.verdict(next(run for run in stage.runs() if "ledgit.sweep" in run.tags))
+
+
+def test_code_is_not_taken_from_the_users_work_tree(stage: Stage) -> None:
+    """Where it is, by an absolute path, it is said; a path of the interpreter's leads into the work folder."""
+    stage.write("src/package/__init__.py", "VALUE = 1\n")
+    stage.write("conf.txt", "1")
+    stage.write("other.py", f"value = float(open({str(stage.path / 'conf.txt')!r}).read())\n" + USE)
+    stage.write("use.py", "from package import VALUE as value\n" + USE)
+    stage.commit()
+    paths = {"PYTHONPATH": str(stage.path / "src")}
+    used, other = stage.python("use.py", **paths), stage.python("other.py")
+    stage.write("src/package/__init__.py", "VALUE = 2\n")
+    stage.write("conf.txt", "2")
+    ours = stage.ledgit("repro", used.id, "--no-output", check=False, **paths)
+    without, elsewhere = stage.verdict(used), stage.verdict(other)
+
+    assert (0, "code") == (ours.returncode, ",".join(elsewhere.classes)), ours.stdout + said(elsewhere)
+    assert "conf.txt" in elsewhere.reasons[0].text
+    assert ("failed", ("environment",)) == (without.level, without.classes), said(without)
+    assert "PYTHONPATH" in without.reasons[0].text

@@ -115,5 +115,10 @@ def test_a_command_line_is_fitted_to_the_work_folder(tmp_path: Path) -> None:
         "python", "-m", "pkg", "/etc/hostname", "--x=/nowhere/y"
     )
     assert ["./train.sh", "/home/ada/projects"] == fitted("./train.sh", "/home/ada/projects")
+    line = "python /home/ada/project/t.py --out='/home/ada/project/x y' /srv/home/ada/project/z /home/ada/projects"
+    assert (
+        line.replace("/home/ada/project/t", "/work/t").replace("'/home/ada/project/x", "'/work/x")
+        == fitted("/bin/bash", "-c", line)[2]
+    )
     ours = str(Path(sys.executable).parent / "ruff")
     assert [sys.executable, ours, "check"] == fitted("/gone/bin/python", "/gone/bin/ruff", "check")

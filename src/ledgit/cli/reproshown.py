@@ -54,6 +54,8 @@ def _metrics(verdict: Verdict, style: Style, limit: int | None) -> list[str]:
         return []
     if verdict.level == "identical":
         points = sum(check.points for check in checks)
+        if len(checks) == 1:
+            return [f"  the metric {clean(checks[0].name)} is the same" + (f", at all {points:,} steps" * (points > 1))]
         return [f"  {len(checks)} metrics are the same, all {points:,} points of them"]
     if verdict.level == "failed":
         checks = tuple(check for check in checks if any(value is not None for value in check.got))

@@ -90,8 +90,9 @@ class Audit:
 
 
 def auditable(runs: Sequence[Run]) -> list[Run]:
-    """Return those of *runs* that are no repetitions and have ended."""
-    return [run for run in runs if not {REPRO, BY} & run.tags.keys() and not run.active and run.status != "RUNNING"]
+    """Return those of *runs* that have ended, and are neither repetitions nor sweeps, whose trials are runs."""
+    other = {REPRO, BY, "ledgit.sweep"}
+    return [run for run in runs if not other & run.tags.keys() and not run.active and run.status != "RUNNING"]
 
 
 def audit(

@@ -77,6 +77,12 @@ def choose(
     from ledgit.store.facts import environment_facts
 
     recorded = recipe.environment
+    if recipe.manager == "docker" and manager != "local":
+        raise EnvironmentFailed(
+            "docker",
+            "the run was made in a container, which is not made again yet; 'ledgit run' with the same parameters and"
+            " 'ledgit diff' do, --env-manager local runs it outside of a container",
+        )
     python, facts, lacking = _best(recipe, folder)
     if manager == "local" or (manager is None and not lacking) or recorded is None or not recorded.packages:
         if lacking:

@@ -72,6 +72,7 @@ class Recipe:
         left_out: (path, bytes, reason) of files that are not in *tree*.
         submodules: Those that had changes of their own.
         source_type: ``LOCAL``, ``NOTEBOOK``, ``PROJECT`` or ``JOB``.
+        manager: Of the environment of a project's run: ``local``, ``uv`` …; "" of others.
         start: When the run started, ms since the epoch.
         end: When it ended.
         lacking: What was not recorded.
@@ -94,6 +95,7 @@ class Recipe:
     left_out: tuple[tuple[str, int, str], ...] = ()
     submodules: tuple[str, ...] = ()
     source_type: str = "LOCAL"
+    manager: str = ""
     start: int = 0
     end: int | None = None
     lacking: tuple[Lacking, ...] = ()
@@ -182,6 +184,7 @@ def recipe_of_record(record: RunRecord, name: str, experiment: str, head: str | 
         left_out=code.left_out,
         submodules=submodules,
         source_type=info.source_type,
+        manager=record.tags.get("ledgit.project.env", "").partition(" ")[0],
         start=info.start,
         end=info.end,
         lacking=tuple(lacking),

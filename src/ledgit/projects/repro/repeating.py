@@ -221,9 +221,11 @@ class Attempt:
             if wanted is not None:
                 if done >= wanted:
                     return verdict
-            elif verdict.reproduced or done >= _MOST or (verdict.classes and (done > 1 or verdict.level == FAILED)):
-                return verdict
             else:
+                # Two signs are enough: it is explained, it fails, it was looked at twice.
+                signs = (bool(verdict.classes), verdict.level == FAILED, done > 1)
+                if verdict.reproduced or done >= _MOST or sum(signs) > 1:
+                    return verdict
                 self.tell("it came out otherwise; once more, to see whether chance is at work")
 
     def run_once(self, order: Order, tags: Mapping[str, str] | None = None) -> Executed:

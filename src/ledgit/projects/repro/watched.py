@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from ledgit.projects.repro.findings import CODE, DATA, Finding, listed
+from ledgit.projects.repro.findings import CODE, DATA, ENVIRONMENT, Finding, listed
 
 if TYPE_CHECKING:
     from ledgit.projects.repro.recipe import Recipe
@@ -33,6 +33,7 @@ _PROGRAMS = (
 )
 # What is read past Python's own open.
 _UNSEEN = (".parquet", ".feather", ".arrow", ".h5", ".hdf5", ".nc", ".tif", ".tiff", ".sqlite", ".db", ".bin")
+_ELSEWHERE = "is in your work tree and not in the run's tree: Git ignores it, or it is new"
 _NOISE = ("__pycache__", ".git", ".ledgit", ".dvc", ".pytest_cache", ".mypy_cache", ".ipynb_checkpoints")
 
 
@@ -74,7 +75,7 @@ def watched_findings(
     found = list(_left_out(recipe, trace, places))
     told = {path for path, _, _ in recipe.left_out}
     found += _missing(recipe, trace, places, is_tracked, told, failed=failed)
-    found += _modules(recipe, trace, places)
+    found += _modules(recipe, trace, places, failed=failed)
     found += _users(recipe, trace, places)
     found += _outside(recipe, trace, places)
     return found
@@ -139,26 +140,27 @@ def _missing(
             if os.path.basename(path) not in known:  # else it was told as an input
                 yield Finding(DATA, f"{path}, which DVC tracks, is neither in its cache nor on its remote")
         elif places.top is not None and os.path.lexists(os.path.join(places.top, path)):
-            yield Finding(CODE, f"{path} is in your work tree and not in the run's tree: Git ignores it, or it is new")
+            yield Finding(CODE, f"{path} {_ELSEWHERE}")
         elif failed:
             yield Finding(CODE, f"{path} is wanted and is not in the run's tree: Git ignored it, or it was made before")
 
 
-def _modules(recipe: Recipe, trace: Trace, places: Places) -> Iterator[Finding]:
-    """Modules that the program asked for and did not get, and that the user's work tree has."""
-    if places.top is None:
-        return
+def _modules(recipe: Recipe, trace: Trace, places: Places, *, failed: bool) -> Iterator[Finding]:
+    """Modules that the program asked for and did not get, and that the code or the user's work tree has."""
     script = next((word for word in recipe.command if word.endswith(".py") and not os.path.isabs(word)), "")
-    folders = dict.fromkeys(["", recipe.directory, os.path.join(recipe.directory, os.path.dirname(script)), "src"])
+    beside = os.path.join(recipe.directory, os.path.dirname(script))
     for name in sorted(trace.modules):
-        for folder in folders:
+        for folder in dict.fromkeys(["", recipe.directory, beside, "src", "lib"]):
             for leaf in (f"{name}.py", name):
                 path = os.path.normpath(os.path.join(folder, leaf))
-                here, there = os.path.join(places.folder, path), os.path.join(places.top, path)
-                if os.path.lexists(there) and not os.path.lexists(here):
-                    yield Finding(
-                        CODE, f"{path} is in your work tree and not in the run's tree: Git ignores it, or it is new"
-                    )
+                if os.path.lexists(os.path.join(places.folder, path)):
+                    if failed:
+                        text = (
+                            f"the module {name} is in {folder or '.'}/ and is not found: PYTHONPATH may have been set"
+                        )
+                        yield Finding(ENVIRONMENT, f"{text} then, which is not recorded")
+                elif places.top is not None and os.path.lexists(os.path.join(places.top, path)):
+                    yield Finding(CODE, f"{path} {_ELSEWHERE}")
 
 
 def _users(recipe: Recipe, trace: Trace, places: Places) -> Iterator[Finding]:

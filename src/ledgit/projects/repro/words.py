@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import shlex
 from collections.abc import Callable, Mapping, Sequence
 
@@ -61,6 +62,8 @@ def refit(words: Sequence[str], top: str | None, folder: str, python: str, is_fi
     if not words:
         return []
     script = python_script(words)
+    if script is None and len(words) == 3 and words[1] == "-c" and os.path.basename(words[0]) in _SHELLS:
+        return [words[0], "-c", _line(words[2], top, folder)]
     fitted = [words[0] if script is None else python]
     fitted += [_moved(word, top, folder, is_file) for word in words[1:]]
     if script is None:
@@ -68,6 +71,13 @@ def refit(words: Sequence[str], top: str | None, folder: str, python: str, is_fi
     elif script[0] not in ("", "-", "-c", "-m"):
         fitted[script[1]] = _program(fitted[script[1]], python)
     return fitted
+
+
+def _line(line: str, top: str | None, folder: str) -> str:
+    """Return a shell's line with the paths into the user's work tree leading into the work folder."""
+    if top is None:
+        return line
+    return re.sub(rf"(?<![\w./~-]){re.escape(top)}(?=/|$|[\s'\";&|)])", lambda _: folder, line)
 
 
 def _program(word: str, python: str) -> str:
