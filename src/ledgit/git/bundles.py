@@ -8,6 +8,7 @@ A bundle comes from a stranger, so it is unpacked with every object checked, as 
 from __future__ import annotations
 
 import os
+from shutil import copyfileobj, rmtree
 
 from ledgit.errors import GitFailed, RecordError
 from ledgit.git.command import LEAN, start_git, try_git
@@ -68,8 +69,6 @@ def make_bundle(
 
 def _write_pack(repo: Repo, args: Sequence[str], words: bytes, file: BinaryIO) -> None:
     """Have git make a pack of what it is told, straight into *file*: it may be larger than memory."""
-    from shutil import copyfileobj
-
     with start_git(repo, *LEAN, "-c", "pack.packSizeLimit=0", *args) as process:
         assert process.stdin is not None
         assert process.stdout is not None
@@ -119,17 +118,20 @@ def _read_header(path: str) -> tuple[dict[str, str], list[str], int]:
     return refs, basis, end + 2
 
 
-def fetch_bundle(repo: Repo, path: str, refspec: str, shallow: Sequence[str] = ()) -> str:
+def fetch_bundle(
+    repo: Repo, path: str, refspec: str, shallow: Sequence[str] = (), needed: Mapping[str, str] | None = None
+) -> str:
     """Take in the objects of a bundle, and make one ref; return the object it names.
 
     Every object is hashed and checked (``git fsck``'s rules: no ``.git`` in trees, no broken links), and what is
-    missing is found out before the ref is made. Where something is wrong the repository stays as it was.
+    missing is found out, before any of it counts. Where something is wrong the repository stays as it was.
 
     Args:
         repo: A repository of ours: its ``shallow`` may be written.
         path: The bundle.
         refspec: ``source:target``: name in the bundle, and the ref to make.
         shallow: Commits whose parents the bundle leaves out.
+        needed: What else must be there afterwards: ``COMMIT:PATH`` as Git has it → kind of object.
 
     Raises:
         RecordError: It is no bundle, has not this ref, is broken, or lacks objects.
@@ -145,40 +147,53 @@ def fetch_bundle(repo: Repo, path: str, refspec: str, shallow: Sequence[str] = (
     for commit in basis:
         if try_git(repo, "cat-file", "-e", f"{commit}^{{commit}}")[0] != 0:
             raise RecordError(path, f"needs the commit {commit[:12]}, which is not here")
-    made = _cut(repo, shallow)
-    kept = None
+    objects = os.path.join(repo.common_dir, "objects")
+    aside = os.path.join(objects, f"tmp_objdir-ledgit-{os.urandom(6).hex()}")  # Git's gc removes folders of this name
+    env = {"GIT_OBJECT_DIRECTORY": aside, "GIT_ALTERNATE_OBJECT_DIRECTORIES": objects}
+    cut = _cut(repo, shallow)
     try:
-        kept = _unpack(repo, path, at)
-        code, _, said = try_git(repo, "rev-list", "--objects", "--quiet", oid, "--not", "--all")
+        os.makedirs(os.path.join(aside, "pack"))
+        _unpack(repo, path, at, env)
+        code, _, said = try_git(repo, "rev-list", "--objects", "--quiet", oid, "--not", "--all", env=env)
         if code != 0:
             raise RecordError(path, f"is not whole: {_first(said)}")
+        for spec, kind in (needed or {}).items():
+            code, out, _ = try_git(repo, "cat-file", "-t", spec, env=env)
+            if code != 0 or out.decode("ascii", "replace").strip() != kind:
+                raise RecordError(path, f"has no {kind} {spec.partition(':')[2] or spec[:12]}")
+        _move_in(aside, objects)
         update_refs(repo, [RefUpdate(target, oid, RefUpdate.ANY)])
     except BaseException:
-        _remove_pack(repo, kept)
-        if made is not None:
-            _write_shallow(repo, made)
+        if cut is not None:
+            _write_shallow(repo, cut)
         raise
-    if kept is not None:
-        _release(repo, kept)
+    finally:
+        rmtree(aside, ignore_errors=True)
     return oid
 
 
-def _unpack(repo: Repo, path: str, at: int) -> str:
-    """Have git index the pack that begins at byte *at*; return its name, which a ``.keep`` holds."""
+def _unpack(repo: Repo, path: str, at: int, env: Mapping[str, str]) -> None:
+    """Have git index the pack that begins at byte *at*."""
     # Without --strict: that would look for the parents that are left out on purpose.
-    arguments = ("index-pack", "--stdin", "--fix-thin", "--fsck-objects", "--keep=ledgit bundle")
+    arguments = ("index-pack", "--stdin", "--fix-thin", "--fsck-objects")
     with open(path, "rb", buffering=0) as file:
         file.seek(at)
-        with start_git(repo, *LEAN, *arguments, stdin=file) as process:
+        with start_git(repo, *LEAN, *arguments, stdin=file, env=env) as process:
             try:
-                out, err = process.communicate()
+                _, err = process.communicate()
             except BaseException:
                 process.kill()
                 raise
-    said, words = err.decode("utf-8", "replace"), out.decode("ascii", "replace").split()
-    if process.returncode != 0 or len(words) != 2:
-        raise RecordError(path, f"has a pack that Git refuses: {_first(said)}")
-    return words[1]
+    if process.returncode != 0:
+        raise RecordError(path, f"has a pack that Git refuses: {_first(err.decode('utf-8', 'replace'))}")
+
+
+def _move_in(aside: str, objects: str) -> None:
+    """Let the pack be the repository's: its index last, because by that Git sees it."""
+    folder = os.path.join(aside, "pack")
+    os.makedirs(os.path.join(objects, "pack"), exist_ok=True)
+    for name in sorted(os.listdir(folder), key=lambda name: name.endswith(".idx")):
+        os.replace(os.path.join(folder, name), os.path.join(objects, "pack", name))
 
 
 def _first(said: str) -> str:
@@ -225,24 +240,3 @@ def _write_shallow(repo: Repo, data: bytes) -> None:
     with open(scratch, "wb") as file:
         file.write(data)
     os.replace(scratch, path)
-
-
-def _pack_path(repo: Repo, name: str, suffix: str) -> str:
-    return os.path.join(repo.common_dir, "objects", "pack", f"pack-{name}{suffix}")
-
-
-def _release(repo: Repo, name: str) -> None:
-    try:
-        os.unlink(_pack_path(repo, name, ".keep"))
-    except FileNotFoundError:
-        return
-
-
-def _remove_pack(repo: Repo, name: str | None) -> None:
-    if name is None:
-        return
-    for suffix in (".idx", ".rev", ".pack", ".keep"):
-        try:
-            os.unlink(_pack_path(repo, name, suffix))
-        except OSError:
-            continue

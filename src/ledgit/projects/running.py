@@ -6,7 +6,7 @@ import os
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from ledgit.errors import NotARepository, UsageError
+from ledgit.errors import NotARepository, ProjectError, UsageError
 from ledgit.projects.launching import Launch, Launched, launch
 from ledgit.projects.sources import Source, bring_here, resolve
 from ledgit.projects.workfolder import WorkFolder, remove_dead
@@ -131,7 +131,7 @@ class Plan:
         """Return it as what is launched."""
         source, prepared = self.source, self.prepared
         tags = {"ledgit.project": source.address}
-        if source.foreign and source.commit:
+        if source.commit and (source.foreign or source.kind in ("git", "bundle")):  # a mirror's own, too
             tags["ledgit.project.commit"] = source.commit
         if prepared is not None:
             tags["ledgit.project.env"] = prepared.label
@@ -214,6 +214,12 @@ def make_plan(
             plan.manager = choose_manager(plan.project.environment, request.manager)
         else:
             _prepare(plan, cache, progress)
+    except ProjectError as error:
+        plan.close()
+        # Where the file stood is a copy that is gone now.
+        if plan.work is None or not error.file.startswith(plan.work.path + os.sep):
+            raise
+        raise ProjectError(os.path.relpath(error.file, plan.work.path), error.reason, error.line) from None
     except BaseException:
         plan.close()
         raise

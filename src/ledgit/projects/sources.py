@@ -249,10 +249,6 @@ def _file(path: str, version: str, subdir: str, cache: str, repository: Reposito
 
     if is_bundle(path):
         return _shared(path, version, subdir, cache, repository)
-    from ledgit.projects.unbundling import is_bundle
-
-    if is_bundle(path):
-        return _project_bundle(path, version, _parts(subdir), cache, repository)
     with open(path, "rb") as file:
         begins = file.read(32)
     if not begins.startswith(_BUNDLES):
@@ -265,11 +261,12 @@ def _shared(path: str, version: str, subdir: str, cache: str, repository: Reposi
     """Open a file that ``ledgit project share --bundle`` wrote: code and data of one version."""
     from ledgit.projects.unbundling import open_bundle, read_manifest
 
-    commit = read_manifest(path)["commit"]
-    found = open_bundle(path, os.path.join(cache, "projects", f"bundle-{commit[:16]}.git"))
+    # By what it is, not where it lies: the same project from a stick and from a download is there once.
+    mirror = os.path.join(cache, "projects", f"bundle-{read_manifest(path)['commit'][:16]}.git")
+    found = open_bundle(path, mirror)
     if version and version not in (found.tag, found.version, found.version[1:], found.commit):
         raise UsageError(f"{path} has {found.tag} and nothing else; leave out '-v {version}'")
-    repo = Repo.discover(os.path.join(cache, "projects", f"bundle-{commit[:16]}.git"))
+    repo = Repo.discover(mirror)
     below = "/".join([*_parts(found.subdir), *_parts(subdir)])
     tree = Objects.of(repo).commit(found.commit).tree
     _check_subdir(repo, tree, below, "")
@@ -279,22 +276,6 @@ def _shared(path: str, version: str, subdir: str, cache: str, repository: Reposi
         foreign=repository is not None,
         caches=(found.cache,),
     )
-
-
-def _project_bundle(path: str, version: str, below: list[str], cache: str, repository: Repository | None) -> Source:
-    from ledgit.projects.unbundling import open_bundle
-
-    if version:
-        raise UsageError(f"{path} has one version in it; leave out '-v {version}'")
-    mirror = Mirror.open(os.path.join(cache, "projects"), f"file://{os.path.abspath(path)}")
-    found = open_bundle(path, mirror.git_dir)
-    tree = Objects(mirror).commit(found.commit).tree
-    subdir = "/".join([*_parts(found.subdir), *below])
-    _check_subdir(mirror, tree, subdir, "")
-    caches = (found.cache,) if found.cache else ()
-    address = f"{found.name}@{found.version}"
-    foreign = repository is not None
-    return Source("bundle", address, mirror, tree, found.commit, None, subdir, foreign=foreign, caches=caches)
 
 
 def _bundle(path: str, version: str, subdir: str, cache: str, repository: Repository | None) -> Source:

@@ -124,7 +124,6 @@ def _open(path: str, packed: ZipFile, mirror_folder: str) -> OpenedBundle:
         _take_object(path, packed, members[f"{OBJECTS}{oid[:2]}/{oid[2:]}"], cache, oid)
     if known is None:
         _take_code(path, packed, members[CODE], repo, manifest, target)
-        _check_commit(path, repo, manifest, target)
     return found
 
 
@@ -158,7 +157,7 @@ def _take_object(path: str, packed: ZipFile, info: ZipInfo, cache: Cache, oid: s
 def _take_code(path: str, packed: ZipFile, info: ZipInfo, repo: Repo, manifest: Mapping[str, Any], target: str) -> None:
     from hashlib import sha256
 
-    from ledgit.git import fetch_bundle
+    from ledgit.git import bundle_heads, fetch_bundle
     from ledgit.store.folder import Folder
 
     folder = Folder.of(repo)
@@ -171,8 +170,12 @@ def _take_code(path: str, packed: ZipFile, info: ZipInfo, repo: Repo, manifest: 
                 file.write(piece)
         if digest.hexdigest() != manifest["code"]["sha256"]:
             raise RecordError(path, "has other code than it says: it is damaged")
+        commit, subdir = manifest["commit"], manifest["subdir"]
+        needed = {commit: "commit"} | ({f"{commit}:{subdir}": "tree"} if subdir else {})
         try:
-            fetch_bundle(repo, scratch, f"refs/ledgit/code:{target}", manifest["shallow"])
+            if bundle_heads(scratch).get("refs/ledgit/code") != commit:
+                raise RecordError(path, f"has another commit than {commit[:12]}, which it says")
+            fetch_bundle(repo, scratch, f"refs/ledgit/code:{target}", manifest["shallow"], needed)
         except RecordError as error:
             raise RecordError(path, f"has code that can't be used: it {error.reason}") from error
     except OSError as error:
@@ -180,24 +183,6 @@ def _take_code(path: str, packed: ZipFile, info: ZipInfo, repo: Repo, manifest: 
     finally:
         if os.path.lexists(scratch):
             os.unlink(scratch)
-
-
-def _check_commit(path: str, repo: Repo, manifest: Mapping[str, Any], target: str) -> None:
-    """See that the commit is the one that the list names, and has the project's folder."""
-    from ledgit.git import TREE, Objects, RefUpdate, read_ref, update_refs
-
-    objects = Objects.of(repo)
-    oid, commit, subdir = read_ref(repo, target), manifest["commit"], manifest["subdir"]
-    problem = ""
-    if oid != commit or objects.kind(commit) != "commit":
-        problem = f"has another commit than {commit[:12]}, which it says"
-    elif subdir:
-        entry = objects.find(commit, subdir)
-        if entry is None or entry.mode != TREE:
-            problem = f"says that the project is in {subdir!r}, and has no such folder"
-    if problem:
-        update_refs(repo, [RefUpdate(target, None, RefUpdate.ANY)])
-        raise RecordError(path, problem)
 
 
 # ---------------------------------------------------------------------- what is let in
