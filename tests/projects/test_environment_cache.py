@@ -116,7 +116,7 @@ def test_whatever_goes_wrong_leaves_nothing_half_made(
     with pytest.raises(expected):
         EnvironmentCache(str(tmp_path)).make("c" * 32, maker)
 
-    assert ["c" * 32 + ".lock"] == os.listdir(tmp_path / "envs")
+    assert [] == os.listdir(tmp_path / "envs")
 
 
 def test_an_environment_whose_interpreter_is_gone_is_made_again(tmp_path: Path) -> None:
@@ -156,6 +156,10 @@ def test_environments_are_listed_and_removed(tmp_path: Path) -> None:
         used = time.time() - age
         os.utime(os.path.join(store.path(digit * 32), "ledgit.used"), (used, used))
     (tmp_path / "envs" / "own-abc").mkdir()
+    (tmp_path / "wheels" / "cpython").mkdir(parents=True)
+    for name, age in (("old.whl", 5_000_000), ("new.whl", 10)):
+        (tmp_path / "wheels" / "cpython" / name).touch()
+        os.utime(tmp_path / "wheels" / "cpython" / name, (time.time() - age, time.time() - age))
 
     assert [("3",), ("2",), ("1",)] == [found.requirements for found in list_environments(cache)]
     with hold(Prepared("uv", "1" * 32, folder=store.path("1" * 32))):
@@ -163,6 +167,7 @@ def test_environments_are_listed_and_removed(tmp_path: Path) -> None:
         assert ([], ["1" * 32]) == ([one.key for one in gone], [one.key for one in kept])
     gone, kept = remove_environments(cache, 4_000_000_000)
     assert (["1" * 32], []) == ([one.key for one in gone], [one.key for one in kept])
+    assert ["new.whl"] == os.listdir(tmp_path / "wheels" / "cpython")
     with pytest.raises(UsageError, match="no environments have a key that begins with 'f'"):
         remove_environments(cache, keys=("f",))
     gone, _ = remove_environments(cache, keys=("22",))
@@ -170,6 +175,7 @@ def test_environments_are_listed_and_removed(tmp_path: Path) -> None:
     assert ["3" * 32] == [one.key for one in remove_environments(cache)[0]]
     assert [] == list_environments(cache)
     assert [] == os.listdir(tmp_path / "envs")
+    assert [] == os.listdir(tmp_path / "wheels" / "cpython")
 
 
 def test_what_a_process_prepared_stays_while_it_lives(tmp_path: Path) -> None:

@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 
 __all__ = ["PACKAGE", "Own", "attach", "own_for"]
 
-PACKAGE = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
+PACKAGE = os.path.dirname(os.path.dirname(os.path.dirname(os.path.realpath(__file__))))
 """The folder of the package ``ledgit`` that runs."""
 
 _COMPLETE = ".complete"
@@ -138,9 +138,10 @@ def _site_folders() -> list[list[object]]:
     """Return the folders that packages are installed to, and when something was installed last."""
     found: list[list[object]] = []
     for path in sys.path:
-        if path.rstrip("/").endswith("-packages"):
+        ours = os.path.basename(path).startswith(OWN_PREFIX)
+        if ours or path.rstrip("/").endswith("-packages"):
             try:
-                found.append([path, os.stat(path).st_mtime_ns])
+                found.append([path, os.stat(os.path.join(path, _COMPLETE) if ours else path).st_mtime_ns])
             except OSError:
                 continue
     return found
@@ -216,7 +217,8 @@ def _link(folder: str, distributions: dict[str, Distribution], where: str) -> No
             depth = 1 if first in packages or first.endswith((".dist-info", ".libs")) else 2
             name = os.path.join(*parts[:depth])
             if "__pycache__" not in parts[:depth]:
-                wanted.setdefault(name, str(one.locate_file(name)))
+                # This Ledgit may itself run in such an environment: not links to links.
+                wanted.setdefault(name, os.path.realpath(str(one.locate_file(name))))
     for name, target in wanted.items():
         path = os.path.join(folder, name)
         os.makedirs(os.path.dirname(path), exist_ok=True)

@@ -211,10 +211,9 @@ class _Preparation:
 
     def _make(self, folder: str, lock: int, python: Interpreter, own: Own | None, notes: list[str]) -> dict[str, Any]:
         from ledgit.projects.environments.making import Job, make_environment
+        from ledgit.projects.environments.store import WHEELS
 
-        kept = os.path.join(
-            os.path.dirname(self.store.folder), "wheels", f"{python.suffix.strip('.')}-{python.platform}"
-        )
+        kept = os.path.join(os.path.dirname(self.store.folder), WHEELS, f"{python.suffix.strip('.')}-{python.platform}")
         job = Job(
             folder,
             python,

@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 __all__ = ["Cached", "EnvironmentCache", "Hold", "hold", "list_environments", "remove_environments"]
 
 MARKER = "ledgit.json"
+WHEELS = "wheels"  # folder beside ``envs``: what pip needs where there is no network
 OWN_PREFIX = "own-"  # folders of links to Ledgit, beside the environments that use them
 _USED = "ledgit.used"  # its modification time is when the environment was last wanted
 _NO_LOCKS = {errno.ENOLCK, errno.EOPNOTSUPP, errno.ENOSYS, errno.EINVAL, errno.ENOTSUP}
@@ -129,6 +130,8 @@ class EnvironmentCache:
                 self._note(path, noted)
             except BaseException as error:
                 remove_tree(path)
+                if fd >= 0:
+                    os.unlink(os.path.join(self.folder, f"{key}.lock"))
                 if isinstance(error, OSError):
                     raise StorageError(f"the environment {path}", error.strerror or str(error)) from None
                 raise
@@ -301,6 +304,8 @@ def remove_environments(
 ) -> tuple[list[Cached], list[Cached]]:
     """Remove environments and return those that went, and those that stay because something uses them.
 
+    Unless *keys* are given, wheels that are kept for when there is no network go as well.
+
     Args:
         cache: The cache folder.
         older_than: Only such as nobody wanted for so many milliseconds.
@@ -322,8 +327,8 @@ def remove_environments(
             if len(matching) != 1 or not key:
                 raise UsageError(f"{len(matching) or 'no'} environments have a key that begins with {key!r}; see ls")
             chosen += [one for one in matching if one not in chosen]
+    limit = (round(time.time() * 1000) if now is None else now) - (older_than or 0)
     if older_than is not None:
-        limit = (round(time.time() * 1000) if now is None else now) - older_than
         chosen = [one for one in chosen if one.used < limit]
     gone: list[Cached] = []
     kept: list[Cached] = []
@@ -335,7 +340,18 @@ def remove_environments(
             raise StorageError(f"(remove) {one.folder}", error.strerror or str(error)) from None
     if gone:
         store.remove_unused_links()
+    if not keys:
+        _remove_wheels(os.path.join(os.path.abspath(cache), WHEELS), limit)
     return gone, kept
+
+
+def _remove_wheels(folder: str, limit: int) -> None:
+    """Remove the wheels that were last fetched before *limit*; environments don't need them."""
+    for top, _, names in os.walk(folder):
+        for name in names:
+            status = _lstat(os.path.join(top, name))
+            if status is not None and status.st_mtime * 1000 < limit:
+                os.unlink(os.path.join(top, name))
 
 
 def remove_tree(path: str) -> None:
