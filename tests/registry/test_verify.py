@@ -290,6 +290,19 @@ def test_what_is_no_tag_of_ours_is_a_problem_of_the_whole(
     refused = cli("registry", "verify", code=6)
 
     assert "churn@v9.0.0: it is a lightweight tag" in refused.out
+    assert "the tag churn@v9.0.0: it is a lightweight tag" in cli("registry", "verify", "churn@v9.0.0", code=6).err
+    assert "has no version 'v9.0.1'" in cli("registry", "verify", "churn@v9.0.1", code=3).err
+
+
+def test_a_tag_made_by_hand_is_not_said_to_be_a_run_s(repo: Path, git: GitFunction, cli: Cli) -> None:
+    """It points to code, and registers nothing."""
+    git(repo, "tag", "-a", "-m", "mine", "churn@v1.0.0")
+
+    shown = cli("registry", "verify", "churn@v1.0.0", code=6).out
+
+    assert "child of the run's commit" not in shown
+    assert f"{git(repo, 'rev-parse', '--short=8', 'HEAD')}, a commit that registers nothing" in shown
+    assert "is NOT what it says" in shown
 
 
 @pytest.mark.parametrize("where", ["committed", "changed", "gone"])

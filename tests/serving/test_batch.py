@@ -54,6 +54,18 @@ def test_any_file_to_any_other(model: Any, tmp_path: Path) -> None:
             assert data["length"].tolist() == found["length"].tolist()
 
 
+def test_a_model_that_was_fitted_on_arrays_predicts_on_columns_in_silence(repo: Path, tmp_path: Path) -> None:
+    """scikit-learn would warn, for each piece, that the columns have names."""
+    from sklearn.linear_model import LinearRegression
+
+    with mlflow.start_run():
+        mlflow.sklearn.log_model(LinearRegression().fit([[0.0, 1.0], [1.0, 3.0]], [0.0, 1.0]), "bare")
+
+    done = predict_file(load_model("bare"), write(frame(5), tmp_path / "in.csv"), str(tmp_path / "out.csv"), rows=2)
+
+    assert 5 == done.rows  # a warning would be an error here
+
+
 def test_whole_numbers_among_fractions(model: Any, tmp_path: Path) -> None:
     """A piece of a CSV file may have only whole numbers in a column of doubles."""
     path = tmp_path / "in.csv"

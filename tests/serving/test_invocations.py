@@ -186,6 +186,18 @@ def test_a_body_that_is_too_large_is_not_read(model: Any, client: Client) -> Non
     assert "1,000" in told.json()["message"]
 
 
+def test_100_mb_are_more_than_a_request_may_have(model: Any, client: Client) -> None:
+    """By the limit that a server has if nobody says another."""
+    asked = client("area")
+
+    told = asked.post("/invocations", content=b" " * 100_000_000, headers=JSON)
+    in_pieces = asked.post("/invocations", content=iter([b" " * (1 << 20)] * 100), headers=JSON)
+
+    assert (413, 413) == (told.status_code, in_pieces.status_code)
+    assert "67,108,864" in told.json()["message"]
+    assert 200 == post(asked, {"dataframe_split": {"columns": NAMES, "data": [ROW]}}).status_code
+
+
 def test_a_model_that_fails_tells_no_secrets(repo: Path, client: Client) -> None:
     """The traceback is the server's own; the answer says whose fault it is."""
 

@@ -7,7 +7,7 @@ import sys
 from typing import TYPE_CHECKING
 
 from ledgit.cli import context, render, terminal, text
-from ledgit.errors import Conflict, LedgitError, RecordError, UsageError
+from ledgit.errors import Conflict, LedgitError, NotFound, RecordError, UsageError
 
 if TYPE_CHECKING:
     import argparse
@@ -65,7 +65,15 @@ def _named(registry: Registry, names: list[str]) -> list[tuple[ModelVersion, str
         if not named.selector:
             found += [(version, "") for version in registry.versions(registry.model(name).name)]
             continue
-        version = registry.state.version(named.model, named.selector, deregistered=True)
+        try:
+            version = registry.state.version(named.model, named.selector, deregistered=True)
+        except NotFound:
+            # There may be a tag all the same, one that does not count: lightweight, or another's object.
+            tags = {name, f"{named.model}@{named.selector}", f"{named.model}@v{named.selector.removeprefix('v')}"}
+            problem = next((one for one in registry.state.problems if one.name in tags), None)
+            if problem is None:
+                raise
+            raise RecordError(f"the tag {problem.name}", problem.what) from None
         found.append((version, named.selector[1:] if named.selector.startswith("@") else ""))
     return found
 

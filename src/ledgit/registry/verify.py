@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 from ledgit.errors import LedgitError, NotFound
 from ledgit.registry.checking import CLAIMS, TAGS, Checker
 from ledgit.registry.signatures import BAD, GOOD, NONE, Signature, check_signature
-from ledgit.registry.tags import known
+from ledgit.registry.tags import known, trailers
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
@@ -267,7 +267,11 @@ class _Verifying:
         if not self.checker.read.intact(tag.target):
             step.findings.append(f"the registration commit {tag.target[:8]} is damaged")
         below = "commit of code" if self.version.kind == "project" else "run's commit"
-        step.text = f"{tag.target[:8]}, child of the {below}, with the same files"
+        if tag.name in trailers(commit.message, "Ledgit-Version"):
+            step.text = f"{tag.target[:8]}, child of the {below}, with the same files"
+        else:
+            step.text = f"{tag.target[:8]}, a commit that registers nothing"
+            step.notes.append(f"what is below is about its own files, whatever {tag.name} says")
         return commit
 
     def of_run(self, parent: Commit | None) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import sys
 import tempfile
+import warnings
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -79,7 +80,9 @@ def predict_file(
     if target is None and write == "parquet":
         raise UsageError("Parquet can't be written to standard output; name a file with --output")
     done = 0
-    with _Sink.open(write, target) as sink:
+    with _Sink.open(write, target) as sink, warnings.catch_warnings():
+        # What scikit-learn says of each piece where a model was fitted on arrays: a file's columns have names.
+        warnings.filterwarnings("ignore", message="X has feature names, but", category=UserWarning)
         for frame, position, size in _READERS[read](source, model.input_schema, rows):
             try:
                 predictions = model.predict(frame, params)
