@@ -227,6 +227,12 @@ def test_what_a_program_gets_is_what_mlflow_gives_it(tmp_path: Path) -> None:
         "x $((1 + {a}))",
         'python -c "print({a})"',
         "env X=1 bash -eo pipefail -c 'run \"{a}\"'",
+        'bash -c -o pipefail "run {a}"',
+        "sh -ex -c x{a}",
+        'bash 2>&1 >out -c <in "run {a}"',
+        'bash &>out -c "run {a}"',
+        'node --eval "f({a})"',
+        "perl -ne 'print {a}' file",
         "eval run {a}",
         "awk '{{print {a}}}'",
         'echo "$(case x in y) echo;; esac; echo {a})"',
@@ -247,6 +253,9 @@ def test_an_interpreters_own_options_are_no_programs() -> None:
     point = entry('python train.py -c "{a}"', "a")
 
     program = entry("sh -c {a}", "a")
+    script = entry('bash -e "{a}"', "a")
+
+    assert 'bash -e ""\'a b\'""' == fill(script, bind(script, {"a": "a b"}, "/"))
 
     assert "sh -c 'a b'" == fill(program, bind(program, {"a": "a b"}, "/"))
     assert 'python train.py -c ""\'a b\'""' == fill(point, bind(point, {"a": "a b"}, "/"))

@@ -17,9 +17,10 @@ __all__ = ["Place", "Shell", "is_plain"]
 
 _PLAIN = frozenset("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_@%+=:,./-")
 _SEPARATORS = ";|&()\n"
-_INTERPRETERS = frozenset(
-    ("sh", "bash", "dash", "zsh", "ksh", "fish", "python", "perl", "ruby", "node", "R", "Rscript", "lua", "php")
-)
+# Interpreters, and the letters of the options that a program is behind.
+_INTERPRETERS = dict.fromkeys(("sh", "bash", "dash", "zsh", "ksh", "fish", "python", "pypy"), "c")
+_INTERPRETERS |= dict.fromkeys(("R", "Rscript", "lua", "ruby"), "e") | {"perl": "eE", "node": "ep", "php": "r"}
+_CODE_OPTIONS = frozenset(("--eval", "--command", "--print"))
 # What they are given is read once more, wherever it stands, and in quotes.
 _EVALUATORS = frozenset(("eval", "ssh", "su", "trap", "parallel"))
 _LITTLE_LANGUAGES = frozenset(("awk", "gawk", "mawk", "sed", "jq"))
@@ -88,7 +89,8 @@ class Shell:
         kind = self.open
         quotes = kind if kind in ("'", '"') else ""
         # Not after "A=1" and "then" alone: "B=2" would be one more assignment, and "if" a keyword.
-        argument = any("=" not in word and word not in _BEFORE_COMMANDS for word in self._words[:-1])
+        before, _ = _without_redirections(self._words[:-1])
+        argument = any("=" not in word and word not in _BEFORE_COMMANDS for word in before)
         return Place(quotes, argument and following[:1] not in ("<", ">"), self._reason(kind, following))
 
     def _reason(self, kind: str, following: str) -> str:
@@ -109,16 +111,18 @@ class Shell:
 
         ``sh -c {command}`` is meant: there the value is all of the program.
         """
-        names = {_program(word) for word in self._words[:-1]}
+        before, is_target = _without_redirections(self._words[:-1])
+        if is_target:
+            return False
+        names = {_program(word) for word in before}
         if names & _EVALUATORS or (names & _LITTLE_LANGUAGES and self.open in ("'", '"')):
             return True
-        before = self._words[:-1]
         is_all = not self._words[-1] and following[:1] in ("", *_SEPARATORS, " ", "\t")
-        if not before or not _takes_code(before[-1]) or is_all:
-            return False
+        options: list[str] = []
         while before and (before[-1][:1] in ("-", "+") or (before[-2:-1] and _takes_word(before[-2]))):
-            before.pop()
-        return bool(before) and _program(before[-1]) in _INTERPRETERS
+            options.append(before.pop())
+        letters = _INTERPRETERS.get(_program(before[-1]), "") if before and not is_all else ""
+        return bool(letters) and any(_takes_code(option, letters) for option in options)
 
     def value(self) -> None:
         """Note that a value stands here."""
@@ -180,6 +184,10 @@ class Shell:
             if self._words[-1]:
                 self._words.append("")
             return at + 1
+        if char in "&|" and self._is_redirection(text, at):
+            self.needs_shell = True
+            self._words[-1 if self._words[-1] or len(self._words) == 1 else -2] += char
+            return at + 1
         if char in _SEPARATORS:
             self.needs_shell = True
             self._words = [""]
@@ -203,6 +211,10 @@ class Shell:
         if char in "<>":
             self._words.append("")
         return at + 1
+
+    def _is_redirection(self, text: str, at: int) -> bool:
+        """Say whether the ``&`` or ``|`` there belongs to a redirection: ``2>&1``, ``>|file``, ``&>file``."""
+        return text[at - 1 : at] in ("<", ">") or text.startswith("&>", at)
 
     def _dollar(self, text: str, at: int, kind: str) -> int:
         following = text[at + 1 : at + 2]
@@ -246,8 +258,22 @@ def _program(word: str) -> str:
     return word.strip("'\"").rpartition("/")[2].rstrip("0123456789.")
 
 
-def _takes_code(word: str) -> bool:
-    return word[:1] == "-" and word[1:2] != "-" and word[1:].isalpha() and word[-1] in "ce"
+def _without_redirections(words: Sequence[str]) -> tuple[list[str], bool]:
+    """Return *words* without ``>file`` and its like, and whether what follows them is the file of one."""
+    found: list[str] = []
+    is_target = False
+    for word in words:
+        rest = word.rstrip("<>&|")
+        if not is_target and rest and not (rest != word and rest.isdigit()):
+            found.append(rest)
+        is_target = rest != word
+    return found, is_target
+
+
+def _takes_code(option: str, letters: str) -> bool:
+    if option.partition("=")[0] in _CODE_OPTIONS:
+        return True
+    return option[:1] == "-" and option[1:2] != "-" and any(letter in option for letter in letters)
 
 
 def _takes_word(word: str) -> bool:
