@@ -73,6 +73,7 @@ class _Sending:
         self.line, self.options, self.runs, self.progress = line, options, done, progress
         self.done = TagsPushed()
         self.stay: set[str] = set()  # registration commits whose version stays
+        self.unshared: set[str] = set()  # those of projects that were not shared
         self.tree = self._table()
 
     def _table(self) -> str | None:
@@ -122,6 +123,12 @@ class _Sending:
         only = self.options.runs
         if only is not None and one.message.run not in only:
             return False
+        if one.action == REGISTER and one.message.kind == PROJECT:
+            self.unshared.add(one.commit)  # of no use to anybody without its data and branch
+            return False
+        if one.commit in self.unshared:
+            self.done.notes.append(f"{one.tag} goes after 'ledgit project share {_quoted(one.model)}'")
+            return False
         reason = self._reason(one, read_ref(self.line.repo, TAGS + one.tag))
         if reason:
             self.done.held[one.tag] = reason
@@ -135,8 +142,6 @@ class _Sending:
             return "somebody made it anew by hand; delete that, and 'ledgit doctor --mend' brings it back"
         if one.commit in self.stay and one.action != REGISTER:
             return "its version stays here"
-        if one.action == REGISTER and one.message.kind == PROJECT:
-            return f"'ledgit project share {_quoted(one.model)}' sends it, with the project's data and code"
         secret = self._secret(one)
         if secret:
             return secret
