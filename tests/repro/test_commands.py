@@ -88,6 +88,11 @@ def test_diff_explains_a_repetition_by_itself(stage: Stage) -> None:
 
     assert [run.id, stage.newest().id] == [one["id"] for one in document["runs"]]
     assert [] == document["metrics"]
+    stage.write("train.py", (stage.path / "train.py").read_text().replace("1 /", "2 /"))
+    stage.commit()
+    other = stage.repeat(run, code="HEAD")
+    said = stage.ledgit("diff", run.id, other.runs[0]).stdout
+    assert "repeated: different: code\n  code: HEAD instead of the run's tree: other train.py" in said
 
 
 def test_an_audit_goes_on_where_it_was_and_repetitions_are_not_audited(stage: Stage) -> None:

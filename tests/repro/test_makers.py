@@ -187,6 +187,19 @@ def test_runs_of_projects_and_trials_of_sweeps_are_repeated(stage: Stage) -> Non
         stage.verdict(next(run for run in stage.runs() if "ledgit.sweep" in run.tags))
 
 
+def test_a_program_that_is_gone_is_named(stage: Stage, tmp_path: Path) -> None:
+    """It was not in the repository."""
+    tool = tmp_path / "tool"
+    tool.write_text("#!/bin/sh\nexit 0\n")
+    tool.chmod(0o755)
+    stage.ledgit("run", "--", str(tool))
+    tool.unlink()
+    verdict = stage.verdict(stage.newest())
+
+    assert ("failed", ("code",)) == (verdict.level, verdict.classes), said(verdict)
+    assert str(tool) in verdict.reasons[0].text
+
+
 def test_code_is_not_taken_from_the_users_work_tree(stage: Stage) -> None:
     """Where it is, by an absolute path, it is said; a path of the interpreter's leads into the work folder."""
     stage.write("src/package/__init__.py", "VALUE = 1\n")

@@ -73,6 +73,7 @@ def run(args: argparse.Namespace) -> int:
             terminal.write(page.markdown())
         else:
             lines = page.lines(why)
+            lines[1:1] = _repetition(runs, style)
             if args.patch:
                 lines += _painted(_patch(repository, runs), style)
             terminal.write("\n".join(lines) + "\n", page=True)
@@ -100,6 +101,15 @@ def _of_range(repository: Repository, text: str) -> tuple[list[Run], str]:
     if baseline.side.newest is None:
         raise RunNotFound(reach.base_rev)
     return [baseline.side.newest, head], baseline.reason
+
+
+def _repetition(runs: list[Run], style: Style) -> list[str]:
+    """Return how a repetition came out, and what was found to differ, if the second run is one of the first."""
+    tags = runs[-1].tags
+    if len(runs) != 2 or tags.get("ledgit.repro") != runs[0].id or "ledgit.repro.verdict" not in tags:
+        return []
+    reasons = [line for line in tags.get("ledgit.repro.reasons", "").splitlines() if line]
+    return [style.bold(f"repeated: {clean(tags['ledgit.repro.verdict'])}"), *(f"  {clean(one)}" for one in reasons)]
 
 
 def _ends(runs: list[Run]) -> tuple[str | None, str | None]:

@@ -20,12 +20,13 @@ if TYPE_CHECKING:
     from ledgit.store import ActiveRun
     from ledgit.store.given import Facts
 
-__all__ = ["BY", "BY_VARIABLE", "REPRO", "Executed", "Order", "execute", "outcome_of"]
+__all__ = ["BY", "BY_VARIABLE", "NOT_STARTED", "REPRO", "Executed", "Order", "execute", "outcome_of"]
 
 REPRO = "ledgit.repro"
 #: On further runs that a repeated command starts: the run that is its repetition.
 BY = "ledgit.repro.by"
 BY_VARIABLE = "LEDGIT_REPRO_BY"
+NOT_STARTED = "can't be started"
 _EXIT_CODE = "ledgit.exit_code"
 _OUTPUT = "output.log"
 _TAIL = 1 << 14
@@ -153,7 +154,7 @@ def execute(order: Order, name: str, tags: Mapping[str, str], asked: Callable[[]
         try:
             code = child.run()
         except OSError as error:
-            code, problem = 127, f"{command[0]} can't be started: {error.strerror}"
+            code, problem = 127, f"{command[0]} {NOT_STARTED}: {error.strerror}"
         finally:
             log.close()
             if child.problem:

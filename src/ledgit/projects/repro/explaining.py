@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from ledgit.projects.repro.blame import environment_findings, hardware_findings
 from ledgit.projects.repro.data import input_findings
+from ledgit.projects.repro.executing import NOT_STARTED
 from ledgit.projects.repro.findings import CODE, Finding, listed
 from ledgit.projects.repro.interpreter import describe
 from ledgit.projects.repro.watched import Places, changed_code, unrecorded_files, watched_findings
@@ -64,6 +65,8 @@ class Explaining:
         found += watched_findings(
             self.recipe, executed.trace, self.places, lambda path: find_tracked(path) is not None, failed=failed
         )
+        if executed.outcome.exit_code == 127 and NOT_STARTED in executed.outcome.problem:
+            found.append(Finding(CODE, f"a program that is not in the repository: {executed.outcome.problem}"))
         logged = () if failed else tuple(executed.record.inputs)
         found += input_findings(checks, self.recipe.inputs, logged)
         found += environment_findings(recorded, present, executed.trace, folders)
@@ -101,8 +104,8 @@ class Explaining:
         seen, other = changed_code(changed, self.executed.trace, self.places)
         found = []
         if seen:
-            found.append(Finding(CODE, f"{rev} instead of the run's tree: {listed(seen)} differ"))
+            found.append(Finding(CODE, f"{rev} instead of the run's tree: other {listed(seen)}"))
         if other:
-            text = f"{rev} instead of the run's tree: {listed(other)} differ, which the program does not open"
+            text = f"{rev} instead of the run's tree: other {listed(other)}, which the program does not open"
             found.append(Finding(CODE, text, differs=False))
         return found

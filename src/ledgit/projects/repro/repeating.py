@@ -24,6 +24,8 @@ if TYPE_CHECKING:
 __all__ = ["VERDICT", "make_plan", "reproduce"]
 
 VERDICT = "ledgit.repro.verdict"
+REASONS = "ledgit.repro.reasons"
+_MOST_REASONS = 20
 _ENVIRONMENT = "ledgit.project.env"
 #: Repeats at most where ``--repeats`` does not say: enough to see whether chance is at work.
 _MOST = 3
@@ -121,13 +123,22 @@ class Attempt:
         self._named = self._started = 0
 
     def go(self) -> Reproduction:
+        """Do all of it."""
+        from ledgit.projects.environments import hold
         from ledgit.projects.repro.interpreter import choose
-        from ledgit.projects.repro.words import refit, with_secrets
+        from ledgit.projects.repro.words import with_secrets
 
-        recipe, options, work = self.recipe, self.options, self.work
+        recipe, options = self.recipe, self.options
         words = with_secrets(recipe, options.secrets)
         self._check_folder()
-        chosen = choose(recipe, options.manager, options.cache, work.path, self.tell)
+        chosen = choose(recipe, options.manager, options.cache, self.work.path, self.tell)
+        with hold(chosen.prepared):
+            return self._go_in(chosen, words)
+
+    def _go_in(self, chosen: Chosen, words: tuple[str, ...]) -> Reproduction:
+        from ledgit.projects.repro.words import refit
+
+        recipe, options, work = self.recipe, self.options, self.work
         if chosen.rebuilt or chosen.lacking:
             self.tell(f"environment: {chosen.why}")
         self.notes += chosen.notes
@@ -155,12 +166,12 @@ class Attempt:
         )
         self._named = self._earlier()
         verdict = self._repeat(order)
+        self._record(verdict)
         diagnosis = None
         if options.diagnose:
             from ledgit.projects.repro.diagnosing import diagnose
 
             diagnosis = diagnose(self, order, verdict)
-        self._record(verdict)
         return Reproduction(
             recipe,
             verdict,
@@ -276,7 +287,10 @@ class Attempt:
     def _record(self, verdict: Verdict) -> None:
         """Write the verdict into the runs that are repetitions."""
         runs = [self.repository.run(one.run.id) for one in self.executed]
-        self.repository.tag_runs(runs, {VERDICT: verdict.tag})
+        tags = {VERDICT: verdict.tag}
+        if verdict.reasons:
+            tags[REASONS] = "\n".join(f"{one.kind}: {one.text}" for one in verdict.reasons[:_MOST_REASONS])
+        self.repository.tag_runs(runs, tags)
 
 
 def _code_folders(chosen: Chosen, top: str | None, folder: str) -> tuple[str, ...]:

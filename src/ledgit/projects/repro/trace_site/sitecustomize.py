@@ -35,7 +35,9 @@ def _watch(target: str, folder: str, skipped: tuple[str, ...]) -> None:
     def opened(path: object, mode: object, flags: object) -> None:
         if isinstance(path, bytes):
             path = os.fsdecode(path)
-        elif not isinstance(path, str):
+        elif isinstance(path, os.PathLike):
+            path = os.fspath(path)
+        if not isinstance(path, str):
             return  # a descriptor
         for part in packages:
             at = path.find(part)
