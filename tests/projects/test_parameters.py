@@ -86,6 +86,14 @@ def test_what_a_program_may_read_otherwise_is_told(tmp_path: Path) -> None:
     assert {"p", "b", "c", "u", "x"} == bound.unsure
 
 
+def test_all_values_that_are_missing_are_named_at_once() -> None:
+    """Instead of one after another."""
+    point = entry(Parameter("a", "float"), Parameter("b", "string", "x"), Parameter("c", "bool"), Parameter("d"))
+
+    with pytest.raises(ParameterError, match=r"'a' .* give -P a=NUMBER -P c=true\|false$"):
+        bind(point, {"d": "1"}, "/")
+
+
 @pytest.mark.parametrize(("declared", "given_name"), [("lambda_l1", "lambda_l2"), ("x_min", "x_max"), ("a", "b")])
 def test_a_name_of_its_own_is_no_misspelling(declared: str, given_name: str) -> None:
     """Two parameters of a kind differ in a number or a word."""

@@ -99,3 +99,15 @@ def test_a_run_around_a_pipeline_has_what_its_stages_declare(repo: Path, path: s
     ledgit(repo, path, "run", "--", "dvc", "repro", code=255)
     run = shown(repo, path)
     assert ("FAILED", {"rows": 3}, {}) == (run["status"], run["params"], run["metrics"])
+
+
+def test_an_error_in_the_file_is_where_the_person_has_it(repo: Path, path: str) -> None:
+    """Not in the copy that was to be run, which is gone by then."""
+    (repo / "MLproject").write_text("entry_points:\n  main: {command: [}\n")
+
+    command = [sys.executable, "-m", "ledgit", "run", "."]
+    environ = {**os.environ, "PATH": path}
+    done = subprocess.run(command, cwd=repo, env=environ, capture_output=True, text=True, check=False)
+
+    assert 2 == done.returncode
+    assert done.stderr.startswith("ledgit: MLproject, line 2: is not valid YAML")

@@ -130,9 +130,9 @@ def bind(entry_point: EntryPoint, given: Mapping[str, object], base: str, folder
     for name, parameter in declared.items():
         text = texts.get(name, parameter.default)
         if text is None:
-            raise ParameterError(
-                entry_point.name, name, f"has no value and no default; give -P {name}={_hint(parameter)}"
-            )
+            wanting = [one for one in declared.values() if one.default is None and one.name not in texts]
+            given_as = " ".join(f"-P {one.name}={_hint(one)}" for one in wanting)
+            raise ParameterError(entry_point.name, name, f"has no value and no default; give {given_as}")
         values[name] = text
         typed[name] = _checked(entry_point, parameter, text)
         if parameter.type == "path":
