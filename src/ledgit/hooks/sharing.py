@@ -17,7 +17,7 @@ _LONGEST = 3_600.0
 _REPORT = "pre-push.log"
 
 
-def main(words: list[str]) -> int:
+def main(words: list[str]) -> None:
     """Share a repository's runs after a process has ended: *words* are Git directory, work tree, pid, remote."""
     from ledgit.errors import LedgitError
     from ledgit.git import Repo
@@ -34,7 +34,6 @@ def main(words: list[str]) -> int:
     except LedgitError as error:
         said = str(error)
     _report(repo, said)
-    return 0
 
 
 def _wait_for(process: int) -> None:
@@ -74,4 +73,4 @@ def take_report(repo: Repo) -> str:
 
 
 if __name__ == "__main__":
-    sys.exit(main(sys.argv[1:]))
+    main(sys.argv[1:])
