@@ -13,6 +13,8 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from ledgit.projects.fluent import run
     from ledgit.projects.launching import Launch, Launched, launch
+    from ledgit.projects.mlproject import EntryPoint, EnvironmentSpec, Project, read_project
+    from ledgit.projects.parameters import Bound, Parameter, bind
     from ledgit.projects.running import Plan, Request, execute, make_plan
     from ledgit.projects.sources import Source, resolve
     from ledgit.projects.submitted import SubmittedRun
@@ -21,6 +23,8 @@ if TYPE_CHECKING:
 _MODULES = {
     "launching": ("Launch", "Launched", "launch"),
     "fluent": ("run",),
+    "mlproject": ("EntryPoint", "EnvironmentSpec", "Project", "read_project"),
+    "parameters": ("Bound", "Parameter", "bind"),
     "running": ("Plan", "Request", "execute", "make_plan"),
     "sources": ("Source", "resolve"),
     "submitted": ("SubmittedRun",),
@@ -29,16 +33,23 @@ _MODULES = {
 _PLACES = {name: module for module, names in _MODULES.items() for name in names}
 
 __all__ = [
+    "Bound",
+    "EntryPoint",
+    "EnvironmentSpec",
     "Launch",
     "Launched",
+    "Parameter",
     "Plan",
+    "Project",
     "Request",
     "Source",
     "SubmittedRun",
     "WorkFolder",
+    "bind",
     "execute",
     "launch",
     "make_plan",
+    "read_project",
     "resolve",
     "run",
 ]
