@@ -12,6 +12,7 @@ CASES = (
     "registry",
     "serving",
     "repro",
+    "sweep",
 )
 LARGE = (
     "large_list",

@@ -462,6 +462,8 @@ class ActiveRun(RunLog):
 
         self._record_command(redact_command([printable(word) for word in command]))
         record_facts(self, facts)
+        if facts.guarded:
+            return
         after = _GUARD_AFTER
         self._facts = threading.Thread(
             target=guard, args=(self, facts, self._stop_facts, after), name="ledgit-facts", daemon=True

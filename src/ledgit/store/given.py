@@ -38,10 +38,11 @@ class Facts(Values):
         name: Name of the person.
         email: Address of the person.
         pack: Name of the pack with the code's new objects, kept from ``git gc`` until :meth:`release`; "" if none.
+        guarded: Another run, such as that of a sweep, keeps the code for as long as these runs last: they need not.
         notes: What could not be recorded; every run has it among its problems.
     """
 
-    __slots__ = ("code", "email", "env", "head_tree", "identity", "name", "notes", "pack", "repo")
+    __slots__ = ("code", "email", "env", "guarded", "head_tree", "identity", "name", "notes", "pack", "repo")
 
     def __init__(
         self,
@@ -58,6 +59,7 @@ class Facts(Values):
     ) -> None:
         self.code, self.env, self.identity, self.name, self.email = code, env, identity, name, email
         self.pack, self.head_tree, self.notes, self.repo = pack, head_tree, notes, repo
+        self.guarded = False
 
     def _values(self) -> tuple[object, ...]:
         return self.code, self.env, self.identity, self.name, self.email

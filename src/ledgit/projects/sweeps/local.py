@@ -9,7 +9,7 @@ from queue import Empty, SimpleQueue
 from typing import TYPE_CHECKING, Any
 
 from ledgit.errors import LedgitError
-from ledgit.projects.executors.minding import KILL, Minded, Outcome
+from ledgit.projects.executors.minding import KILL, Guard, Minded, Outcome
 from ledgit.projects.executors.orders import KILLED, TrialOrder, TrialReport
 from ledgit.projects.executors.protocol import RemoteExecutor
 from ledgit.projects.executors.work import OUTPUT, judge
@@ -62,11 +62,13 @@ class LocalExecutor(RemoteExecutor):
         self._asked: dict[str, str] = {}
         self._tails: dict[str, Tail] = {}
         self._guard = threading.Lock()
+        self._minder: Guard | None = None
 
     def open(self, site: Site) -> None:
         """Take in what the trials run, and where; its place is the first one, and more are made when needed."""
         self._site = site
         self._places.put(site.place)
+        self._minder = Guard(site.plan.grace)
 
     def slots(self) -> int:
         """Return the number of jobs."""
@@ -81,6 +83,9 @@ class LocalExecutor(RemoteExecutor):
     def shutdown(self, wait: bool = True, *, cancel_futures: bool = False) -> None:
         """Wait for the trials that run; remove the work folders."""
         self._threads.shutdown(wait, cancel_futures=cancel_futures)
+        if self._minder is not None:
+            self._minder.close()
+            self._minder = None
         while True:
             try:
                 place = self._places.get_nowait()
@@ -172,6 +177,7 @@ class LocalExecutor(RemoteExecutor):
             grace=order.grace,
             look=lambda: self._asked.get(order.run_id, ""),
             every=_LOOK_EVERY,
+            guard=self._minder,
         )
         try:
             outcome = minded.run()

@@ -57,6 +57,7 @@ def start(
         control.release()
         site.close()
         raise
+    site.facts.guarded = True  # by the sweep's own run
     return Sweep(repository, plan, parent, control, site, {})
 
 
@@ -177,6 +178,7 @@ def resume(
             site.close()
         control.release()
         raise
+    site.facts.guarded = True  # by the sweep's own run
     return Sweep(repository, changed, parent, control, site, known)
 
 
