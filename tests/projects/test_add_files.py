@@ -191,3 +191,38 @@ def test_killed_at_the_commit_it_can_be_repeated(project: Path, tmp_path: Path, 
     assert {"data.csv.dvc", ".gitignore", ".dvc/config", "model.py", "train.py", "MLproject"} <= committed(project)
     assert "2" == run_git(project, "rev-list", "--count", "HEAD")
     assert os.path.exists(project / "data.csv")
+
+
+def test_what_new_scripts_import_becomes_part_of_the_environment(project: Path) -> None:
+    """With the versions used here; the standard library and the project's own modules are none."""
+    from importlib.metadata import version
+
+    (project / "fit.py").write_text(
+        "import json\nimport numpy as np\nimport ledgit as mlflow\nfrom model import f\nimport yaml\n"
+    )
+    wanted = ["PyYAML", "ledgit", "numpy"]
+
+    done = ledgit.project.add_files(["model.py", "fit.py"])
+
+    assert sorted([f"PyYAML=={version('pyyaml')}", "ledgit", f"numpy=={version('numpy')}"]) == list(done.packages)
+    assert wanted == [line.strip(" -").partition("=")[0] for line in _dependencies(project)]
+    assert {"fit.py", "model.py", "python_env.yaml"} == committed(project)
+
+
+def test_an_environment_that_somebody_wrote_keeps_its_lines(project: Path) -> None:
+    """A package that is named already is not named again; one with a requirements file is its author's."""
+    (project / "fit.py").write_text("import numpy\nimport yaml\n")
+    environment = project / "python_env.yaml"
+    environment.write_text("python: '3.11'\ndependencies:\n    # pinned by hand\n    - NumPy<3\n")
+    ledgit.project.add_files(["fit.py"])
+    assert ["    # pinned by hand", "    - NumPy<3"] == _dependencies(project)[:2]
+    assert 3 == len(_dependencies(project))
+
+    environment.write_text("python: '3.11'\ndependencies:\n  - -r requirements.txt\n")
+    (project / "requirements.txt").write_text("numpy\n")
+    (project / "other.py").write_text("import yaml\n")
+    assert () == ledgit.project.add_files(["other.py", "requirements.txt"]).packages
+
+
+def _dependencies(folder: Path) -> list[str]:
+    return (folder / "python_env.yaml").read_text().rpartition("\ndependencies:\n")[2].splitlines()

@@ -9,6 +9,7 @@ from difflib import get_close_matches
 from ledgit.errors import NotFound, StorageError, UsageError
 from ledgit.projects.finding import subdir_of, work_tree_of
 from ledgit.projects.mlproject import Project, read_project
+from ledgit.projects.packages import add_packages
 from ledgit.projects.secrets import check_secrets
 from ledgit.records.values import Values
 
@@ -56,16 +57,22 @@ class AddedFiles(Values):
         project: The project, with its new entry points.
         files: Where each went.
         entry_points: Names of those that are new in ``MLproject``.
+        packages: Requirements that are new in ``python_env.yaml``: what new scripts import.
         commit: The commit; None if there was nothing new.
     """
 
-    __slots__ = ("commit", "entry_points", "files", "project")
+    __slots__ = ("commit", "entry_points", "files", "packages", "project")
 
     def __init__(
-        self, project: Project, files: Sequence[AddedFile], entry_points: Sequence[str], commit: str | None
+        self,
+        project: Project,
+        files: Sequence[AddedFile],
+        entry_points: Sequence[str],
+        packages: Sequence[str],
+        commit: str | None,
     ) -> None:
         self.project, self.files, self.commit = project, tuple(files), commit
-        self.entry_points = tuple(entry_points)
+        self.entry_points, self.packages = tuple(entry_points), tuple(packages)
 
     def __iter__(self) -> Iterator[AddedFile]:
         return iter(self.files)
@@ -77,6 +84,8 @@ class AddedFiles(Values):
         lines = [str(file) for file in self.files]
         if self.entry_points:
             lines.append(f"new entry points: {', '.join(self.entry_points)}")
+        if self.packages:
+            lines.append(f"new in python_env.yaml: {', '.join(self.packages)}")
         lines.append(f"commit {self.commit[:8]}" if self.commit else "nothing is new")
         return "\n".join(lines)
 
@@ -113,10 +122,13 @@ def add_files(repo: Repo, project: Project, files: Sequence[str], start: str) ->
     to_commit = [found.path for found in decided if found.where == GIT]
     to_commit += _to_dvc(top, [found.path for found in decided if found.where == DVC])
     new = _entry_points(project, top, [found.path for found in decided if found.where == GIT])
+    scripts = [os.path.join(top, one.path) for one in decided if one.where == GIT and one.path.endswith(".py")]
+    fresh = [path for path in scripts if os.path.relpath(path, top) not in looked.tracked]
+    packages = add_packages(project, fresh)
     own = [project.file, project.environment.path] if project.file else []
     to_commit += [os.path.relpath(os.path.realpath(path), top) for path in own if path and os.path.isfile(path)]
     commit = commit_files(repo, to_commit, _message(project, decided))
-    return AddedFiles(read_project(project.folder), decided, new, commit)
+    return AddedFiles(read_project(project.folder), decided, new, packages, commit)
 
 
 def _entry_points(project: Project, top: str, paths: Sequence[str]) -> tuple[str, ...]:
@@ -188,7 +200,7 @@ class _Look:
             found = os.lstat(full)
         except (OSError, ValueError) as error:
             if isinstance(error, PermissionError):
-                raise StorageError(path, error.strerror) from error
+                raise StorageError(path, error.strerror or str(error)) from error
             near = get_close_matches(os.path.basename(full), _names_in(os.path.dirname(full)), 3)
             raise NoSuchFile(os.path.relpath(full, self.top), near) from None
         inner = self._inner(path, full)

@@ -325,7 +325,10 @@ def _named(uri: str, version: str, subdir: str, repository: Repository | None) -
 def _registered(repository: Repository, name: str, selector: str, version: str, subdir: str) -> Source:
     if version:
         raise UsageError(f"{name}@{selector} names its version already; leave out '-v {version}'")
-    found = repository.registered().version(name, selector)
+    from ledgit.registry.references import parse_reference
+
+    named = parse_reference(f"{name}@{selector}")  # also of what stands at a stage
+    found = repository.registered().version(named.model, named.selector)
     if found.kind != "project":
         raise UsageError(f"{name}@{selector} is a {found.kind}, not a project")
     objects = Objects.of(repository.repo)

@@ -95,6 +95,7 @@ def add(args: argparse.Namespace) -> int:
     if args.format == "json":
         files = [{"path": one.path, "where": one.where, "size": one.size, "why": one.why} for one in done]
         found = {"project": project.name, "files": files, "entry_points": list(done.entry_points)}
+        found["packages"] = list(done.packages)
         terminal.write(render.json_text(found | {"commit": done.commit}))
         return 0
     terminal.write("".join(f"{text.clean(line)}\n" for line in str(done).splitlines()))
