@@ -70,7 +70,8 @@ class DaskExecutor(RemoteExecutor):
         self._sent: set[tuple[str, str]] = set()
         self._client.subscribe_topic(self._topic, self._heard)
         if not self._room():
-            self.note = f"no worker has come to {scheduler} yet; trials wait for one ('dask worker {scheduler}')"
+            how = f"--scheduler-file {scheduler}" if "scheduler_file" in where else scheduler
+            self.note = f"no worker has come to the scheduler yet; trials wait for one ('dask worker {how}')"
 
     # ------------------------------------------------------------------ of concurrent.futures
 
@@ -81,7 +82,7 @@ class DaskExecutor(RemoteExecutor):
             UsageError: It is something else.
             Unreachable: The scheduler is gone.
         """
-        order = self.accept(fn, args, kwargs)
+        order = self.accept(fn is run_trial, args, kwargs)
         if order.code.pack:
             self._codes[order.code.key] = order.code
         trial = _Trial(order)

@@ -93,16 +93,15 @@ class RemoteExecutor(Executor):
         if self.terms is not None:
             self._settled = self.terms.settle(site.repository)
 
-    def accept(self, fn: object, args: tuple[object, ...], kwargs: object) -> TrialOrder:
-        """Return the order that ``submit`` got, under the sweep's terms.
+    def accept(self, trial: bool, args: tuple[object, ...], kwargs: object) -> TrialOrder:
+        """Return the order that ``submit`` got, under the sweep's terms; *trial*: it is `run_trial` that is to run.
 
         Raises:
             UsageError: It got something else.
         """
         from ledgit.projects.executors.orders import TrialOrder
-        from ledgit.projects.executors.work import run_trial
 
-        if fn is not run_trial or kwargs or len(args) != 1 or not isinstance(args[0], TrialOrder):
+        if not trial or kwargs or len(args) != 1 or not isinstance(args[0], TrialOrder):
             raise UsageError("this executor runs trials: submit(run_trial, order)")
         return args[0] if self._settled is None else self._settled.apply(args[0])
 

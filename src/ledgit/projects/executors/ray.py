@@ -72,7 +72,7 @@ class RayExecutor(RemoteExecutor):
         """
         from dataclasses import replace
 
-        order = self.accept(fn, args, kwargs)
+        order = self.accept(fn is run_trial, args, kwargs)
         if order.code.pack and order.code.key not in self._codes:
             self._codes[order.code.key] = self._ray.put(order.code)  # here, and so lost with nobody but us
         code = self._codes.get(order.code.key)

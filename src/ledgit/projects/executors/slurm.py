@@ -98,7 +98,7 @@ class SlurmExecutor(RemoteExecutor):
         """
         from dataclasses import replace
 
-        order = self.accept(fn, args, kwargs)
+        order = self.accept(fn is run_trial, args, kwargs)
         job = _Job(order)
         try:
             self._write_code(order.code)
