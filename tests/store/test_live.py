@@ -156,6 +156,24 @@ def test_a_process_that_joins_a_resumed_run_knows_its_params(repository: Reposit
     again.finish()
 
 
+def test_a_number_that_a_launcher_gave_is_the_same_number_in_the_program(repository: Repository) -> None:
+    """It gives the word 1, and the program logs 1.0; within one process that is a conflict, as in MLflow."""
+    run = ActiveRun.create(repository.repo, RunStart(snapshot=False))
+    run.log_params({"alpha": 1, "rate": "1e-3", "fast": "true", "name": "a"})
+    program = ActiveRun.join(Repo.discover(), run.id)
+
+    program.log_params({"alpha": 1.0, "rate": 0.001, "fast": True})
+    for other in ({"alpha": 1.5}, {"rate": "x"}, {"fast": False}, {"name": "A"}):
+        with pytest.raises(ParamConflict):
+            program.log_params(other)
+    with pytest.raises(ParamConflict):
+        run.log_params({"alpha": 1.0})
+    program.detach()
+    run.finish()
+
+    assert {"alpha": 1, "rate": "1e-3", "fast": "true", "name": "a"} == repository.run(run.id).params
+
+
 def test_a_run_whose_metrics_are_called_like_a_trailer_is_found_by_its_commit(repository: Repository) -> None:
     run = ActiveRun.create(repository.repo, RunStart(snapshot=False))
     run.log_metric("Ledgit-Run: x", 1.0)

@@ -64,6 +64,7 @@ class RunLog(FileLog):
         self._owner = os.getpid()
         self._creator = False
         self._keys: set[str] = set()
+        self._own_params: set[str] = set()
         self._guard = threading.RLock()
         self._lock = RunLock(directory)
         self._writer = PartWriter(directory)
@@ -144,11 +145,15 @@ class RunLog(FileLog):
                 self._append(b"".join(records))
             if params:
                 self.params.update((key, str(value)) for key, value in fresh.items())
+                self._own_params.update(fresh)
             if tags:
                 self.tags.update(checked)
 
     def log_params(self, params: Mapping[str, object]) -> None:
-        """Log params; the same value again is no change, another one raises ParamConflict."""
+        """Log params; the same value again is no change, another one raises ParamConflict.
+
+        Values are compared as text; to one that another process logged (a launcher, a sweep) also as a number.
+        """
         self.log_batch(params=params)
 
     def set_tags(self, tags: Mapping[str, object]) -> None:
@@ -266,13 +271,25 @@ class RunLog(FileLog):
             old = self.params.get(key)
             if old is None:
                 fresh[key] = scalar
-            elif old != text:
+            elif old != text and (key in self._own_params or not _is_same(old, text)):
                 raise ParamConflict(key, old, text)
         return fresh
 
     def _check_metric_key(self, key: str) -> None:
         check_key("metric", key)
         self._keys.add(key)
+
+
+def _is_same(old: str, text: str) -> bool:
+    """Say whether a param that another process logged is the same number or truth value.
+
+    Who starts a program gives it the words ``1`` and ``true``; what the program makes of them, and logs, is ``1.0``
+    and ``True``. The first one stays.
+    """
+    try:
+        return float(old) == float(text)
+    except ValueError:
+        return old.lower() == text.lower() and old.lower() in ("true", "false")
 
 
 def printable(text: str) -> str:
