@@ -34,6 +34,7 @@ if TYPE_CHECKING:
         read_head,
         tracked_files,
     )
+    from ledgit.git.covering import has_files_of
     from ledgit.git.gcrunning import gc_is_running, repack_is_running
     from ledgit.git.helper import Helper, helper_objects, reading_environment
     from ledgit.git.leftovers import release_leftovers
@@ -140,6 +141,7 @@ __all__ = [
     "git_environment",
     "git_version",
     "graft",
+    "has_files_of",
     "helper_objects",
     "identity",
     "ignored_by",
@@ -192,6 +194,7 @@ _MODULES = {
     "command": "LEAN git_environment git_version outside_environment run_git spawn_git start_git try_git",
     "committing": "changed_files commit_files current_branch ignored_by init_repository"
     " mend_index push_branch read_head tracked_files",
+    "covering": "has_files_of",
     "gcrunning": "gc_is_running repack_is_running",
     "helper": "Helper helper_objects reading_environment",
     "linked": "add_worktree fill_submodules remove_worktree reset_worktree",

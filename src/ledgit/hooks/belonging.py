@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 
+from ledgit.git import has_files_of
 from ledgit.records.harmless import clean, fit
 from ledgit.records.wording import number
 
@@ -51,21 +52,28 @@ def open_quietly(repo: Repo) -> Repository:
 
 def runs_of_tree(repository: Repository, tree: str) -> list[Run]:
     """Return the finished runs whose code was exactly *tree*, newest first."""
-    found = repository.runs.filter(f"code.tree = '{tree}' AND attributes.status = 'FINISHED'").limit(_MOST)
-    return list(found)
+    return _runs_of(repository, tree)
 
 
 def runs_of_commit(repository: Repository, commit: str, tree: str, parent: str | None) -> list[Run]:
     """Return the finished runs that were made from the files of *commit*, newest first; others may have lain beside."""
-    found = {run.id: run for run in runs_of_tree(repository, tree)}
-    if parent is not None:
-        from ledgit.review.sides import has_files_of
+    found = []
+    known: dict[str | None, bool] = {tree: True}
+    for run in _runs_of(repository, tree, parent):
+        theirs = run.code.tree
+        if theirs not in known:
+            known[theirs] = has_files_of(repository.repo, theirs, commit)
+        if known[theirs]:
+            found.append(run)
+    return found
 
-        wanted = f"code.commit = '{parent}' AND code.dirty = true AND attributes.status = 'FINISHED'"
-        for run in repository.runs.filter(wanted).limit(_MOST):
-            if run.id not in found and has_files_of(repository, run, commit):
-                found[run.id] = run
-    return sorted(found.values(), key=lambda run: (run.start, run.id), reverse=True)
+
+def _runs_of(repository: Repository, tree: str, parent: str | None = None) -> list[Run]:
+    from ledgit.run import Run
+
+    repository.index.refresh()
+    found = repository.index.of_code(tree, parent, _MOST)
+    return [Run(repository, state) for state in found if state.status == "FINISHED"]
 
 
 def one_line(runs: Sequence[Run], limit: int = 100) -> str:

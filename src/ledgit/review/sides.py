@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
 
-from ledgit.git import CodeFacts, resolve_links, try_git
+from ledgit.git import CodeFacts, has_files_of, resolve_links
 from ledgit.review.ranges import parents_of
 from ledgit.tracking.ci import HEAD_TAG
 
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from ledgit.repository import Repository, Run
     from ledgit.review.settings import ReviewSettings
 
-__all__ = ["Side", "choose", "find_side", "has_files_of", "linked_runs", "same_setup", "setup_of"]
+__all__ = ["Side", "choose", "find_side", "linked_runs", "same_setup", "setup_of"]
 
 #: Runs of one commit that are looked at, the newest.
 MOST = 2_000
@@ -126,17 +126,9 @@ def _with_more_files(repository: Repository, commit: str, known: set[str]) -> li
     if len(parents) != 1:
         return []
     runs = list(repository.runs.filter(f"code.commit = '{parents[0]}' AND code.dirty = true").limit(MOST))
-    return [(run, commit, "files") for run in runs if run.id not in known and has_files_of(repository, run, commit)]
-
-
-def has_files_of(repository: Repository, run: Run, commit: str) -> bool:
-    """Whether all that *commit* changed was in the run's code just so; the run may have had more files."""
-    tree = run.code.tree
-    if tree is None:
-        return False
-    args = ("diff-tree", "-r", "--quiet", "--no-renames", "--diff-filter=MDT", commit, tree, "--")
-    code, _, _ = try_git(repository.repo, *args)
-    return code == 0
+    trees = {run.code.tree for run in runs if run.id not in known}
+    fit = {tree for tree in trees if has_files_of(repository.repo, tree, commit)}
+    return [(run, commit, "files") for run in runs if run.id not in known and run.code.tree in fit]
 
 
 def choose(

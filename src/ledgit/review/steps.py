@@ -8,8 +8,8 @@ from itertools import pairwise
 
 from ledgit.compare import SampleComparison, compare_samples, direction
 from ledgit.errors import GitFailed, RevisionNotFound
-from ledgit.git import run_git, try_git
-from ledgit.review.sides import Side, choose, has_files_of, linked_runs, setup_of
+from ledgit.git import has_files_of, run_git, try_git
+from ledgit.review.sides import Side, choose, linked_runs, setup_of
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -102,7 +102,9 @@ def measured(
     for commit, follower in pairwise(commits):
         here = found.get(commit, [])
         later = [
-            run for run, by in here if by == "commit" and run.code.dirty and has_files_of(repository, run, follower)
+            run
+            for run, by in here
+            if by == "commit" and run.code.dirty and has_files_of(repository.repo, run.code.tree, follower)
         ]
         if later:
             found[commit] = [row for row in here if row[0] not in later]
