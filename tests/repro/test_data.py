@@ -83,3 +83,33 @@ def test_tables_in_memory_are_compared_when_they_are_logged_again(stage: Stage, 
 
     assert ("different", ("data",)) == (verdict.level, verdict.classes), said(verdict)
     assert verdict.reasons[0].text.startswith("table: ")
+
+
+PIPELINE = """\
+stages:
+  train:
+    cmd: {python} stage.py
+    deps: [stage.py, values.txt]
+    metrics:
+      - scores.json:
+          cache: false
+"""
+
+
+def test_a_pipeline_is_computed_again(tracked: Stage) -> None:
+    """DVC would hand out what it remembers of a stage; its metrics are compared as any."""
+    tracked.write(
+        "stage.py",
+        "import json; json.dump({'score': 2 * float(open('values.txt').read())}, open('scores.json', 'w'))\n",
+    )
+    tracked.write("dvc.yaml", PIPELINE.format(python=sys.executable))
+    tracked.commit()
+    tracked.ledgit("run", "--", sys.executable, "-m", "dvc", "repro")
+    run = tracked.newest()
+    made = tracked.repeat(run)
+
+    assert "identical" == made.verdict.level, said(made.verdict)
+    assert [("score", 2.0)] == [
+        (one.name.rpartition(":")[2].rpartition(".")[2], one.wanted) for one in made.verdict.metrics
+    ]
+    assert b"Running stage" in tracked.newest().read_artifact("output.log")

@@ -120,5 +120,7 @@ def test_a_command_line_is_fitted_to_the_work_folder(tmp_path: Path) -> None:
         line.replace("/home/ada/project/t", "/work/t").replace("'/home/ada/project/x", "'/work/x")
         == fitted("/bin/bash", "-c", line)[2]
     )
+    assert ["dvc", "repro", "--no-run-cache", "train"] == fitted("dvc", "repro", "train")
+    assert [sys.executable, "-m", "dvc", "repro", "--no-run-cache"] == fitted("python", "-m", "dvc", "repro")
     ours = str(Path(sys.executable).parent / "ruff")
     assert [sys.executable, ours, "check"] == fitted("/gone/bin/python", "/gone/bin/ruff", "check")

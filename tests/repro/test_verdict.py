@@ -72,6 +72,14 @@ def test_tolerance_is_absolute_or_relative_and_by_name() -> None:
     assert DIFFERENT == level(outcome(NAN, name="seconds"), outcome(1.0), tolerance=tolerance)
 
 
+def test_a_time_alone_that_differs_is_pointed_at() -> None:
+    """The exact way is the default, and no run would pass it."""
+    fit = outcome(1.0, name="fit_time"), [outcome(2.0, name="fit_time")]
+
+    assert "only fit_time came out" in str(judge(*fit, []).notes)
+    assert () == judge(outcome(1.0, name="timely"), [outcome(2.0, name="timely")], []).notes
+
+
 def test_what_the_machine_did_is_not_compared() -> None:
     """System metrics are of the machine, not of the program."""
     name = "system/cpu_utilization_percentage"

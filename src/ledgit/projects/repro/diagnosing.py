@@ -26,8 +26,8 @@ _THREADS = dict.fromkeys(
 )
 _SETTINGS: tuple[tuple[str, Mapping[str, str]], ...] = (
     ("hash seed (PYTHONHASHSEED=0)", _HASH),
-    ("one thread (OMP_NUM_THREADS=1 and its like)", _THREADS),
-    ("both", {**_HASH, **_THREADS}),
+    ("number of threads (OMP_NUM_THREADS=1 and its like)", _THREADS),
+    ("hash seed and number of threads", {**_HASH, **_THREADS}),
 )
 
 
@@ -88,14 +88,13 @@ def diagnose(attempt: Attempt, order: Order, verdict: Verdict) -> Diagnosis:
         return Diagnosis((), text)
     tried: list[Setting] = []
     for name, variables in _SETTINGS:
-        attempt.tell(f"twice more with a fixed {name}" if name != "both" else "twice more with both fixed")
+        attempt.tell(f"twice more with a fixed {name}")
         fixed = replace(order, environ={**order.environ, **variables})
         pair = [attempt.run_once(fixed, {DIAGNOSE: name}) for _ in range(2)]
         differ = differences([one.outcome for one in pair], attempt.options.tolerance)
         tried.append(Setting(name, not differ, differ, tuple(one.run.id for one in pair)))
         if not differ:
-            what = "the hash seed and the number of threads" if name == "both" else f"a fixed {name}"
-            return Diagnosis(tuple(tried), f"the randomness goes away with {what}")
+            return Diagnosis(tuple(tried), f"the randomness goes away with a fixed {name}")
     text = (
         "neither a fixed hash seed nor a single thread makes repeats agree: the program draws from a generator without"
         " a fixed seed, from the clock, or from the system (os.urandom)"

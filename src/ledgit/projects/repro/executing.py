@@ -109,6 +109,7 @@ def execute(order: Order, name: str, tags: Mapping[str, str], asked: Callable[[]
     import time
 
     from ledgit.projects.child import Child
+    from ledgit.projects.watching import Watch
     from ledgit.store import ActiveRun, RunStart
 
     recipe = order.recipe
@@ -137,6 +138,7 @@ def execute(order: Order, name: str, tags: Mapping[str, str], asked: Callable[[]
     try:
         environ = _environment(order, active.id, trace)
         cwd = os.path.join(order.work.path, *recipe.directory.split("/")) if recipe.directory else order.work.path
+        watch = Watch(order.command, cwd, order.work.path) if _EXIT_CODE in order.original.tags else None
         log = active.open_artifact(_OUTPUT)
         command = order.chosen.prepared.command(list(order.command), order.work.path)
         child = Child(
@@ -162,6 +164,8 @@ def execute(order: Order, name: str, tags: Mapping[str, str], asked: Callable[[]
         status, problem = _ended(active, child, order, code, problem)
         active.set_tags({_EXIT_CODE: str(code)})
         active.set_field("name", name)
+        if watch is not None:
+            watch.record(active, succeeded=code == 0)
         _keep(order, active, began)
     finally:
         seconds = time.time() - began

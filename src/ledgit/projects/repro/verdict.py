@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from fnmatch import fnmatchcase
@@ -37,6 +38,10 @@ _CONFIDENCE = 0.95
 _ABOUT_THE_MACHINE = "system/"
 #: What a command printed has times and paths in it.
 _OUTPUT = "output.log"
+
+_TIME = re.compile(
+    r"(?i)(^|[_./-])(secs?|seconds?|m?secs?|ms|time|duration|elapsed|latency|throughput|it_?s|fps)($|[_./-])"
+)
 
 Series = tuple[tuple[int, float], ...]
 """Points of a metric: (step, value), by step."""
@@ -230,6 +235,9 @@ def judge(
         said.append(
             f"{len(repeats)} repeats are not enough to tell whether the run is one of them; --repeats {ENOUGH} would do"
         )
+    odd = [check.name for check in checks if check.level == DIFFERENT]
+    if level == DIFFERENT and odd and all(map(_TIME.search, odd)):
+        said.append(f"only {listed(odd)} came out otherwise, by name a time: --tolerance '{odd[0]}=any' takes any")
     findings = list(facts)
     spread = differences(repeats, tolerance)
     if spread:

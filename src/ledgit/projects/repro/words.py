@@ -64,6 +64,7 @@ def refit(words: Sequence[str], top: str | None, folder: str, python: str, is_fi
     script = python_script(words)
     if script is None and len(words) == 3 and words[1] == "-c" and os.path.basename(words[0]) in _SHELLS:
         return [words[0], "-c", _line(words[2], top, folder)]
+    words = _anew(words)
     fitted = [words[0] if script is None else python]
     fitted += [_moved(word, top, folder, is_file) for word in words[1:]]
     if script is None:
@@ -71,6 +72,15 @@ def refit(words: Sequence[str], top: str | None, folder: str, python: str, is_fi
     elif script[0] not in ("", "-", "-c", "-m"):
         fitted[script[1]] = _program(fitted[script[1]], python)
     return fitted
+
+
+def _anew(words: Sequence[str]) -> list[str]:
+    """Return ``dvc repro`` so that it computes what it computed then: DVC remembers what came out of a stage."""
+    found = list(words)
+    dvc = next((place for place, word in enumerate(found[:4]) if os.path.basename(word) == "dvc"), None)
+    if dvc is not None and found[dvc + 1 : dvc + 2] == ["repro"] and "--no-run-cache" not in found:
+        found.insert(dvc + 2, "--no-run-cache")
+    return found
 
 
 def _line(line: str, top: str | None, folder: str) -> str:
