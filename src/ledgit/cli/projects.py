@@ -81,6 +81,7 @@ def _request(args: argparse.Namespace, command: list[str], repository: Repositor
         keep=tuple(args.keep),
         output=not args.no_output,
         capture=args.capture_args,
+        build_image=args.build_image,
     )
 
 

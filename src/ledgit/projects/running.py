@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from types import TracebackType
 
     from ledgit.projects.child import Child
-    from ledgit.projects.environments import Prepared
+    from ledgit.projects.environments import Hold, Prepared
     from ledgit.projects.mlproject import Project
     from ledgit.projects.parameters import Bound
     from ledgit.store import ActiveRun, Facts
@@ -87,6 +87,7 @@ class Plan:
         command: What is started.
         prepared: The environment.
         manager: What makes it.
+        hold: Keeps it from being removed meanwhile.
         facts: Code and environment.
         work: The folder it runs in; None in place.
         notes: What is to be said.
@@ -102,6 +103,7 @@ class Plan:
         self.facts: Facts | None = None
         self.work: WorkFolder | None = None
         self.manager = ""
+        self.hold: Hold | None = None
         self.notes = list(source.notes)
 
     def __enter__(self) -> Plan:
@@ -125,6 +127,8 @@ class Plan:
             self.work.remove()
         if self.facts is not None:
             self.facts.release()
+        if self.hold is not None:
+            self.hold.release()
         self.source.release()
 
     def launch(self) -> Launch:
@@ -315,7 +319,7 @@ def _script(command: tuple[str, ...], folder: str) -> str:
 def _prepare(plan: Plan, cache: str, progress: Progress | None) -> None:
     import sys
 
-    from ledgit.projects.environments import prepare
+    from ledgit.projects.environments import hold, prepare
 
     tell = None if progress is None else lambda text: progress(text, 0, None)
     plan.prepared = prepare(
@@ -326,6 +330,7 @@ def _prepare(plan: Plan, cache: str, progress: Progress | None) -> None:
         progress=tell,
         build_image=plan.request.build_image,
     )
+    plan.hold = hold(plan.prepared)
     plan.manager = plan.prepared.manager
     plan.notes += plan.prepared.notes
     python = plan.prepared.python

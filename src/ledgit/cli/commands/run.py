@@ -73,6 +73,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     group.add_argument(
         "--env-manager", metavar="KIND", default="", help="local, virtualenv, uv, conda or docker (default: what fits)"
     )
+    group.add_argument("--build-image", action="store_true", help="docker: build an image with the project's files")
     group.add_argument("--in-place", action="store_true", help="run in the folder itself, not in a copy")
     group.add_argument("--dry-run", action="store_true", help="show what would run; nothing is written")
 
@@ -89,7 +90,7 @@ def run(args: argparse.Namespace) -> int:
 def _means_project(args: argparse.Namespace) -> bool:
     """Whether something was asked for that only a project has: then it is the one in this folder."""
     wanted = (args.entry_point, args.parameters, args.version, args.env_manager, args.dry_run, args.in_place)
-    return any(wanted)
+    return any(wanted) or args.build_image
 
 
 def _run_command(args: argparse.Namespace, command: list[str]) -> int:
