@@ -81,9 +81,8 @@ class Bound(Values):
             as they were given.
         extra: Text of those that are not declared: they are appended to the command.
         downloads: Declared paths that are addresses: they have to be fetched, and `replaced` in `values`.
-        unsure: Names of those that the program itself may make something else of: what is not declared, or without a
-            type, may be a number there or text; paths and switches are spelled otherwise. If the program logs them,
-            its word is the one to keep.
+        unsure: Names of those that the program may log as another text: paths, which it gets absolute, and switches
+            that are not spelled as true or false. If it does, its word is the one to keep.
     """
 
     __slots__ = ("downloads", "extra", "typed", "unsure", "values")
@@ -142,8 +141,9 @@ def bind(entry_point: EntryPoint, given: Mapping[str, object], base: str, folder
                 values[name] = _path(entry_point, parameter, text, base if name in texts else None, folder)
     extra = {name: text for name, text in texts.items() if name not in declared}
     typed.update((name, _guess(text)) for name, text in extra.items())
-    sure = {name for name, one in declared.items() if one.declared and one.type in ("float", "int", "string", "uri")}
-    return Bound(values, typed, extra, downloads, {*values, *extra} - sure)
+    unsure = {name for name, text in values.items() if str(typed[name]).lower() != text.lower()}
+    unsure = {name for name in unsure if declared[name].type in ("path", "bool")}
+    return Bound(values, typed, extra, downloads, unsure)
 
 
 def _text(entry_point: EntryPoint, name: str, value: object) -> str:
