@@ -298,3 +298,48 @@ def test_what_a_lost_worker_had_recorded_comes_with_the_next_report(project: Pat
     run = coordinator.repository.run(lost.run_id)
     assert ("KILLED", {"loss": 1.0}, False) == (run.status, dict(run.metrics), "ledgit.sweep.state" in run.tags)
     assert lost.run_id not in run_trial(coordinator.order(2, scratch=scratch, command=("true",))).runs
+
+
+@pytest.mark.slow
+def test_threads_of_a_worker_run_trials_side_by_side(project: Path, scratch: str) -> None:
+    """Each in a folder of its own, in one clone that is made once."""
+    from concurrent.futures import ThreadPoolExecutor
+
+    coordinator = Coordinator(project)
+    orders = [coordinator.order(number, scratch=scratch) for number in range(8)]
+
+    with ThreadPoolExecutor(4) as pool:
+        reports = list(pool.map(run_trial, orders))
+
+    assert ["complete"] * 8 == [report.state for report in reports]
+    for report in reports:  # one may have the run of another that ended a moment before
+        take_in(coordinator.repository, report)
+    runs = {run.id: run.commit for run in coordinator.repository.runs}
+    assert {report.run_id: report.runs[report.run_id] for report in reports} == runs
+    assert [f"{coordinator.code.key}.git"] == [name for name in os.listdir(scratch) if not name.startswith(".")]
+
+
+@pytest.mark.slow
+def test_a_worker_makes_the_environment_that_the_project_declares(
+    project: Path, scratch: str, git: GitFunction, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """In its own cache; the run says which, and what is in it."""
+    monkeypatch.setenv("LEDGIT_CACHE", str(tmp_path / "cache"))
+    (project / "MLproject").write_text(
+        "name: search\npython_env: python_env.yaml\nentry_points:\n  main:\n    parameters:\n"
+        "      lr: float\n    command: python show.py {lr}\n"
+    )
+    (project / "python_env.yaml").write_text("dependencies: []\n")
+    (project / "show.py").write_text("import sys; print(sys.prefix, sys.argv[1])")
+    coordinator = Coordinator(project)
+    order = coordinator.order(
+        0, scratch=scratch, manager="uv", command=(), entry_point="main", given={"lr": 0.5}, params=None
+    )
+
+    report = run_trial(order)
+    commit = take_in(coordinator.repository, report).new[order.run_id]
+
+    prefix, lr = git(project, "show", f"{commit}:.ledgit/run/artifacts/output.log").split()
+    assert (True, "0.5") == (prefix.startswith(str(tmp_path / "cache")), lr)
+    run = coordinator.repository.run(order.run_id)
+    assert ({"lr": 0.5}, "uv") == (dict(run.params), run.tags["ledgit.project.env"].split()[0])
