@@ -11,6 +11,7 @@ import pytest
 from tests.conftest import run_git
 from tests.review.conftest import Train, commit
 
+import ledgit
 from ledgit.cli import main
 
 GATES = "gates:\n  - {metric: accuracy, threshold: 0.01}\n"
@@ -177,3 +178,63 @@ def test_a_forks_runs_are_read_and_not_taken_in(
     assert "runs from" in capsys.readouterr().out
     assert main(["check", "main...idea"]) == 1  # of this ledger there is none
     assert main(["report", "--ledger", str(tmp_path / "nowhere.git")]) == 9
+
+
+def test_a_squashed_branch_from_end_to_end(
+    repo: Path, tmp_path: Path, train: Train, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Three repeats on a branch, squash-merged on the host, the branch deleted: report, gate and list name them all."""
+    bare, host = tmp_path / "bare.git", tmp_path / "host"
+    run_git(repo, "init", "-q", "--bare", str(bare))
+    run_git(repo, "remote", "add", "origin", str(bare))
+    (repo / ".ledgit").mkdir()
+    commit(repo, ".ledgit/config.yaml", GATES, "gates")
+    base = train(0.90)
+    run_git(repo, "push", "-q", "-u", "origin", "main")
+    run_git(repo, "switch", "-q", "-c", "deeper")
+    commit(repo, "train.py", "x\n", "deeper")
+    commit(repo, "model.py", "y\n", "and wider")
+    ours = {train(value, seed=seed).id for seed, value in enumerate((0.93, 0.94, 0.92))}
+    run_git(repo, "push", "-q", "origin", "deeper")
+    assert main(["push", "--publish", "all"]) == 0
+    run_git(tmp_path, "clone", "-q", str(bare), str(host))
+    commit(host, "README.md", "news\n", "news")
+    run_git(host, "merge", "-q", "--squash", "origin/deeper")
+    run_git(host, "commit", "-q", "-m", "deeper (#1)")
+    run_git(host, "push", "-q", "origin", "main", ":deeper")
+
+    # A colleague who clones afterwards, and never had the branch.
+    colleague = tmp_path / "colleague"
+    run_git(tmp_path, "clone", "-q", str(bare), str(colleague))
+    monkeypatch.chdir(colleague)
+    capsys.readouterr()
+    assert main(["pull"]) == 0
+    capsys.readouterr()
+
+    assert main(["report", "--json"]) == 0
+    shown = json.loads(capsys.readouterr().out)
+    assert {run["id"] for run in shown["head"]["runs"]} == ours
+    assert [run["id"] for run in shown["base"]["runs"]] == [base.id]
+    assert main(["check", "-q"]) == 0
+    assert main(["ls", "--branch", "main", "--json"]) == 0
+    assert {run["id"] for run in json.loads(capsys.readouterr().out)} == {*ours, base.id}
+
+
+def test_a_version_in_production_is_the_baseline(repo: Path, train: Train, capsys: pytest.CaptureFixture[str]) -> None:
+    """``--baseline churn@prod``: the run that the version came from."""
+    (repo / "model.txt").write_text("weights\n")
+    with ledgit.start_run() as run:
+        ledgit.log_metric("accuracy", 0.5)
+        ledgit.log_artifact("model.txt")
+    assert main(["registry", "register", run.info.run_id, "churn", "--path", "model.txt"]) == 0
+    assert main(["registry", "promote", "churn@latest", "prod"]) == 0
+    commit(repo, "train.py", "x\n", "deeper")
+    train(0.9)
+    capsys.readouterr()
+
+    assert main(["check", "--baseline", "churn@prod", "--gate", "accuracy", "--json"]) == 0
+
+    shown = json.loads(capsys.readouterr().out)
+    assert [one["id"] for one in shown["base"]["runs"]] == [run.info.run_id]
+    assert shown["base"]["reason"] == "the run of churn@prod"
+    assert main(["check", "--baseline", "churn@nobody", "--gate", "accuracy"]) == 3

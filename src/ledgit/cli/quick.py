@@ -1,4 +1,4 @@
-"""Plain command lines of ``pull`` and ``push``, read without argparse.
+"""Plain command lines of ``pull``, ``push`` and ``hook``, read without argparse.
 
 It takes 10 ms to import, as long as a whole ``git fetch`` that finds nothing new. Whatever is not
 plain here (a misspelled option, ``--help``) is argparse's, so it has the last word about all of it.
@@ -52,7 +52,7 @@ def read(command: str, words: Sequence[str]) -> Namespace | None:
     """Return the arguments of *command* if *words* are at most a remote and plain options; else None."""
     options = _OPTIONS.get(command)
     if options is None:
-        return None
+        return _hook(words) if command == "hook" else None
     found: dict[str, object] = {"remote": None, "accept_purges": False, "format": "text", **_UNSAID[command]}
     for number, word in enumerate(words):
         setting = options.get(word)
@@ -63,3 +63,10 @@ def read(command: str, words: Sequence[str]) -> Namespace | None:
         else:
             return None
     return _Plain(found)  # type: ignore[return-value]
+
+
+def _hook(words: Sequence[str]) -> Namespace | None:
+    """Return a hook's name and what Git gives it: paths, ids, an address; no option is among them."""
+    if not words or any(word.startswith("-") for word in words):
+        return None
+    return _Plain({"name": words[0], "words": list(words[1:])})  # type: ignore[return-value]

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from ledgit.git import Repo
     from ledgit.repository import Repository, Run
 
-__all__ = ["has_runs", "one_line", "open_quietly", "runs_of_commit", "runs_of_tree"]
+__all__ = ["has_runs", "nothing_new", "one_line", "open_quietly", "runs_of_commit", "runs_of_tree"]
 
 _MOST = 50
 _METRICS = 3
@@ -41,6 +41,32 @@ def has_runs(repo: Repo) -> bool:
             return b" refs/ledgit/" in file.read()
     except OSError:
         return False
+
+
+def nothing_new(repo: Repo, mark: str) -> bool:
+    """Whether no run, and nothing else of Ledgit's refs, has changed since the last call with this *mark*.
+
+    A commit's run was made since the commit before; where none was there is nothing to look up. What can't be told
+    (a change of this moment, a folder that can't be written) counts as new.
+    """
+    from ledgit.git import stamp
+
+    now = stamp(repo, "refs/ledgit/")
+    path = os.path.join(repo.common_dir, "ledgit", f"seen-{mark}")
+    text = repr(now)
+    try:
+        with open(path, encoding="ascii") as file:
+            if now is not None and file.read() == text:
+                return True
+    except (OSError, ValueError):
+        pass
+    if now is not None:
+        try:
+            with open(path, "w", encoding="ascii") as file:
+                file.write(text)
+        except OSError:
+            pass
+    return False
 
 
 def open_quietly(repo: Repo) -> Repository:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from ledgit.hooks.belonging import has_runs, one_line, open_quietly, runs_of_commit
+from ledgit.hooks.belonging import has_runs, nothing_new, one_line, open_quietly, runs_of_commit
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -15,7 +15,7 @@ def run(call: Call) -> int:
     """Say it, and with ``ledgit.notes`` also write it into ``refs/notes/ledgit``."""
     repo = call.repo
     # Git calls this for each commit that a rebase, cherry-pick or revert makes again.
-    if repo.operation or not has_runs(repo):
+    if repo.operation or not has_runs(repo) or nothing_new(repo, "post-commit"):
         return 0
     from ledgit.git import run_git
 

@@ -12,6 +12,7 @@
         index.sqlite3        the index (disposable)
         registry.json        the registry's tags and records, decoded (disposable)
         scratch/             copies of the index file while a snapshot is taken
+        seen-post-commit     how the refs were when that hook last looked (disposable)
         settling/            journals of finished runs whose commits are being synced to disk
         superseded/          objects in the cache that runs logged over before they ended
         trash/               finished journals on their way out

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
-import argparse
 import os
 import sys
 
 from ledgit.cli import terminal
+
+TYPE_CHECKING = False  # a hook has no time for argparse
+if TYPE_CHECKING:
+    import argparse
 
 HELP = """\
 Do what a hook of Git's is for. The scripts that 'ledgit hooks install' writes call this; so can any manager of hooks.
