@@ -106,8 +106,10 @@ def test_argparse_says_types_defaults_and_choices(tmp_path: Path) -> None:
         "data": ("string", None),
         "rest": ("string", "r"),
     } == declared(point)
-    said = answer(point, tmp_path, data="a b", level=2, alpha="1e-3", **{"dry-run": "yes", "maybe": "m"})
-    assert ("a b", 2, 0.001, True, "m", "it's {x}", "out", "r") == tuple(
+    said = answer(
+        point, tmp_path, data="a b", level=2, alpha="-1e-3", **{"dry-run": "yes", "maybe": "m", "target": "-x"}
+    )
+    assert ("a b", 2, -0.001, True, "m", "it's {x}", "-x", "r") == tuple(
         said[key] for key in ("data", "level", "alpha", "dry_run", "maybe", "name", "target", "rest")
     )
 
@@ -149,7 +151,7 @@ def test_fire_says_them_by_a_functions_signature(tmp_path: Path) -> None:
     text = "import fire\ndef main(data, n_rounds=3, *, rate=0.1, fast=False): ...\nfire.Fire(main)\n"
     (point,) = detect(tmp_path, train=text).values()
 
-    assert "python train.py --data {data} --n_rounds {n_rounds} --rate {rate}" == point.command
+    assert "python train.py --data={data} --n_rounds={n_rounds} --rate={rate}" == point.command
     assert ["string", "int", "float", "bool"] == [parameter.type for parameter in point.parameters.values()]
 
 

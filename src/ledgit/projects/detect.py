@@ -109,7 +109,9 @@ def _python(path: str, text: str) -> tuple[str, dict[str, Parameter]] | None:
             continue
         parameters[parameter.name] = parameter
         if parameter.type != "bool":
-            words += [_word(option.flag)] * bool(option.flag) + [f"{{{parameter.name}}}"]
+            # With "=", a value may begin with a dash: argparse takes -1e-5 for an option otherwise.
+            joint = "=" if option.flag.startswith("--") else " "
+            words.append(f"{_word(option.flag)}{joint if option.flag else ''}{{{parameter.name}}}")
     return " ".join(words), parameters
 
 
