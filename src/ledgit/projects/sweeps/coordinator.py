@@ -16,15 +16,15 @@ from typing import TYPE_CHECKING, Any
 from ledgit.errors import LedgitError
 from ledgit.projects.executors.protocol import PRUNE, STOP, RemoteExecutor
 from ledgit.projects.executors.work import run_trial
-from ledgit.projects.sweeps.control import FINISH, KILL_NOW, STOP_NOW, Control, end_leftovers
+from ledgit.projects.sweeps.control import FINISH, KILL_NOW, STOP_NOW, end_leftovers
 from ledgit.projects.sweeps.local import LocalExecutor
+from ledgit.projects.sweeps.opening import Opened, resume, start
 from ledgit.projects.sweeps.outcomes import Event, Outcomes, Running, union
 from ledgit.projects.sweeps.overview import points_of
 from ledgit.projects.sweeps.rules import Rules
 from ledgit.projects.sweeps.samplers import make_sampler
 from ledgit.projects.sweeps.trials import RUNNING, Attempt, Trial
 from ledgit.records.words import new_run_id
-from ledgit.store import ActiveRun
 from ledgit.store.journal import now_ms
 
 if TYPE_CHECKING:
@@ -34,7 +34,6 @@ if TYPE_CHECKING:
     from ledgit.projects.sweeps.overview import SweepStatus
     from ledgit.projects.sweeps.plan import SweepPlan
     from ledgit.projects.sweeps.samplers import Sampler
-    from ledgit.projects.sweeps.site import Site
     from ledgit.records.scalars import Scalar
     from ledgit.repository import Repository
 
@@ -68,19 +67,12 @@ class Sweep(Outcomes):
         trials: What is known of each trial, by number.
     """
 
-    def __init__(
-        self,
-        repository: Repository,
-        plan: SweepPlan,
-        parent: ActiveRun,
-        control: Control,
-        site: Site,
-        known: Mapping[int, Trial],
-    ) -> None:
+    def __init__(self, repository: Repository, opened: Opened) -> None:
+        plan, parent, known = opened.plan, opened.parent, opened.known
         self.repository, self.plan = repository, plan
         self.run_id, self.name = parent.id, parent.name
         self.trials: dict[int, Trial] = dict(known)
-        self._parent, self._control, self._site = parent, control, site
+        self._parent, self._control, self._site = parent, opened.control, opened.site
         self._rules = Rules(plan, (trial for trial in known.values() if trial.ended))
         self._running: dict[str, Running] = {}
         self._ended: SimpleQueue[tuple[str, Future[Any]]] = SimpleQueue()
@@ -108,9 +100,7 @@ class Sweep(Outcomes):
             NotFound, ProjectError, EntryPointNotFound, ParameterError, EnvironmentFailed: It can't be run so.
             StorageError, GitFailed: The repository or the disk refuse.
         """
-        from ledgit.projects.sweeps.opening import start
-
-        return start(repository, plan, base or os.getcwd(), **more)
+        return cls(repository, start(repository, plan, base or os.getcwd(), **more))
 
     @classmethod
     def resume(cls, repository: Repository, ref: str, **more: Any) -> Sweep:
@@ -125,9 +115,7 @@ class Sweep(Outcomes):
             Conflict: Another process is at it.
             NotFound: No such sweep, or its code is not in this clone.
         """
-        from ledgit.projects.sweeps.opening import resume
-
-        return resume(repository, ref, **more)
+        return cls(repository, resume(repository, ref, **more))
 
     # ------------------------------------------------------------------ at work
 

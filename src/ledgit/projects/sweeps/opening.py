@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import os
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from ledgit.errors import UsageError
 from ledgit.projects.sweeps.control import KILL_NOW, Control, end_leftovers
-from ledgit.projects.sweeps.coordinator import Sweep
 from ledgit.projects.sweeps.overview import REASON, SWEEP, find_sweep, read_plan, read_trials
 from ledgit.projects.sweeps.plan import PLAN_FILE, SweepPlan
 from ledgit.projects.sweeps.site import Site
@@ -24,7 +23,26 @@ if TYPE_CHECKING:
     from ledgit.run import Run
     from ledgit.store import Facts
 
-__all__ = ["end_dead", "resume", "start"]
+__all__ = ["Opened", "end_dead", "resume", "start", "stop"]
+
+
+@dataclass(frozen=True, slots=True)
+class Opened:
+    """A sweep that is about to run.
+
+    Attributes:
+        plan: What it does.
+        parent: Its run, active.
+        control: Held by this process.
+        site: What its trials run, and where.
+        known: What is known of its trials.
+    """
+
+    plan: SweepPlan
+    parent: ActiveRun
+    control: Control
+    site: Site
+    known: Mapping[int, Trial]
 
 
 def start(
@@ -35,8 +53,8 @@ def start(
     project: str = "",
     progress: Callable[[str], object] | None = None,
     parent_run: str | None = None,
-) -> Sweep:
-    """As :meth:`Sweep.start`; *project* as ``ledgit run`` takes it, "": the plan's folder of this repository."""
+) -> Opened:
+    """As ``Sweep.start``; *project* as ``ledgit run`` takes it, "": the plan's folder of this repository."""
     from ledgit.projects.workfolder import remove_dead
 
     plan = plan.checked()
@@ -58,7 +76,7 @@ def start(
         site.close()
         raise
     site.facts.guarded = True  # by the sweep's own run
-    return Sweep(repository, plan, parent, control, site, {})
+    return Opened(plan, parent, control, site, {})
 
 
 def _elsewhere(
@@ -153,8 +171,8 @@ def resume(
     *,
     progress: Callable[[str], object] | None = None,
     changes: Mapping[str, Any] | None = None,
-) -> Sweep:
-    """As :meth:`Sweep.resume`."""
+) -> Opened:
+    """As ``Sweep.resume``."""
     from ledgit.projects.workfolder import remove_dead
 
     run = find_sweep(repository, ref)
@@ -179,7 +197,7 @@ def resume(
         control.release()
         raise
     site.facts.guarded = True  # by the sweep's own run
-    return Sweep(repository, changed, parent, control, site, known)
+    return Opened(changed, parent, control, site, known)
 
 
 def _changed(plan: SweepPlan, changes: dict[str, Any], known: Mapping[int, Trial]) -> SweepPlan:

@@ -13,7 +13,7 @@ from hashlib import sha256
 from typing import TYPE_CHECKING, Any, Literal
 
 from ledgit.errors import MissingDependency, UsageError
-from ledgit.projects.sweeps.samplers import PRUNERS
+from ledgit.projects.sweeps.kinds import PRUNERS
 from ledgit.projects.sweeps.space import Choice
 from ledgit.projects.sweeps.trials import COMPLETE, PRUNED
 

@@ -10,7 +10,7 @@ from dataclasses import asdict, dataclass, field, fields, replace
 from typing import Any, Literal
 
 from ledgit.errors import NewerFormat, RecordError, UsageError
-from ledgit.projects.sweeps.samplers import PRUNERS, SAMPLERS
+from ledgit.projects.sweeps.kinds import PRUNERS, SAMPLERS
 from ledgit.projects.sweeps.space import Space, Value
 
 __all__ = ["PLAN_FILE", "SweepPlan", "fill_places"]
@@ -35,7 +35,7 @@ class SweepPlan:
         entry_point: What is run, by name; "" with *command*.
         command: Words of a command with ``{name}`` places; empty with *entry_point*.
         directory: Folder below the top of the code: the project's, or that in which *command* runs.
-        sampler: One of :data:`~ledgit.projects.sweeps.samplers.SAMPLERS`; "": the grid if there is one, else random.
+        sampler: One of :data:`~ledgit.projects.sweeps.kinds.SAMPLERS`; "": the grid if there is one, else random.
         pruner: Which trials are given up, with options; "" for none.
         seed: Of what is drawn.
         trials: How many trials there are to be; 0: all of a grid, else 20.

@@ -11,6 +11,7 @@ from hashlib import sha256
 from typing import TYPE_CHECKING, Protocol
 
 from ledgit.errors import UsageError
+from ledgit.projects.sweeps.kinds import SAMPLERS
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -19,10 +20,8 @@ if TYPE_CHECKING:
     from ledgit.projects.sweeps.space import Space, Value
     from ledgit.projects.sweeps.trials import Trial
 
-__all__ = ["PRUNERS", "SAMPLERS", "Grid", "LowDiscrepancy", "Random", "Sampler", "make_sampler"]
+__all__ = ["Grid", "LowDiscrepancy", "Random", "Sampler", "make_sampler"]
 
-SAMPLERS = ("grid", "random", "qmc", "tpe", "cmaes", "gp", "nsgaii")
-PRUNERS = ("none", "median", "percentile", "halving", "hyperband")
 _ALONE = ("grid", "random", "qmc")  # need nothing but themselves
 
 
@@ -145,11 +144,11 @@ def make_sampler(
     """Return the sampler *name*, which knows the trials that have ended already.
 
     Args:
-        name: One of :data:`SAMPLERS`.
+        name: One of :data:`.kinds.SAMPLERS`.
         space: What is tried.
         seed: Any integer.
         direction: ``minimize`` or ``maximize``.
-        pruner: One of :data:`PRUNERS`, with options as ``median(startup=5,warmup=10)``; "" or ``none``: no trial
+        pruner: One of :data:`.kinds.PRUNERS`, with options as ``median(startup=5,warmup=10)``; "" or ``none``: no trial
             is given up.
         warm: Trials that have ended.
 
