@@ -11,6 +11,7 @@ CASES = (
     "artifacts_memory",
     "registry",
     "serving",
+    "projects",
     "repro",
     "sweep",
 )

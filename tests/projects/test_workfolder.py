@@ -13,7 +13,7 @@ import pytest
 from tests.conftest import GitFunction, run_git
 from tests.projects.kit import users_own
 
-from ledgit.errors import GitFailed, UsageError
+from ledgit.errors import GitFailed, NotHere, UsageError
 from ledgit.git import Repo
 from ledgit.projects.tracked import fill_tracked
 from ledgit.projects.workfolder import WorkFolder, remove_dead
@@ -376,3 +376,11 @@ def test_a_folder_that_leads_out_is_refused(repo: Path) -> None:
             with pytest.raises(UsageError, match="no folder"):
                 work.folder(name)
         assert work.path == work.folder()
+
+
+def test_a_tree_that_is_not_here_is_said(repo: Path) -> None:
+    """Of a run whose commit was not fetched."""
+    with pytest.raises(NotHere, match="ledgit pull"):
+        WorkFolder.make(Repo.discover(), "1" * 40)
+
+    assert [] == os.listdir(repo / ".git/ledgit/work")

@@ -6,7 +6,7 @@ import os
 import stat
 import time
 
-from ledgit.errors import NotHere, UsageError
+from ledgit.errors import GitFailed, NotHere, UsageError
 from ledgit.git import Repo, add_worktree, fill_submodules, remove_worktree, reset_worktree
 from ledgit.store import Folder
 from ledgit.store.work import release_work, remove_dead_work, take_work
@@ -79,10 +79,11 @@ class WorkFolder:
         path = os.path.join(work, name)
         lock = take_work(path)
         try:
-            _check(owner, tree, commit)
             made = cls(owner, add_worktree(owner, path, commit, tree), tree, commit, lock)
-        except BaseException:
+        except BaseException as error:
             release_work(path, lock)
+            if isinstance(error, GitFailed):
+                _check(owner, tree, commit)
             raise
         try:
             made._fill(caches)
