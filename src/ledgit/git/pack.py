@@ -17,7 +17,7 @@ from ledgit.git.shared import make_folders, share
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Container, Iterable, Sequence
+    from collections.abc import Collection, Container, Iterable, Sequence
 
     from ledgit.git.parsing import Signature, TreeEntry
     from ledgit.git.repo import Repo
@@ -56,6 +56,10 @@ class ObjectSet:
     def get(self, oid: str) -> tuple[str, bytes] | None:
         """Return (type, content) of an object of this set."""
         return self._objects.get(oid)
+
+    def items(self) -> Collection[tuple[str, bytes]]:
+        """Return (type, content) of all objects, in the order they came."""
+        return self._objects.values()
 
     def add(self, kind: str, data: bytes) -> str:
         """Add an object of *kind* (commit, tree, blob, tag) and return its id."""

@@ -43,6 +43,7 @@ def recover(repo: Repo, folder: Folder, *, force: tuple[str, ...] = ()) -> Recov
 
     done = Recovered()
     torn = settle_leftovers(repo, folder)
+    _settle_tags(repo, folder)
     for run_id in active_ids(folder):
         directory = folder.active_dir(run_id)
         if run_id not in force and run_id not in torn and not _dead(directory):
@@ -59,6 +60,15 @@ def recover(repo: Repo, folder: Folder, *, force: tuple[str, ...] = ()) -> Recov
     release_leftovers(repo)
     remove_left_lock(repo)
     return done
+
+
+def _settle_tags(repo: Repo, folder: Folder) -> None:
+    """Look after tags whose process died before they were on the disk."""
+    with contextlib.suppress(OSError, LedgitError):
+        if os.stat(os.path.join(folder.path, "tagging")).st_size:
+            from ledgit.store.registry.settling import settle_tags
+
+            settle_tags(repo, folder)
 
 
 def _dead(directory: str) -> bool:

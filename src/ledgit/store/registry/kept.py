@@ -5,15 +5,37 @@ from __future__ import annotations
 import os
 from zlib import crc32
 
+from ledgit.errors import LedgitError
+
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any
 
+    from ledgit.git import Repo
+    from ledgit.store.folder import Folder
     from ledgit.store.registry.events import Row
 
-__all__ = ["Kept", "load_kept", "save_kept"]
+__all__ = ["Kept", "load_kept", "look_back", "save_kept"]
 
 _FORMAT = 2
+_looked: set[str] = set()  # folders in which this process has looked for what a power cut took
+
+
+def look_back(repo: Repo, folder: Folder, wait: float = 0.0) -> None:
+    """Once a process: make tags again that a power cut took before they were on the disk; see `settling`."""
+    if folder.path in _looked:
+        return
+    try:
+        if os.stat(os.path.join(folder.path, "tagging")).st_size:
+            from ledgit.store.registry.settling import settle_tags
+
+            if not settle_tags(repo, folder, wait):
+                return
+    except FileNotFoundError:
+        pass
+    except (OSError, LedgitError):
+        return  # the disk refuses: whoever writes hears of it
+    _looked.add(folder.path)
 
 
 class Kept:

@@ -22,6 +22,7 @@ __all__ = ["KEPT", "TAGS", "VERSIONS", "ModelTags", "forget_tags"]
 
 TAGS, KEPT, VERSIONS = "refs/tags/", "refs/ledgit/registry/", "refs/ledgit/versions/"
 _MOST_KNOWN = 64  # models whose tags stay in memory
+_PATIENCE = 60.0  # seconds
 _FEW = 4  # tags that are read one by one
 
 _known: dict[tuple[str, str], _Known] = {}
@@ -119,6 +120,10 @@ class ModelTags:
     def __init__(self, repo: Repo, objects: Objects, model: str) -> None:
         self._repo, self._objects, self._model = repo, objects, model
         self._handed = 0  # the greatest counter that was handed out and no tag has yet
+        from ledgit.store.folder import Folder
+        from ledgit.store.registry.kept import look_back
+
+        look_back(repo, Folder.of(repo), wait=_PATIENCE)
         key = (repo.common_dir, slug_of(model))
         with _working:
             known = _known.get(key)

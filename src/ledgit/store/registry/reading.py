@@ -15,7 +15,7 @@ from ledgit.records.registry_state import Event, ModelVersion, RegisteredModel, 
 from ledgit.records.values import Values
 from ledgit.store.ledger import LEDGER_REF
 from ledgit.store.registry.events import Row, event_of, row_of
-from ledgit.store.registry.kept import load_kept, save_kept
+from ledgit.store.registry.kept import load_kept, look_back, save_kept
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -154,6 +154,7 @@ def read_registry(repo: Repo, folder: Folder) -> RegistryState:
     """
     from ledgit.git import read_ref, stamp
 
+    look_back(repo, folder)
     mark, ledger = stamp(repo, TAGS), read_ref(repo, LEDGER_REF)
     if mark is not None:
         known = _known.get(repo.common_dir)

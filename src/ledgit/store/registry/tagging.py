@@ -15,6 +15,7 @@ from ledgit.store.ledger.lock import LedgerLock
 from ledgit.store.packs import note_pack
 from ledgit.store.registry.events import event_of, row_of
 from ledgit.store.registry.modeltags import KEPT, TAGS, VERSIONS
+from ledgit.store.registry.settling import note_step, tell_of_step
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -97,13 +98,8 @@ class Tagging:
             GitFailed: The signature could not be made.
         """
         tags = {made[0]: self._tag_object(*made) for made in self._made}
-        pack = self.fresh.write(self._repo, keep=True)
-        try:
-            self._make_refs(tags)
-        finally:
-            pack.release()
-        if pack:
-            note_pack(self._repo, self._folder, os.path.basename(pack.path))
+        with RegistryLock(self._folder):
+            self._make(self._updates(tags))
         events = []
         for tag, oid in tags.items():
             found = self.fresh.get(oid) or self._read(oid)
@@ -112,6 +108,26 @@ class Tagging:
             assert len(row) > 3, row
             events.append(event_of(row))
         return events
+
+    def _make(self, updates: list[RefUpdate]) -> None:
+        from ledgit.git import update_refs
+
+        word = note_step(self._repo, self._folder, self.fresh, updates)
+        try:
+            pack = self.fresh.write(self._repo, keep=True, durable=not word)
+            name = os.path.basename(pack.path)
+            if word:
+                tell_of_step(self._folder, word, name)
+            try:
+                update_refs(self._repo, updates, durable=not word)
+            finally:
+                pack.release()
+        except BaseException:
+            if word:
+                tell_of_step(self._folder, word, None)
+            raise
+        if pack:
+            note_pack(self._repo, self._folder, name)
 
     def _read(self, oid: str) -> tuple[str, bytes]:
         from ledgit.git import Objects
@@ -126,8 +142,8 @@ class Tagging:
         data = sign_tag(self._repo, self._folder, self.fresh, tag, commit, self.who(date), message)
         return self.fresh.add("tag", data)
 
-    def _make_refs(self, tags: dict[str, str]) -> None:
-        from ledgit.git import RefUpdate, update_refs
+    def _updates(self, tags: dict[str, str]) -> list[RefUpdate]:
+        from ledgit.git import RefUpdate
 
         drops = dict(self._drops)
         updates = []
@@ -140,4 +156,4 @@ class Tagging:
                 # A claim that a power cut takes is in the tag's message: a push sends it all the same.
                 durable = not name.startswith(VERSIONS)
                 updates.append(RefUpdate(name, tags[tag], None if gone is None else gone.old, durable=durable))
-        update_refs(self._repo, [*updates, *drops.values()])
+        return [*updates, *drops.values()]
