@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import pickle
 import subprocess
 import sys
 from pathlib import Path
@@ -110,6 +111,41 @@ def test_the_repositorys_settings_hold_on_workers(project: Path, tmp_path: Path,
     assert (3072, str(tmp_path / "artifacts"), 1024) == (order.threshold, order.remote, order.limit)
     with pytest.raises(ConfigError, match="limit"):
         Terms.taken_from({"limit": "much"})
+
+
+def test_an_order_has_no_secret_of_the_coordinators(
+    project: Path, git: GitFunction, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Neither what stands in its environment, nor what stands in the addresses of its remotes."""
+    monkeypatch.setenv("MY_TOKEN", "swordfish")
+    git(project, "remote", "set-url", "origin", "https://ada:swordfish@host.invalid/search.git")
+    git(project, "config", "ledgit.artifactRemote", "https://ada:swordfish@store.invalid/search")
+    coordinator = Coordinator(project)
+
+    order = _under(Terms(code="origin", push="origin"), coordinator, coordinator.order(0))
+
+    assert ("host.invalid" in order.push, "host.invalid" in order.code.address, "store.invalid" in order.remote) == (
+        (True,) * 3
+    )
+    assert b"swordfish" not in pickle.dumps(order)
+
+
+def test_a_project_in_a_repository_without_commits_runs(
+    tmp_path: Path, git: GitFunction, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """In its own folder below the top; its runs stand on nothing."""
+    path = tmp_path / "new one"
+    (path / "sub folder").mkdir(parents=True)
+    (path / "sub folder" / "train.py").write_text("import os; print(os.path.basename(os.getcwd()))")
+    git(path, "init", "-q")
+    monkeypatch.chdir(tmp_path)
+    coordinator = Coordinator(path)
+
+    order = coordinator.order(0, scratch=str(tmp_path / "worker"), directory="sub folder")
+    commit = take_in(coordinator.repository, run_trial(order)).new[order.run_id]
+
+    assert "sub folder" == git(path, "show", f"{commit}:.ledgit/run/artifacts/output.log")
+    assert "" == git(path, "log", "-1", "--format=%P", commit)
 
 
 @pytest.mark.slow

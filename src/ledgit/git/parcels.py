@@ -43,13 +43,15 @@ def pack_code(repo: Repo, commit: str | None, tree: str) -> bytes:
         GitFailed: Something of it is not here.
     """
     tips = [tree] if commit is None else [commit, tree]
+    # What a partial clone lacks of it is fetched, as a checkout would.
+    env = {"GIT_NO_LAZY_FETCH": "0"} if repo.partial else {}
     args = ("rev-list", "--objects", "--no-walk", "--stdin")
-    code, listed, said = try_git(repo, *args, stdin="".join(f"{tip}\n" for tip in tips).encode("ascii"))
+    code, listed, said = try_git(repo, *args, stdin="".join(f"{tip}\n" for tip in tips).encode("ascii"), env=env)
     if code != 0:
         raise GitFailed(args, code, said)
     # Names stand beside the ids: by them Git finds what to make deltas of.
     args = ("pack-objects", "-q", "--stdout", "--delta-base-offset")
-    code, pack, said = try_git(repo, "-c", "pack.packSizeLimit=0", *args, stdin=listed)
+    code, pack, said = try_git(repo, "-c", "pack.packSizeLimit=0", *args, stdin=listed, env=env)
     if code != 0:
         raise GitFailed(args, code, said)
     return pack
