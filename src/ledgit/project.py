@@ -81,7 +81,8 @@ def add_files(files: StrPath | Iterable[StrPath], project_name: str | None = Non
 def share(project: Project | str, bundle: StrPath | None = None, version: str | None = None) -> SharedProject:
     """Share a project: send its data, then push the branch, then tag a version and push that.
 
-    Nothing goes when anything of the project is not committed, and the version is made only when the data are there.
+    Nothing goes while a file of the project has changes that are not committed, and the version is made only when the
+    data are there. Files that nobody added are named in the notes of what is returned.
     A project that has not changed keeps its version. Whatever interrupts it, it can be repeated.
 
     Args:
@@ -94,8 +95,9 @@ def share(project: Project | str, bundle: StrPath | None = None, version: str | 
 
     Raises:
         Conflict: Something is not committed, or the branch on the remote has other commits.
-        NoRemote, RemoteError: There is no remote, or it can't be used.
-        ConfigError, ArtifactsMissing: The data have nowhere to go, or are not here.
+        NoRemote: There is no Git remote, or there are data and no DVC remote for them.
+        RemoteError: A remote can't be used.
+        ArtifactsMissing: The data are not here.
         VersionExists: The version is taken.
     """
     from ledgit.projects.sharing import ShareOptions, share_project

@@ -226,3 +226,15 @@ def test_an_environment_that_somebody_wrote_keeps_its_lines(project: Path) -> No
 
 def _dependencies(folder: Path) -> list[str]:
     return (folder / "python_env.yaml").read_text().rpartition("\ndependencies:\n")[2].splitlines()
+
+
+def test_where_the_user_is_about_to_put_data_is_the_users_to_commit(project: Path) -> None:
+    """A change of ``.dvc/config`` stays as it is when more data are added."""
+    ledgit.project.add_files(["data.csv"])
+    (project / ".dvc" / "config").write_text("[core]\n    autostage = false\n")
+    (project / "more.bin").write_bytes(b"\0")
+
+    ledgit.project.add_files(["more.bin"])
+
+    assert {"more.bin.dvc", ".gitignore"} == committed(project)
+    assert " M .dvc/config" in run_git(project, "status", "--porcelain")

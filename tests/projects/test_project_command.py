@@ -47,7 +47,6 @@ def test_from_a_folder_of_files_to_a_version(workspace: Path, capsys: pytest.Cap
 
 def test_json_has_it_all(workspace: Path, capsys: pytest.CaptureFixture[str]) -> None:
     """For scripts."""
-    (workspace / "data.csv").unlink()
     created = json.loads(call(capsys, "create", "my_project", "--json")[0])
     added = json.loads(call(capsys, "add", "model.py", "train.py", "--json")[0])
     shared = json.loads(call(capsys, "share", "--bundle", "../b", "--json")[0])

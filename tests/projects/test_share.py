@@ -11,7 +11,7 @@ from tests.projects.sharekit import SNIPPET, killed, killing_hook, run_python, s
 
 import ledgit
 from ledgit.cli import main
-from ledgit.errors import ConfigError, Conflict, LedgitError, NoRemote, PolicyRefused, UsageError, VersionExists
+from ledgit.errors import Conflict, LedgitError, NoRemote, PolicyRefused, UsageError, VersionExists
 from ledgit.projects.secrets import SecretFound
 
 FILES = ["data.csv", "model.py", "train.py"]
@@ -95,12 +95,14 @@ def test_a_project_in_a_folder_has_an_address_with_that_folder(workspace: Path, 
 
 
 def test_what_is_not_committed_is_listed_and_nothing_goes(project: Path, remotes: tuple[Path, Path]) -> None:
-    """Changed, staged and untracked files, and data that are not what their pointer says."""
+    """Changed and staged files, and data that are not what their pointer says."""
     (project / "model.py").write_text("changed\n")
     (project / "new.py").write_text("new\n")
+    run_git(project, "add", "new.py")
 
-    with pytest.raises(Conflict, match=r" M model\.py\n  \?\? new\.py"):
+    with pytest.raises(Conflict, match=r" M model\.py\n  A  new\.py"):
         ledgit.project.share("my_project")
+    run_git(project, "rm", "-q", "--cached", "new.py")
 
     run_git(project, "checkout", "-q", "model.py")
     (project / "new.py").unlink()
@@ -109,6 +111,15 @@ def test_what_is_not_committed_is_listed_and_nothing_goes(project: Path, remotes
         ledgit.project.share("my_project")
     assert {} == refs_of(remotes[0])
     assert [] == objects_of(remotes[1])
+
+
+def test_files_that_nobody_added_are_named(project: Path) -> None:
+    """The script that shares the project may well lie in its folder."""
+    (project / "go.py").write_text("...\n")
+
+    shared = ledgit.project.share("my_project")
+
+    assert ["go.py is not in it, because nobody added it"] == shared.notes
 
 
 def test_a_secret_that_was_committed_by_hand_stays_here(project: Path, remotes: tuple[Path, Path]) -> None:
@@ -135,7 +146,7 @@ def test_the_branch_waits_for_the_data(project: Path, remotes: tuple[Path, Path]
     store.unlink()
     (project / ".dvc" / "config").write_text("")
     run_git(project, "commit", "-q", "-am", "no remote")
-    with pytest.raises(ConfigError, match="dvc remote add --default"):
+    with pytest.raises(NoRemote, match=r"DVC keeps data\.csv, and has no default remote"):
         ledgit.project.share("my_project")
     assert {} == refs_of(bare)
 

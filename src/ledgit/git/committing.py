@@ -23,6 +23,7 @@ __all__ = [
     "ignored_by",
     "init_repository",
     "mend_index",
+    "not_committed",
     "push_branch",
     "read_head",
     "tracked_files",
@@ -49,6 +50,17 @@ def read_head(repo: Repo) -> str | None:
     """Return the commit that is checked out; None before the first one."""
     code, out, _ = try_git(repo, "rev-parse", "--verify", "--quiet", "HEAD^{commit}")
     return out.decode("ascii").strip() if code == 0 else None
+
+
+def not_committed(repo: Repo, paths: Sequence[str]) -> list[str]:
+    """Return those of *paths* (from the top) that the last commit does not have, whatever it has of the others."""
+    from ledgit.git.objects import Objects
+
+    head = read_head(repo)
+    if head is None:
+        return list(paths)
+    objects = Objects.of(repo)
+    return [path for path in paths if objects.find(head, path) is None]
 
 
 def current_branch(repo: Repo) -> str | None:

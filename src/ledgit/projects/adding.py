@@ -120,7 +120,7 @@ def add_files(repo: Repo, project: Project, files: Sequence[str], start: str) ->
     looked.check()
     decided = looked.decide()
     to_commit = [found.path for found in decided if found.where == GIT]
-    to_commit += _to_dvc(top, [found.path for found in decided if found.where == DVC])
+    to_commit += _to_dvc(repo, top, [found.path for found in decided if found.where == DVC])
     new = _entry_points(project, top, [found.path for found in decided if found.where == GIT])
     scripts = [os.path.join(top, one.path) for one in decided if one.where == GIT and one.path.endswith(".py")]
     fresh = [path for path in scripts if os.path.relpath(path, top) not in looked.tracked]
@@ -141,9 +141,10 @@ def _entry_points(project: Project, top: str, paths: Sequence[str]) -> tuple[str
     return edit_project(project.folder, found) if found and project.file else ()
 
 
-def _to_dvc(top: str, paths: Sequence[str]) -> list[str]:
+def _to_dvc(repo: Repo, top: str, paths: Sequence[str]) -> list[str]:
     """Add *paths* to DVC, and return the files that belong into the commit, from the top."""
     from ledgit.artifacts import add_data, init_dvc
+    from ledgit.git import not_committed
 
     by_root: dict[str, list[str]] = {}
     for path in paths:
@@ -152,7 +153,8 @@ def _to_dvc(top: str, paths: Sequence[str]) -> list[str]:
     written: list[str] = []
     for root, found in by_root.items():
         if root == top:
-            written += init_dvc(top)  # also where an earlier one was killed before its commit
+            # Also where an earlier one was killed before its commit; what is changed in them is the user's to commit.
+            written += not_committed(repo, init_dvc(top))
         written += [os.path.relpath(path, top) for path in add_data(root, found)]
     return written
 

@@ -42,7 +42,7 @@ def create_project(name: str, folder: str) -> Project:
         UsageError: Git was not told who the user is.
         StorageError: The disk refused.
     """
-    from ledgit.git import commit_files, mend_index, tracked_files
+    from ledgit.git import commit_files, mend_index, not_committed, tracked_files
     from ledgit.records.registry_names import check_model_name
 
     check_model_name(name)
@@ -61,7 +61,7 @@ def create_project(name: str, folder: str) -> Project:
     if project.environment.kind == "python_env":
         files.append(project.environment.path)
     inner = [os.path.relpath(path, work_tree_of(repo)) for path in map(os.path.realpath, files)]
-    fresh = _not_committed(repo, inner)
+    fresh = not_committed(repo, inner)
     if fresh:
         commit_files(repo, fresh, f"Create project {name}\n")
     lost = sorted({*inner} - {*fresh} - tracked_files(repo, inner))
@@ -107,14 +107,3 @@ def _write(name: str, folder: str) -> Project:
     environment = EnvironmentSpec("python_env", path) if os.path.isfile(path) else EnvironmentSpec()
     write_project(folder, Project(name, {}, environment, folder))
     return read_project(folder)
-
-
-def _not_committed(repo: Repo, paths: list[str]) -> list[str]:
-    """Return those of *paths* that the last commit does not have: what people changed since is theirs to commit."""
-    from ledgit.git import Objects, read_head
-
-    head = read_head(repo)
-    if head is None:
-        return paths
-    objects = Objects.of(repo)
-    return [path for path in paths if objects.find(head, path) is None]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 
-from ledgit.errors import ArtifactsMissing, ConfigError, Conflict
+from ledgit.errors import ArtifactsMissing, Conflict, NoRemote
 from ledgit.projects.adding import dvc_root
 from ledgit.records.values import Values
 from ledgit.tracking.data_dvc import LEGACY, Tracked, outputs_in
@@ -139,7 +139,8 @@ def push_data(found: Sequence[ProjectData], progress: Progress | None = None) ->
     Each object is hashed before; what is there already is not sent.
 
     Raises:
-        ConfigError: There are data and no remote for them, or it can't be used this way.
+        NoRemote: There are data, and no remote for them.
+        ConfigError: It can't be used this way.
         ArtifactsMissing: Data are neither here nor there.
         RemoteError, MissingDependency: The remote can't be used.
         ArtifactDamaged: The cache has something else than the pointer says.
@@ -160,11 +161,11 @@ def _push(data: ProjectData, name: str, done: DataSent, progress: Progress | Non
     place = data_place(data.root, name)
     if place is None:
         files = ", ".join(os.path.relpath(one.output, data.root) for one in data.tracked[:3])
-        expected = (
-            f"an address, because DVC keeps {files}; 'dvc remote add --default NAME ADDRESS' sets one, then commit"
-            " .dvc/config"
+        text = (
+            f"DVC keeps {files}, and has no default remote to send data to; 'dvc remote add --default NAME ADDRESS'"
+            " sets one, then commit .dvc/config"
         )
-        raise ConfigError("DVC's default remote", "", expected)
+        raise NoRemote("", text)
     cache = Cache(data_cache(data.root))
     needed = needed_objects(data, cache)
     with open_remote(place) as remote:

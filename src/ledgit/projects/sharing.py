@@ -109,8 +109,9 @@ def share_project(
     """Share a project: its data first, then the branch that is checked out, then a version of the registry.
 
     This is the one thing of Ledgit's that pushes a branch; it is never forced, and *say* is told before. Nothing goes
-    when anything of the project is not committed. A project that is the same as its last version has that version.
-    With a bundle nothing is pushed: see :func:`ledgit.projects.bundling.write_bundle`.
+    while a file of the project has changes that are not committed; files that nobody added are named in the notes. A
+    project that is the same as its last version has that version. With a bundle nothing is pushed: see
+    :func:`ledgit.projects.bundling.write_bundle`.
 
     Args:
         repository: The repository that the project is in.
@@ -123,8 +124,9 @@ def share_project(
         Conflict: Something is not committed, or the branch on the remote has other commits.
         SecretFound: A file looks as if it had a secret in it.
         UsageError: Nothing is committed, or no branch is checked out.
-        ConfigError, ArtifactsMissing: The data have nowhere to go, or are not here.
-        NoRemote, RemoteError, PushRefused: The remote is not there, or can't be used.
+        NoRemote: There is no Git remote, or there are data and no DVC remote.
+        ArtifactsMissing: The data are not here.
+        ConfigError, RemoteError, PushRefused: A remote can't be used.
         VersionExists, PolicyRefused: The version can't be had.
     """
     options = options or ShareOptions()
@@ -152,6 +154,7 @@ class _Sharing:
             raise UsageError(f"nothing is committed yet in {self.top}; 'ledgit project add FILE' commits files")
         self.head = head
         self.new = False
+        self.left: list[str] = []  # files that nobody has added
 
     def run(self) -> SharedProject:
         found = find_data(self.repo, self.project.folder)
@@ -185,12 +188,13 @@ class _Sharing:
     def _check_committed(self, found_roots: list[str]) -> None:
         from ledgit.git import changed_files
 
-        wanted = [self.subdir]
-        if self.subdir:
-            for root in found_roots:
-                inner = os.path.relpath(root, self.top)
-                wanted += [os.path.normpath(os.path.join(inner, name)) for name in (".dvc/config", ".dvcignore")]
-        found = changed_files(self.repo, wanted)
+        # By these DVC finds the data; they stand at its top, which may be above the project.
+        inner = [os.path.relpath(root, self.top) for root in found_roots]
+        own = {os.path.normpath(os.path.join(root, name)) for root in inner for name in (".dvc/config", ".dvcignore")}
+        wanted = [self.subdir, *sorted(own)] if self.subdir else [""]
+        changed = changed_files(self.repo, wanted)
+        found = [(state, path) for state, path in changed if state != "??" or path in own]
+        self.left = [path for state, path in changed if state == "??" and path not in own]
         if found:
             raise _not_committed(self.project, found, "'ledgit project add' or 'git commit' takes them in")
         file = os.path.relpath(os.path.realpath(self.project.file), self.top) if self.project.file else ""
@@ -307,8 +311,15 @@ class _Sharing:
             remote=remote,
             data=data,
             bundle=bundle,
-            notes=notes,
+            notes=[*self._not_added(), *(notes or ())],
         )
+
+    def _not_added(self) -> list[str]:
+        if not self.left:
+            return []
+        shown = ", ".join(self.left[:5]) + (f" and {len(self.left) - 5:,} more" if len(self.left) > 5 else "")
+        verb = "is" if len(self.left) == 1 else "are"
+        return [f"{shown} {verb} not in it, because nobody added {'it' if len(self.left) == 1 else 'them'}"]
 
 
 def _code_remote(repo: Repo) -> str:
