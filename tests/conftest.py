@@ -33,7 +33,7 @@ def _private_environment(tmp_path_factory: pytest.TempPathFactory, monkeypatch: 
     """No test sees the machine's Git configuration, home folder or Ledgit/MLflow variables."""
     home = tmp_path_factory.mktemp("home")
     for name in list(os.environ):
-        if name.startswith(("GIT_", "LEDGIT_", "MLFLOW_")):
+        if name.startswith(("CI_", "GIT_", "GITHUB_", "GITLAB_", "LEDGIT_", "MLFLOW_")):
             monkeypatch.delenv(name)
     monkeypatch.setenv("LEDGIT_AUTO_COMPACT", "0")  # only where a test wants it
     monkeypatch.setenv("HOME", str(home))

@@ -199,7 +199,8 @@ def test_a_pull_request_is_run_recorded_reported_and_judged(
     # Tomorrow the merge commit is gone; a colleague finds the run by the branch.
     ledgit(repo, "pull")
     shown = json.loads(ledgit(repo, "report", "main...feature", "--json"))
-    assert len(shown["head"]["runs"]) == 1
+    (run,) = shown["head"]["runs"]
+    assert json.loads(ledgit(repo, "show", run["id"], "--json"))["tags"]["ledgit.ci.head"] == forge.head
     assert shown["gates"][0]["value"] == 0.7
 
     # The same job again: the comment is the same one.

@@ -74,7 +74,7 @@ def _request(args: argparse.Namespace, command: list[str], repository: Repositor
         in_place=args.in_place,
         experiment=experiment,
         name=args.name,
-        tags=parsing.pairs(args.tag, "tag"),
+        tags={**context.ci_tags(), **parsing.pairs(args.tag, "tag")},
         params={key: parsing.typed(value) for key, value in parsing.pairs(args.param, "param").items()},
         parent_run=context.current_run(),
         timeout=None if args.timeout is None else parsing.seconds(args.timeout),

@@ -95,7 +95,7 @@ def _means_project(args: argparse.Namespace) -> bool:
 
 def _run_command(args: argparse.Namespace, command: list[str]) -> int:
     params = {key: parsing.typed(value) for key, value in parsing.pairs(args.param, "param").items()}
-    tags = parsing.pairs(args.tag, "tag")
+    tags = {**context.ci_tags(), **parsing.pairs(args.tag, "tag")}
     timeout = None if args.timeout is None else parsing.seconds(args.timeout)
     from ledgit.projects.child import KILLED_BY_TIMEOUT, Child, find
     from ledgit.projects.watching import Watch
