@@ -126,6 +126,7 @@ def test_click_says_them_too(tmp_path: Path) -> None:
         "fast": ("bool", "False"),
         "data": ("string", None),
     } == declared(point)
+    assert "python train.py --alpha={alpha} --rounds={n_rounds} --opt={opt} {data}" == point.command
     said = answer(point, tmp_path, data="d", n_rounds=4, fast="true")
     assert {"alpha": 0.5, "n_rounds": 4, "opt": "sgd", "shout": False, "fast": True, "many": [], "data": "d"} == said
 

@@ -110,8 +110,8 @@ def _python(path: str, text: str) -> tuple[str, dict[str, Parameter]] | None:
         parameters[parameter.name] = parameter
         if parameter.type != "bool":
             # With "=", a value may begin with a dash: argparse takes -1e-5 for an option otherwise.
-            joint = "=" if option.flag.startswith("--") else " "
-            words.append(f"{_word(option.flag)}{joint if option.flag else ''}{{{parameter.name}}}")
+            flag = f"{_word(option.flag)}{'=' if option.flag.startswith('--') else ' '}" if option.flag else ""
+            words.append(f"{flag}{{{parameter.name}}}")
     return " ".join(words), parameters
 
 
