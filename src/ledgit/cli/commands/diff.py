@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from ledgit.repository import Repository, Run
     from ledgit.store.checkout import FileChange
 
+REPRO = "ledgit.repro"
 HELP = """\
 Show what differs between runs: params, metrics with their histories, tags, data, artifacts, environment and
 code, committed or not. The first run is the one compared with. With one RUN, that is the newest run of the
@@ -106,7 +107,7 @@ def _of_range(repository: Repository, text: str) -> tuple[list[Run], str]:
 def _repetition(runs: list[Run], style: Style) -> list[str]:
     """Return how a repetition came out, and what was found to differ, if the second run is one of the first."""
     tags = runs[-1].tags
-    if len(runs) != 2 or tags.get("ledgit.repro") != runs[0].id or "ledgit.repro.verdict" not in tags:
+    if len(runs) != 2 or tags.get(REPRO, "") != runs[0].id or "ledgit.repro.verdict" not in tags:
         return []
     reasons = [line for line in tags.get("ledgit.repro.reasons", "").splitlines() if line]
     return [style.bold(f"repeated: {clean(tags['ledgit.repro.verdict'])}"), *(f"  {clean(one)}" for one in reasons)]

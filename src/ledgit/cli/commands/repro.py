@@ -7,7 +7,7 @@ import os
 from typing import TYPE_CHECKING
 
 from ledgit.cli import context, parsing, render, terminal
-from ledgit.cli.text import Style
+from ledgit.cli.text import Style, clean
 from ledgit.errors import UsageError
 
 if TYPE_CHECKING:
@@ -114,7 +114,7 @@ def _many(repository: Repository, args: argparse.Namespace, options: ReproOption
     runs: list[Run] = sorted(auditable(chosen[:]), key=lambda run: (run.start, run.id))
     if args.dry_run:
         for run in runs:
-            terminal.write(f"{run.id[:8]}  {run.name}\n")
+            terminal.write(f"{run.id[:8]}  {clean(run.name)}\n")
         return 0
     as_text = args.format == "text"
 
@@ -190,4 +190,4 @@ def _amount(text: str, value: str) -> float:
 
 
 def _tell(text: str) -> None:
-    terminal.note(f"ledgit: {text}")
+    terminal.note(f"ledgit: {clean(text)}")

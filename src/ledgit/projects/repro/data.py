@@ -18,8 +18,9 @@ if TYPE_CHECKING:
 __all__ = ["InputCheck", "fetch_inputs", "fetch_tracked", "input_findings"]
 
 _MD5 = "md5"
-#: Seconds without a word from the remote; a fetch itself may take as long as it does.
 _SHOWN = 200
+#: Bytes that are fetched without being known to be needed.
+MOST_UNASKED = 1 << 30
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,15 +61,25 @@ def fetch_inputs(recipe: Recipe, folder: str, top: str | None = None) -> list[In
     return [_check(one, recipe.directory, folder, top) for one in _once(recipe.inputs)]
 
 
-def fetch_tracked(folder: str) -> list[str]:
-    """Get what DVC tracks in *folder* and is not there from DVC's remote; return what stays away, with reasons."""
+def fetch_tracked(folder: str, most: int = MOST_UNASKED) -> list[str]:
+    """Get what DVC tracks in *folder* and is not there from DVC's remote; return what stays away, with reasons.
+
+    Nothing says that the run needs it, so it is *most* bytes in all, the smallest first. What the run recorded as its
+    inputs :func:`fetch_inputs` gets, whatever its size.
+    """
     from ledgit.projects.tracked import tracked_files
 
     lost = []
     if not os.path.isfile(os.path.join(folder, ".dvc", "config")):
         return []
-    for tracked in tracked_files(folder):
-        if not os.path.lexists(tracked.output) and not tracked.stage:
+    absent = [one for one in tracked_files(folder) if not one.stage and not os.path.lexists(one.output)]
+    left = most
+    for tracked in sorted(absent, key=lambda one: one.size or 0):
+        left -= tracked.size or 0
+        if left < 0:
+            name = os.path.relpath(tracked.output, folder)
+            lost.append(f"{name} is not in DVC's cache, and large; 'dvc fetch {name}' gets it, if the run needs it")
+        else:
             why = _pull(folder, tracked.pointer)
             if not os.path.lexists(tracked.output):
                 lost.append(
@@ -145,9 +156,12 @@ def _checked(
     """Compare what is at *place* in the work folder, after an attempt to get it there."""
     wanted, why = one.digest, ""
     comparable = bool(wanted) and kind.startswith(_MD5)
-    if not os.path.lexists(place) and pointer:
-        why = _pull(folder, os.path.join(folder, pointer))
+    source = os.path.normpath(os.path.join(folder, pointer))
+    if not os.path.lexists(place) and pointer and _inside(source, folder):
+        why = _pull(folder, source)
     got = _digest(place, kind) if comparable else None
+    if not _inside(os.path.realpath(os.path.dirname(place)), os.path.realpath(folder)):
+        return InputCheck(one.name, wanted, None, f"{shown} leads out of the repository by a link", None)
     if top is not None and (not os.path.lexists(place) or (comparable and got != wanted)):
         users = os.path.join(top, os.path.relpath(place, folder))
         # Of a committed file that is something else, only what the run saw is better; what is not there at all
@@ -192,7 +206,7 @@ def _pull(folder: str, pointer: str) -> str:
     import subprocess
 
     stage = os.path.basename(pointer) == "dvc.lock"
-    words = ["pull", "--quiet", *([] if stage else [os.path.relpath(pointer, folder)])]
+    words = ["pull", "--quiet", *([] if stage else [os.path.join(".", os.path.relpath(pointer, folder))])]
     try:
         done = subprocess.run(
             [sys.executable, "-m", "dvc", *words],

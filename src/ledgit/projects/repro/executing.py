@@ -137,7 +137,7 @@ def execute(order: Order, name: str, tags: Mapping[str, str], asked: Callable[[]
     began = time.time()
     try:
         environ = _environment(order, active.id, trace)
-        cwd = os.path.join(order.work.path, *recipe.directory.split("/")) if recipe.directory else order.work.path
+        cwd = order.work.folder(recipe.directory)
         watch = Watch(order.command, cwd, order.work.path) if _EXIT_CODE in order.original.tags else None
         log = active.open_artifact(_OUTPUT)
         command = order.chosen.prepared.command(list(order.command), order.work.path)

@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from ledgit.errors import RunStateError
+from ledgit.errors import NotFound, RunStateError, UsageError
 from ledgit.projects.repro.executing import Executed, Order, execute, outcome_of
 from ledgit.projects.repro.recipe import Recipe, recipe_of
 from ledgit.projects.repro.reproduction import Plan, Reproduction, ReproOptions
@@ -164,6 +164,8 @@ class Attempt:
             show=options.show,
             trace=options.trace,
         )
+        where = f" in {recipe.directory}/" if recipe.directory else ""
+        self.tell(f"running{where}: {' '.join(recipe.command)}")
         self._named = self._earlier()
         verdict = self._repeat(order)
         self._record(verdict)
@@ -188,9 +190,12 @@ class Attempt:
     # ------------------------------------------------------------------ before
 
     def _check_folder(self) -> None:
-        if self.recipe.directory and not os.path.isdir(os.path.join(self.work.path, self.recipe.directory)):
+        try:
+            self.work.folder(self.recipe.directory)
+        except (NotFound, UsageError):
             where = "the code that was asked for" if self.options.code else "the run's tree"
-            raise RunStateError(f"run {self.recipe.name} ran in {self.recipe.directory}/, which {where} has not")
+            said = f"run {self.recipe.name} ran in {self.recipe.directory}/, which {where} has not"
+            raise RunStateError(said) from None
 
     def _get_data(self) -> None:
         from ledgit.projects.repro.data import fetch_inputs, fetch_tracked
