@@ -17,7 +17,7 @@ from ledgit.run_reading import RunReading
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Mapping, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
     from typing import BinaryIO
 
     from ledgit.artifacts import Cache, Place
@@ -138,6 +138,23 @@ class RunArtifacts(RunReading):
         from ledgit.store.artifacts.setting import place_of
 
         return place_of(self.repo)
+
+    def each_artifact_file(self, run: Run, inside: str = "") -> Iterator[ArtifactFile]:
+        """Yield what :meth:`artifact_files` returns, with few of a large folder's files in memory.
+
+        Raises:
+            ArtifactNotFound: There is nothing at this path.
+        """
+        from itertools import chain
+
+        from ledgit.store.artifacts.listing import each_file
+
+        files = each_file(self._cache, run.record().artifacts, inside)
+        first = next(files, None)
+        if first is None:
+            self.artifact_files(run, inside)  # says what is near
+            return iter(())
+        return chain((first,), files)
 
     def missing_artifacts(self, files: Iterable[ArtifactFile]) -> list[ArtifactFile]:
         """Ask the artifact remote for those of *files* that are not here; return what it lacks too.

@@ -114,3 +114,4 @@ def test_no_text_becomes_markup(value: str) -> None:
 def test_a_list_written_item_by_item_is_the_same_text(values: list[object]) -> None:
     """100,000 runs as JSON need not be in memory at once."""
     assert render.json_text(values) == "".join(render.json_pieces(iter(values)))
+    assert render.json_text(values) == "".join(render.json_pieces(iter(values), at_once=2))

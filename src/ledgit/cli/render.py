@@ -138,11 +138,14 @@ def json_text(value: object) -> str:
     return shown + "\n"
 
 
-def json_pieces(values: Iterable[object]) -> Iterator[str]:
-    """Yield the text that :func:`json_text` gives of a list, an item at a time."""
+def json_pieces(values: Iterable[object], at_once: int = 1) -> Iterator[str]:
+    """Yield the text that :func:`json_text` gives of a list, *at_once* items at a time."""
+    from itertools import islice
+
     begun = False
-    for value in values:
-        yield ("," if begun else "[") + "\n  " + json_text(value).rstrip("\n").replace("\n", "\n  ")
+    items = iter(values)
+    while some := list(islice(items, at_once)):
+        yield ("," if begun else "[") + json_text(some)[1:-3]
         begun = True
     yield "\n]\n" if begun else "[]\n"
 

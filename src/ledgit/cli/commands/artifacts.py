@@ -29,6 +29,7 @@ ledgit artifacts remote s3://bucket/runs
 ledgit artifacts status                  what is only here
 """
 _SHOWN = 20  # runs that 'status' names
+_AT_ONCE = 1_000  # files that are written at a time
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -60,11 +61,13 @@ def _ls(args: argparse.Namespace) -> int:
     found = repository.run(args.ref)
     inside = args.path.strip("/")
     folders: list[FolderSeen] = []
+    files: list[ArtifactFile] = []
+    as_json = args.format == "json"
     with Progress() as progress:
         _commits(repository, found, progress)
-        if args.format == "json" or args.check:  # file by file
+        if args.check:  # file by file
             files = repository.artifact_files(found, inside)
-        else:
+        elif not as_json:
             files, folders = repository.artifact_folders(found, inside)
         lost = {file.path for file in repository.missing_artifacts(files)} if args.check else None
     elsewhere = "remote" if repository.artifact_place() is not None else "missing"
@@ -74,8 +77,10 @@ def _ls(args: argparse.Namespace) -> int:
             return "git" if file.stored == "git" else "here"
         return elsewhere if lost is None else "missing" if file.path in lost else "remote"
 
-    if args.format == "json":
-        terminal.write(render.json_text([_as_json(file, where(file)) for file in files]))
+    if as_json:  # of a folder there may be a million
+        listed = files if args.check else repository.each_artifact_file(found, inside)
+        for piece in render.json_pieces((_as_json(file, where(file)) for file in listed), at_once=_AT_ONCE):
+            terminal.write(piece)
         return 0
     if not files and not folders:
         terminal.note(f"run {text.clean(found.name)} logged no files")

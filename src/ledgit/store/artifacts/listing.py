@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from heapq import merge
 from operator import attrgetter
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -12,12 +13,12 @@ from ledgit.store.artifacts.fetching import members_of
 from ledgit.store.artifacts.naming import is_list
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Iterable, Iterator, Sequence
 
     from ledgit.artifacts import Cache
     from ledgit.records.artifacts import ArtifactRecord
 
-__all__ = ["ArtifactFile", "FolderSeen", "closed_folders", "files_of", "folders_of", "is_in", "object_of"]
+__all__ = ["ArtifactFile", "FolderSeen", "closed_folders", "each_file", "files_of", "folders_of", "is_in", "object_of"]
 
 
 class ArtifactFile:
@@ -90,18 +91,29 @@ def files_of(cache: Cache, records: Sequence[ArtifactRecord], inside: str = "") 
     Raises:
         ArtifactDamaged, RecordError: A list is not what it should be.
     """
-    found = []
+    return list(each_file(cache, records, inside))
+
+
+def each_file(cache: Cache, records: Sequence[ArtifactRecord], inside: str = "") -> Iterator[ArtifactFile]:
+    """Yield what :func:`files_of` returns; of a folder of a million files few are in memory as such.
+
+    Raises:
+        ArtifactDamaged, RecordError: As there, before the first file.
+    """
+    alone: list[ArtifactFile] = []
+    folders: list[Iterator[ArtifactFile]] = []
     for record in records:
         if record.stored != DVC:
             if is_in(record.path, inside):
-                found.append(ArtifactFile(record.path, record.size, record.digest, record, here=True))
+                alone.append(ArtifactFile(record.path, record.size, record.digest, record, here=True))
         elif not is_list(record.digest):
             if is_in(record.path, inside):
                 here = cache.has(object_of(record.digest))
-                found.append(ArtifactFile(record.path, record.size, record.digest, record, here=here))
+                alone.append(ArtifactFile(record.path, record.size, record.digest, record, here=here))
         elif is_in(record.path, inside) or is_in(inside, record.path):
-            found += _in_folder(cache, record, inside)
-    return sorted(found, key=attrgetter("path")) if len(records) > 1 else found
+            folders.append(_in_folder(cache, record, inside))
+    by_path = attrgetter("path")
+    return merge(sorted(alone, key=by_path), *folders, key=by_path)
 
 
 def folders_of(cache: Cache, records: Iterable[ArtifactRecord], inside: str = "") -> list[FolderSeen]:
@@ -124,16 +136,16 @@ def folders_of(cache: Cache, records: Iterable[ArtifactRecord], inside: str = ""
     return found
 
 
-def _in_folder(cache: Cache, record: ArtifactRecord, inside: str) -> list[ArtifactFile]:
+def _in_folder(cache: Cache, record: ArtifactRecord, inside: str) -> Iterator[ArtifactFile]:
     try:
         members = members_of(cache, object_of(record.digest))
     except ArtifactNotFound:
         nfiles = record.nfiles or 0
-        return [ArtifactFile(record.path, record.size, record.digest, record, here=False, nfiles=nfiles)]
+        yield ArtifactFile(record.path, record.size, record.digest, record, here=False, nfiles=nfiles)
+        return
     if not is_in(record.path, inside):
         members = [member for member in members if is_in(f"{record.path}/{member.path}", inside)]
     there = present(cache, (member.md5 for member in members))
-    found = []
     for path, oid in members:
         size: int | None = None
         if oid in there:
@@ -141,5 +153,4 @@ def _in_folder(cache: Cache, record: ArtifactRecord, inside: str) -> list[Artifa
                 size = cache.size(oid)
             except ArtifactNotFound:
                 pass  # it has just gone
-        found.append(ArtifactFile(f"{record.path}/{path}", size, f"md5:{oid}", record, here=size is not None))
-    return found
+        yield ArtifactFile(f"{record.path}/{path}", size, f"md5:{oid}", record, here=size is not None)
