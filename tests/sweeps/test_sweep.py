@@ -59,9 +59,12 @@ def test_a_grid_is_a_run_with_a_run_a_point(repo: Path) -> None:
 
 def test_what_a_trial_leaves_in_its_folder_the_next_one_does_not_see(repo: Path) -> None:
     """Files that it wrote are gone, changed and deleted ones are back; what the user changes meanwhile is not there."""
-    put(repo, "import subprocess; print(sorted(os.listdir('.')), open('data.csv').read())\n"
+    put(
+        repo,
+        "print(sorted(os.listdir('.')), open('data.csv').read())\n"
         "open('new', 'w').close(); os.unlink('data.csv')\n"
-        f"open({str(repo / 'data.csv')!r}, 'w').write('other')")  # fmt: skip
+        f"open({str(repo / 'data.csv')!r}, 'w').write('other')\n",
+    )
 
     sweep(repo, "-P", "a=1,2,3", "--", *words("a"))
 
@@ -124,13 +127,17 @@ def test_a_rule_ends_a_sweep_and_more_can_be_asked_for(repo: Path, options: list
 
 def test_a_trial_that_hangs_ends_with_all_that_it_started(repo: Path) -> None:
     """After --timeout it is asked to end; what does not listen is killed when the grace is over."""
-    put(repo, "import signal, subprocess\nsignal.signal(signal.SIGTERM, signal.SIG_IGN)\n"
+    put(
+        repo,
+        "import signal, subprocess\n"
+        "signal.signal(signal.SIGTERM, signal.SIG_IGN)\n"
         "subprocess.Popen(['sleep', '98765.4321'])\n"
-        "print('up', flush=True)\nargs['a'] == '1' and time.sleep(98765)")  # fmt: skip
+        "time.sleep(98765)\n",
+    )
 
-    sweep(repo, "-P", "a=1,2", "--timeout", "1.5", "--grace", "0.2", "--", *words("a"))
+    sweep(repo, "-P", "a=1", "--timeout", "1.5", "--grace", "0.2", "--", *words("a"), code=1)
 
-    assert counted(newest(repo)) == [(0, "failed"), (1, "complete")]
+    assert counted(newest(repo)) == [(0, "failed")]
     assert trial_runs(repo)[0].status == "KILLED"
     assert left_behind(repo, "98765.4321") == []
 
@@ -147,9 +154,10 @@ def test_the_disk_is_full_and_later_it_is_not(repo: Path, monkeypatch: pytest.Mo
             raise StorageError("a new run", "No space left on device")
         return create(repo, start)  # type: ignore[arg-type]
 
-    with monkeypatch.context() as patch, pytest.raises(StorageError, match="No space left"):
+    with monkeypatch.context() as patch:
         patch.setattr(ActiveRun, "create", full)
-        run_plan(repo, SweepPlan({"a": "1,2,3,4"}, command=words("a")))
+        with pytest.raises(StorageError, match="No space left"):
+            run_plan(repo, SweepPlan({"a": "1,2,3,4"}, command=words("a")))
 
     assert newest(repo).ended == 2
     result = Sweep.resume(open_repository(repo), newest(repo).run).run()
@@ -169,6 +177,35 @@ def test_two_processes_never_work_on_one_sweep(repo: Path) -> None:
     assert sweep.run().status.state == "finished"
     with pytest.raises(UsageError, match="all 2 trials of this sweep have ended; the grid has no more points"):
         Sweep.resume(open_repository(repo), sweep.run_id)
+
+
+@pytest.mark.parametrize("in_place", [False, True])
+def test_gc_takes_nothing_of_the_code_while_a_sweep_runs(repo: Path, in_place: bool) -> None:
+    """Neither at its start nor when somebody goes on with it: no branch has these files."""
+    put(repo, "")
+    (repo / "data.csv").write_text("on no branch\n")
+    plan = SweepPlan({"a": "1,2,3,4"}, command=words("a"), in_place=in_place)
+    sweep = Sweep.start(open_repository(repo), plan)
+    if not in_place:
+        run_git(repo, "checkout", "-q", "--", ".")
+
+    kept = set()
+    for again in range(2):
+        for event in sweep.events():
+            if event.kind == "started":
+                kept.add(run_git(repo, "rev-parse", f"refs/ledgit/active/{sweep.run_id}^{{tree}}"))
+                run_git(repo, "-c", "gc.worktreePruneExpire=now", "gc", "-q", "--prune=now")
+                if again == 0 and event.trial is not None and event.trial.number == 1:
+                    break
+        if again == 0:
+            sweep = Sweep.resume(open_repository(repo), sweep.run_id)
+
+    assert counted(newest(repo)) == [(number, "complete") for number in range(4)]
+    assert {run_git(repo, "show", f"{run.commit}:data.csv") for run in trial_runs(repo)} == {"on no branch"}
+    assert kept == {run.code.tree for run in trial_runs(repo)}
+    assert "Problem" not in run_git(repo, "log", "--no-walk", *(str(run.commit) for run in trial_runs(repo)))
+    run_git(repo, "fsck", "--strict")
+    assert run_git(repo, "for-each-ref", "refs/ledgit/active") == ""
 
 
 def test_events_tell_each_trial_twice_and_may_be_left_at_any_time(repo: Path) -> None:
@@ -214,8 +251,16 @@ def test_a_sweep_is_ended_from_another_terminal(repo: Path, word: str) -> None:
 def test_ctrl_c_asks_the_trials_to_end_and_again_kills_them(repo: Path, times: int) -> None:
     """What they do when asked is theirs to say; the second time nobody is asked."""
     up, told = repo.parent / "up", repo.parent / "told"
-    put(repo, f"import signal\ndef tell(*_):\n    open({str(told)!r}, 'w').close()\n    {times} == 1 and sys.exit(1)\n"
-        "signal.signal(signal.SIGTERM, tell)\n" f"open({str(up)!r}, 'w').close()\nwhile True: time.sleep(0.02)")  # fmt: skip
+    put(
+        repo,
+        "import signal\n"
+        "def tell(*_):\n"
+        f"    open({str(told)!r}, 'w').close()\n"
+        f"    {times} == 1 and sys.exit(1)\n"
+        "signal.signal(signal.SIGTERM, tell)\n"
+        f"open({str(up)!r}, 'w').close()\n"
+        "while True: time.sleep(0.02)\n",
+    )
     process = begin(repo, "-P", "a=1,2,3", "--grace", "1000", "--", *words("a"))
     for path in (up, told)[:times]:
         while not path.exists() and process.poll() is None:

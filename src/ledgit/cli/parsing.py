@@ -53,7 +53,7 @@ class Parser(argparse.ArgumentParser):
         """Read what stands before the first ``--``; that and all behind it is the command, whatever it looks like."""
         at = words.index("--") if "--" in words else len(words)
         if not {"-h", "--help"}.isdisjoint(words[:at]):
-            return self.parse_args(words[:at])
+            return self.parse_args(["--help"])  # behind another word it would be taken for the command's
         self._actions.remove(trailing)
         args = self.parse_intermixed_args(words[:at])
         setattr(args, trailing.dest, words[at:])

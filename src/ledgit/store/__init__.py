@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     )
     from ledgit.store.finalizing import finalize
     from ledgit.store.folder import Folder
-    from ledgit.store.given import Facts, take_facts
+    from ledgit.store.given import Facts, protect_code, take_facts
     from ledgit.store.index import Index, Page
     from ledgit.store.journal import JournalState, read_parts
     from ledgit.store.live import active_ids, live_runs, summarize
@@ -48,6 +48,7 @@ _HOME = {
     "finalize": "finalizing",
     "Folder": "folder",
     "Facts": "given",
+    "protect_code": "given",
     "take_facts": "given",
     "Index": "index",
     "Page": "index",
@@ -84,6 +85,7 @@ __all__ = [
     "experiment_id",
     "finalize",
     "live_runs",
+    "protect_code",
     "read_experiments",
     "read_head",
     "read_parts",

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from ledgit.git import Config, Repo
     from ledgit.store.active import ActiveRun
 
-__all__ = ["Facts", "code_facts", "guard", "record_facts", "snapshot_options", "take_facts"]
+__all__ = ["Facts", "code_facts", "guard", "protect_code", "record_facts", "snapshot_options", "take_facts"]
 
 
 class Facts(Values):
@@ -215,10 +215,25 @@ def guard(run: ActiveRun, facts: Facts, stop: threading.Event, after: float) -> 
             record_patch_id(run, snapshot, tree, stop)
         elif known and not (facts.code or {}).get("patch_id"):
             run._append(encode("patch", {"at": now_ms(), "patch_id": known}))
-        if snapshot.tree != EMPTY_TREE:
-            ref = f"refs/ledgit/active/{run.id}"
-            message = f"Work tree of the active run {run.name}"
-            protect(run.repo, ref, snapshot, message, run.start // 1000, note=lambda pack: list_pack(run.folder, pack))
-            run._append(encode("protected", {"at": now_ms(), "ref": ref}))
+        _protect(run, snapshot)
     except (LedgitError, OSError) as error:
         run.note_problem(f"the code could not be protected from git gc: {error}")
+
+
+def protect_code(run: ActiveRun, facts: Facts) -> None:
+    """Keep the code from ``git gc`` as long as *run* lasts: for other runs that are given the same facts.
+
+    Raises:
+        StorageError: The disk is full or failing.
+    """
+    if facts.tree:
+        _protect(run, Snapshot(facts.commit, facts.head_tree, facts.tree))
+
+
+def _protect(run: ActiveRun, snapshot: Snapshot) -> None:
+    if snapshot.tree == EMPTY_TREE:
+        return
+    ref = f"refs/ledgit/active/{run.id}"
+    message = f"Work tree of the active run {run.name}"
+    protect(run.repo, ref, snapshot, message, run.start // 1000, note=lambda pack: list_pack(run.folder, pack))
+    run._append(encode("protected", {"at": now_ms(), "ref": ref}))

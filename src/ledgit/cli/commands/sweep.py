@@ -300,14 +300,19 @@ def _status(args: argparse.Namespace) -> int:
 
 
 def _stop(args: argparse.Namespace) -> int:
-    from ledgit.projects.sweeps import stop
+    from ledgit.projects.sweeps import status, stop
 
     word = "finish" if args.finish else "kill" if args.kill else "stop"
-    name = args.ref or "the sweep"
-    if stop(context.repository(), args.ref or "", word, wait=0.0 if args.no_wait else float("inf")):
-        terminal.note(f"ledgit: {name} has ended; 'ledgit sweep resume' goes on with it")
+    repository = context.repository()
+    repository.fetch_missing = True
+    before = status(repository, args.ref or "")
+    ended = stop(repository, before.run, word, wait=0.0 if args.no_wait else float("inf"))
+    if before.state != "running":
+        terminal.note(f"ledgit: {before.name} does not run here; it is {before.state}")
+    elif ended:
+        terminal.note(f"ledgit: {before.name} has ended; 'ledgit sweep resume {before.name}' goes on with it")
     else:
-        terminal.note(f"ledgit: {name} was asked to end")
+        terminal.note(f"ledgit: {before.name} was asked to end")
     return 0
 
 

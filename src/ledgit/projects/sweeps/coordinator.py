@@ -308,6 +308,7 @@ class Sweep(Outcomes):
         finally:
             if isinstance(executor, LocalExecutor):
                 end_leftovers(self.run_id, self.plan.grace)  # what took itself out of its trial's process group
+            self.repository.recover()  # runs that a process which is only gone now kept from ending
             self._finish_parent()
             self._site.close()
             self._control.release()

@@ -12,7 +12,7 @@ from ledgit.projects.sweeps.overview import REASON, SWEEP, find_sweep, read_plan
 from ledgit.projects.sweeps.plan import PLAN_FILE, SweepPlan
 from ledgit.projects.sweeps.site import Site
 from ledgit.records.words import new_run_id
-from ledgit.store import ActiveRun, RunStart, take_facts
+from ledgit.store import ActiveRun, RunStart, protect_code, take_facts
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -75,8 +75,14 @@ def start(
         control.release()
         site.close()
         raise
-    site.facts.guarded = True  # by the sweep's own run
+    _guard(parent, site.facts)
     return Opened(plan, parent, control, site, {})
+
+
+def _guard(parent: ActiveRun, facts: Facts) -> None:
+    """Have the sweep's own run keep the code, once for all trials."""
+    protect_code(parent, facts)
+    facts.guarded = True
 
 
 def _elsewhere(
@@ -196,7 +202,7 @@ def resume(
             site.close()
         control.release()
         raise
-    site.facts.guarded = True  # by the sweep's own run
+    _guard(parent, site.facts)
     return Opened(changed, parent, control, site, known)
 
 
@@ -261,9 +267,11 @@ def stop(repository: Repository, ref: str, word: str, *, wait: float = 60.0) -> 
 
 
 def _facts(repository: Repository, run: Run, plan: SweepPlan) -> Facts:
-    """Return the code that the sweep began with; every trial has the same."""
+    """Return the code that the sweep began with; every trial has the same, unless they run in the user's folder."""
     from ledgit.git import Objects, ObjectSet, code_tree_without_run
 
+    if plan.in_place:
+        return take_facts(repository.repo, _python(plan))
     code = run.record().info.code
     objects = Objects.of(repository.repo)
     fresh = ObjectSet()
