@@ -189,7 +189,10 @@ def test_a_scheduler_that_nobody_started_is_named() -> None:
     address = f"tcp://127.0.0.1:{free_port()}"
 
     with pytest.raises(Unreachable, match=address):
-        DaskExecutor(address, timeout=0.5)
+        DaskExecutor(address)
+    for wrong in ("nonsense", "tcp://host", "tcp://host:x", "host:99999"):
+        with pytest.raises(UsageError, match="tcp://host:8786"):
+            DaskExecutor(wrong)
 
 
 def test_options_that_dask_does_not_take_are_named() -> None:

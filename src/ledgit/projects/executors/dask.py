@@ -15,6 +15,7 @@ from concurrent.futures import Future
 from typing import TYPE_CHECKING, Any
 
 from ledgit.errors import LedgitError, MissingDependency, Unreachable, UsageError
+from ledgit.projects.executors.listening import check_listens
 from ledgit.projects.executors.orders import Code, TrialOrder, TrialReport
 from ledgit.projects.executors.protocol import STOP, CodeWanted, Point, RemoteExecutor, Ticket, WorkerLost
 from ledgit.projects.executors.work import run_trial
@@ -54,6 +55,8 @@ class DaskExecutor(RemoteExecutor):
             raise MissingDependency("a sweep on Dask", "ledgit[dask]") from None
         if not scheduler:
             raise UsageError("sweeps on Dask need the scheduler's address: --scheduler tcp://host:8786")
+        if not os.path.isfile(scheduler) and scheduler.partition("://")[0] in (scheduler, "tcp", "tls"):
+            check_listens(scheduler, "a Dask scheduler", "tcp://host:8786")  # others, as ucx, are Dask's to know
         where = {"scheduler_file": scheduler} if os.path.isfile(scheduler) else {"address": scheduler}
         try:
             library: Any = distributed  # half of its methods are without types

@@ -7,6 +7,7 @@ from concurrent.futures import Future
 from typing import TYPE_CHECKING, Any
 
 from ledgit.errors import LedgitError, MissingDependency, Unreachable, UsageError
+from ledgit.projects.executors.listening import check_listens
 from ledgit.projects.executors.orders import Code, TrialOrder, TrialReport
 from ledgit.projects.executors.protocol import STOP, Point, RemoteExecutor, Ticket, WorkerLost
 from ledgit.projects.executors.work import run_trial
@@ -15,8 +16,6 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
 __all__ = ["RayExecutor"]
-
-_CONNECT = 10.0  # s
 
 
 class RayExecutor(RemoteExecutor):
@@ -46,8 +45,9 @@ class RayExecutor(RemoteExecutor):
         self._jobs, self._cpus, self._gpus = jobs, cpus, gpus
         self._started = not ray.is_initialized()
         if self._started:
+            if address not in ("auto", "local"):
+                check_listens(address, "a Ray cluster", "host:6379 or ray://host:10001")
             try:
-                _check_listens(address)
                 here = {"include_dashboard": False} if address == "local" else {}
                 self._ray.init(address=address, log_to_driver=False, configure_logging=False, **here)
             except (OSError, ValueError, RuntimeError, ray.exceptions.RayError) as error:
@@ -143,19 +143,6 @@ class RayExecutor(RemoteExecutor):
         with self._guard:
             self._trials.pop(trial.order.run_id, None)
         trial.end(report, error)
-
-
-def _check_listens(address: str) -> None:
-    """Find out at once whether anybody listens at ``host:port``: Ray itself tries for minutes.
-
-    Raises:
-        OSError: Nobody does.
-    """
-    host, colon, port = address.removeprefix("ray://").rpartition(":")
-    if colon and port.isdigit():
-        import socket
-
-        socket.create_connection((host.strip("[]"), int(port)), _CONNECT).close()
 
 
 class _Post:
