@@ -5,6 +5,8 @@ from __future__ import annotations
 import json
 import os
 import socket
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -109,6 +111,30 @@ def test_links_that_leave_the_folder_are_left_out_and_said(folder: Path) -> None
     assert {"nothing"} == reasons(folder, follow=True).keys()
     assert ["kept", "out"] == [path for _, path in scan_folder(str(folder), follow=True).files]
     assert [] == scan_folder(str(folder), follow=True).leaving
+
+
+@pytest.mark.parametrize("where", ["", "../shared cache"])
+def test_data_that_dvc_has_linked_is_followed_into_its_own_cache(repo: Path, where: str) -> None:
+    """``cache.type = symlink`` makes a folder of data nothing but links; another project's cache is not meant."""
+    dvc = [sys.executable, "-m", "dvc"]
+    quiet = {**os.environ, "DVC_NO_ANALYTICS": "1"}
+    data = repo / "data"
+    (data / "deep").mkdir(parents=True)
+    (data / "a.csv").write_text("a")
+    (data / "deep" / "b.csv").write_text("b")
+    where_to = [("config", "cache.dir", where)] if where else []
+    for words in (("init", "-q"), ("config", "cache.type", "symlink"), *where_to, ("add", "-q", "data")):
+        subprocess.run([*dvc, *words], cwd=repo, env=quiet, check=True)
+    other = repo / "elsewhere" / ".dvc" / "cache" / "files" / "md5" / "00" / ("1" * 30)
+    other.parent.mkdir(parents=True)
+    other.write_text("not meant")
+    (data / "other").symlink_to(other)
+    assert (data / "a.csv").is_symlink()
+
+    found = scan_folder(str(data))
+
+    assert ["a.csv", "deep/b.csv"] == [path for _, path in found.files]
+    assert ["other"] == found.leaving
 
 
 def hugging_face(hub: Path, *, shared: bool) -> Path:
