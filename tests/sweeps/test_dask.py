@@ -3,20 +3,23 @@
 from __future__ import annotations
 
 import sys
+import threading
 from collections.abc import Iterator
-from concurrent.futures import FIRST_COMPLETED, Future, wait
+from concurrent.futures import Future
 from pathlib import Path
-from typing import Any
 
 import pytest
 from tests.conftest import GitFunction
 from tests.sweeps.cluster import Cluster, free_port, wait_until
 from tests.sweeps.ordering import Coordinator
 
+import ledgit
 from ledgit.errors import Unreachable, UsageError
-from ledgit.projects.executors import TrialReport, WorkerLost, make_executor, run_trial, take_in
+from ledgit.projects.executors import TrialReport, WorkerLost, make_executor, run_trial
 from ledgit.projects.executors.dask import DaskExecutor
-from ledgit.projects.executors.orders import TrialOrder
+from ledgit.projects.sweeps.coordinator import Sweep
+from ledgit.projects.sweeps.plan import SweepPlan
+from ledgit.projects.sweeps.trials import fold
 
 # Says where it runs, then waits until it may go on: no test depends on how long anything takes.
 WAITING = """\
@@ -50,33 +53,6 @@ def executor(cluster: Cluster) -> Iterator[DaskExecutor]:
     found.shutdown(wait=False, cancel_futures=True)
 
 
-def _sweep(executor: DaskExecutor, coordinator: Coordinator, count: int) -> dict[int, list[str]]:
-    """Run trials as a sweep does: what is lost is ordered again under another run; return the runs of each."""
-    waiting: dict[Future[Any], TrialOrder] = {}
-    attempts: dict[int, list[str]] = {}
-
-    def begin(number: int) -> None:
-        runs = attempts.setdefault(number, [])
-        order = coordinator.order(
-            number, attempt=len(runs), entry_point="main", command=(), given={"lr": number / 10}, params=None
-        )
-        runs.append(order.run_id)
-        waiting[executor.submit(run_trial, order)] = order
-
-    for number in range(count):
-        begin(number)
-    while waiting:
-        done, _ = wait(waiting, return_when=FIRST_COMPLETED, timeout=120)
-        assert done, "no trial ended"
-        for future in done:
-            order = waiting.pop(future)
-            try:
-                take_in(coordinator.repository, future.result())
-            except WorkerLost:
-                begin(order.number)
-    return attempts
-
-
 @pytest.mark.slow
 def test_a_sweep_with_a_killed_worker_has_every_trial_once(
     repo: Path, git: GitFunction, tmp_path: Path, cluster: Cluster, executor: DaskExecutor
@@ -88,12 +64,12 @@ def test_a_sweep_with_a_killed_worker_has_every_trial_once(
         f"    command: {sys.executable} train.py {begun} {go} {{lr}}\n"
     )
     (repo / "train.py").write_text(WAITING)
-    coordinator = Coordinator(repo)
     for name in ("first", "second"):
         cluster.start_worker(name)
     wait_until(lambda: executor.slots() == 2, "both workers' coming")
-
-    import threading
+    repository = ledgit.open(repo)
+    values = (0.0, 0.1, 0.2, 0.3, 0.4)
+    plan = SweepPlan({"lr": ",".join(map(str, values))}, entry_point="main", metric="loss", executor="dask")
 
     def kill_one() -> None:
         wait_until(lambda: begun.exists() and len(begun.read_text().splitlines()) >= 2, "the start of two trials")
@@ -102,15 +78,16 @@ def test_a_sweep_with_a_killed_worker_has_every_trial_once(
 
     killing = threading.Thread(target=kill_one)
     killing.start()
-    attempts = _sweep(executor, coordinator, 5)
+    result = Sweep.start(repository, plan).run(executor)
     killing.join()
 
-    runs = coordinator.repository.runs
-    complete = list(runs.filter("tags.`ledgit.sweep.state` = 'complete'"))
+    complete = list(repository.runs.filter("tags.`ledgit.sweep.state` = 'complete'"))
     assert [0, 1, 2, 3, 4] == sorted(int(run.tags["ledgit.sweep.trial"]) for run in complete)
-    assert [0.0, 0.1, 0.2, 0.3, 0.4] == sorted(run.params["lr"] for run in complete)
-    assert [1, 1, 1, 1, 2] == sorted(len(runs) for runs in attempts.values())
-    assert {runs[-1] for runs in attempts.values()} == {run.id for run in complete}
+    assert [*values] == sorted(run.params["lr"] for run in complete)
+    assert (5, "done") == (len(complete), result.reason)
+    trials = fold(repository.runs, "loss")
+    assert dict.fromkeys(range(5), "complete") == {number: trial.state for number, trial in trials.items()}
+    assert [1] == [max(one.number for one in trial.attempts) for trial in trials.values() if len(trial.attempts) > 1]
     assert {str(tmp_path / "cluster" / name) for name in ("first", "second")} == {
         line.split()[0] for line in begun.read_text().splitlines()
     }
