@@ -83,14 +83,14 @@ def test_in_place_trials_run_in_the_users_folder(repo: Path) -> None:
 
 def test_a_failing_trial_counts_and_the_rest_goes_on(repo: Path) -> None:
     """Its exit code is kept, it is not tried again, and it is no error of the sweep's."""
-    put(repo, 'log("loss", 1.0); sys.exit(3 if args["a"] == "2" else 0)')
+    put(repo, 'log("loss", 1.0); print("so", end=" "); sys.exit("3" if args["a"] == "2" else 0)')
 
     said = sweep(repo, "-P", "a=1,2,3", "--metric", "loss", "--", *words("a"))
 
     assert counted(newest(repo)) == [(0, "complete"), (1, "failed"), (2, "complete")]
-    assert [run.tags["ledgit.exit_code"] for run in trial_runs(repo)] == ["0", "3", "0"]
+    assert [run.tags["ledgit.exit_code"] for run in trial_runs(repo)] == ["0", "1", "0"]
     assert "trial 1  failed  loss 1  a=2" in said
-    assert "exit code 3" in said
+    assert "exit code 1: so 3\n" in said
 
 
 def test_a_trial_that_logs_no_metric_has_failed(repo: Path) -> None:

@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 
 __all__ = ["LocalExecutor", "LocalReport"]
 
+_LONGEST_LINE = 300  # bytes of the last line that are told
 _LOOK_EVERY = 0.2  # s between two looks whether a trial is asked to end
 
 
@@ -35,10 +36,12 @@ class LocalReport(TrialReport):
     Attributes:
         metrics: The newest value of each metric of the run.
         points: (step, value) of the metric that pruning goes by, which nobody was told yet.
+        said: The last line that the command printed.
     """
 
     metrics: Mapping[str, float] = field(default_factory=dict)
     points: tuple[tuple[int, float], ...] = ()
+    said: str = ""
 
 
 class LocalExecutor(RemoteExecutor):
@@ -136,6 +139,7 @@ class LocalExecutor(RemoteExecutor):
             ),
         )
         outcome, status, state = Outcome(1, 0.0), "FAILED", "failed"
+        log = _Output(active)
         metrics: dict[str, float] = {}
         points: list[tuple[int, float]] = []
         try:
@@ -143,7 +147,7 @@ class LocalExecutor(RemoteExecutor):
                 active.note_problem(problem)
             if order.params:
                 active.log_params(dict(order.params))
-            outcome = self._command(site, place, order, command, active)
+            outcome = self._command(site, place, order, command, active, log)
             status, state = judge(outcome)
             tags = {"ledgit.exit_code": str(outcome.exit_code)}
             active.set_tags(tags if state == KILLED else {**tags, STATE: state})
@@ -160,14 +164,15 @@ class LocalExecutor(RemoteExecutor):
         return LocalReport(
             order.run_id, order.number, order.attempt, status, state, outcome.exit_code, outcome.seconds,
             worker="", runs={order.run_id: commit or ""}, tree=order.code.tree,
-            problems=tuple(active.problems), metrics=metrics, points=tuple(points),
+            problems=tuple(active.problems), metrics=metrics, points=tuple(points), said=log.last_line(),
         )  # fmt: skip
 
-    def _command(self, site: Site, place: Place, order: TrialOrder, command: list[str], active: ActiveRun) -> Outcome:
+    def _command(
+        self, site: Site, place: Place, order: TrialOrder, command: list[str], active: ActiveRun, log: _Output
+    ) -> Outcome:
         if order.metric:
             with self._guard:
                 self._tails[order.run_id] = Tail(active.directory, order.metric)
-        log = _Output(active)
         minded = Minded(
             command,
             site.environ(active.id, order.parent_run or "", place),
@@ -199,6 +204,7 @@ class _Output:
     def __init__(self, active: ActiveRun) -> None:
         self._active = active
         self._file: Any = None
+        self._end = b""
 
     def write(self, data: bytes | memoryview) -> int:
         """Append; make the artifact with the first byte."""
@@ -207,8 +213,13 @@ class _Output:
                 self._file = self._active.open_artifact(OUTPUT)
             except LedgitError as error:
                 raise OSError(28, str(error)) from error
+        self._end = (self._end + bytes(data[-_LONGEST_LINE:]))[-_LONGEST_LINE:]
         written: int = self._file.write(data)
         return written
+
+    def last_line(self) -> str:
+        """Return the last line that has something in it, or its end."""
+        return self._end.decode("utf-8", "replace").strip().rpartition("\n")[2].strip()
 
     def close(self) -> None:
         """Close the file, if there is one."""

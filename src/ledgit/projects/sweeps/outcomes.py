@@ -98,10 +98,10 @@ class Outcomes:
         return self._counted(running, report)
 
     def _counted(self, running: Running, report: TrialReport) -> Event:
-        state, metrics, text = report.state, {}, ""
+        state, metrics, text, said = report.state, {}, "", ""
         points: Sequence[tuple[int, float]] = ()
         if isinstance(report, LocalReport):
-            metrics, points = dict(report.metrics), report.points
+            metrics, points, said = dict(report.metrics), report.points, report.said
         else:
             from ledgit.projects.executors.taking import take_in
 
@@ -120,7 +120,7 @@ class Outcomes:
         this = Attempt(running.run_id, running.attempt, state, running.began, now_ms(), report.worker)
         trial = self._settle(running, this, value)
         if not text and state == FAILED:
-            text = f"exit code {report.exit_code}"
+            text = f"exit code {report.exit_code}" + (f": {said}" if said else "")
         return Event("ended", now_ms(), trial, text)
 
     def _metrics(self, report: TrialReport) -> dict[str, float]:
