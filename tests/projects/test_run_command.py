@@ -133,6 +133,15 @@ def test_what_was_fetched_once_runs_without_a_network(project: Path, tmp_path: P
     assert "can't be reached" in ledgit(project, "run", url, "-v", "v2.0", "-e", "x", code=9).err
 
 
+def test_a_project_goes_by_its_name(project: Path, git: GitFunction) -> None:
+    """From anywhere in its repository; where two have it, the folder has to be said."""
+    assert "0.25" in ledgit(project / "sub", "run", "wine", "-P", "alpha=0.25", "--dry-run").out
+    (project / "second").mkdir()
+    (project / "second/MLproject").write_text("name: wine\n")
+    done = ledgit(project, "run", "wine", "--dry-run", code=2)
+    assert "several projects are named 'wine'" in done.err
+
+
 def test_a_run_is_a_project_too(project: Path, git: GitFunction) -> None:
     """Its code, with what was not committed, wherever the branch is now."""
     (project / "sub/word.txt").write_text("not committed\n")

@@ -17,7 +17,7 @@ __all__ = ["add_packages"]
 
 _NONE = re.compile(r"^dependencies:[ \t]*(\[\][ \t]*)?(#.*)?$", re.MULTILINE)
 _LISTED = re.compile(r"^dependencies:[ \t]*(?:#.*)?\n((?:[ \t]*-[^\n]*\n|[ \t]*#[^\n]*\n)+)", re.MULTILINE)
-_LEDGIT = re.compile(rb"^[ \t]*(?:import|from)[ \t]+ledgit\b", re.MULTILINE)
+_LEDGIT = re.compile(rb"^[ \t]*(?:import[ \t]+(?:[^#\n]*,[ \t]*)?|from[ \t]+)ledgit\b", re.MULTILINE)
 
 
 def add_packages(project: Project, scripts: Sequence[str]) -> tuple[str, ...]:

@@ -93,8 +93,9 @@ def resolve(
     """Find the project that *uri* names.
 
     Args:
-        uri: A folder; a Git address, with ``#FOLDER`` behind it for one below its top; a bundle file; ``NAME@VERSION``
-            of the registry; the name or id of a run. What is there as a file or folder is that.
+        uri: A folder; a Git address, with ``#FOLDER`` behind it for one below its top; a bundle file; the name of a
+            project in *repository*; ``NAME@VERSION`` of the registry; the name or id of a run. What is there as a
+            file or folder is that.
         version: A branch, tag or commit; "": the work tree as it is, or the default branch of another repository.
         cache: Ledgit's cache folder, where other repositories are mirrored.
         repository: The one that the run is to be recorded in; None: there is none, so it is the project's own.
@@ -302,7 +303,7 @@ def _bundle(path: str, version: str, subdir: str, cache: str, repository: Reposi
 
 
 def _named(uri: str, version: str, subdir: str, repository: Repository | None) -> Source:
-    """Find a version of the registry, or a run."""
+    """Find a project by its name, a version of the registry, or a run."""
     missing = UsageError(
         f"there is no project {uri!r}: no folder, no bundle, and no Git address (https://…, git@host:path)"
         + (", nor a run or a version of a project of this name" if repository is not None else "")
@@ -316,10 +317,21 @@ def _named(uri: str, version: str, subdir: str, repository: Repository | None) -
         except NotFound as error:
             if "@" in uri and not _has_run(repository, uri):
                 raise error
+    folders = [] if repository.repo.work_tree is None else _folders_named(repository.repo, uri)
+    if len(folders) > 1:
+        raise UsageError(f"several projects are named {clean(uri)!r}; give the folder: {', '.join(folders)}")
+    if folders:
+        return _folder(folders[0], version, subdir, repository)
     if not _has_run(repository, uri):
         near = _near_run(repository, uri)
         raise UsageError(f"{missing}{f' (did you mean the run {near}?)' if near else ''}")
     return _of_run(repository, uri, version, subdir)
+
+
+def _folders_named(repo: Repo, name: str) -> list[str]:
+    from ledgit.projects.finding import all_projects
+
+    return [project.folder for project in all_projects(repo) if project.name == name]
 
 
 def _registered(repository: Repository, name: str, selector: str, version: str, subdir: str) -> Source:
