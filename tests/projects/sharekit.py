@@ -42,7 +42,7 @@ def set_remotes(folder: Path) -> tuple[Path, Path]:
     run_git(folder.parent, "init", "-q", "--bare", str(bare))
     run_git(folder, "remote", "add", "origin", str(bare))
     (folder / ".dvc").mkdir(exist_ok=True)
-    (folder / ".dvc" / "config").write_text("[core]\n    remote = store\n['remote \"store\"']\n    url = ../../store\n")
+    (folder / ".dvc" / "config").write_text(f"[core]\n    remote = store\n['remote \"store\"']\n    url = {store}\n")
     (folder / ".dvc" / ".gitignore").write_text("/config.local\n/tmp\n/cache\n")
     run_git(folder, "add", ".dvc/config", ".dvc/.gitignore")
     run_git(folder, "commit", "-q", "-m", "where data go")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from pathlib import Path
 
 import pytest
@@ -14,6 +13,7 @@ from ledgit.cli import main
 from ledgit.errors import Conflict, LedgitError, NoRemote, PolicyRefused, UsageError, VersionExists
 from ledgit.projects.secrets import SecretFound
 
+Capture = pytest.CaptureFixture[str]
 FILES = ["data.csv", "model.py", "train.py"]
 SHARE = 'import ledgit\nledgit.project.share("my_project")\n'
 
@@ -65,21 +65,21 @@ def test_the_snippet_runs_word_for_word(workspace: Path, remotes: tuple[Path, Pa
         assert (fetched / "MLproject").is_file()
 
 
-def test_others_run_it_by_its_address(project: Path, tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
-    """In an empty folder, with the data from the DVC remote's cache of nobody."""
-    ledgit.project.add_files(["train.py"])
-    (project / "small.csv").write_text("x\n1\n")
-    ledgit.project.add_files(["small.csv"])
+def test_others_run_it_by_its_address(
+    project: Path, remotes: tuple[Path, Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: Capture
+) -> None:
+    """In an empty folder, with the data from the DVC remote; once more without that, from what was fetched."""
     shared = ledgit.project.share("my_project")
     elsewhere = tmp_path / "elsewhere"
     elsewhere.mkdir()
-    os.chdir(elsewhere)
-    os.environ["LEDGIT_CACHE"] = str(tmp_path / "cache")
+    monkeypatch.chdir(elsewhere)
+    monkeypatch.setenv("LEDGIT_CACHE", str(tmp_path / "cache"))
+    project.rename(tmp_path / "gone")
 
-    code = main(["run", shared.uri, "-v", shared.tag, "-e", "train", "-P", "data=small.csv", "--env-manager", "local"])
-
-    assert 0 == code
-    assert "rows 2 alpha 0.5" in capfd.readouterr().out
+    for _ in range(2):
+        assert 0 == main(["run", shared.uri, "-v", shared.tag, "-e", "train", "--env-manager", "local"])
+        assert "rows 40001 alpha 0.5" in capfd.readouterr().out
+        remotes[1].rename(tmp_path / "store-gone") if remotes[1].exists() else None
 
 
 def test_a_project_in_a_folder_has_an_address_with_that_folder(workspace: Path, remotes: tuple[Path, Path]) -> None:

@@ -11,7 +11,7 @@ from ledgit.projects.launching import Launch, Launched, launch
 from ledgit.projects.sources import Source, bring_here, resolve
 from ledgit.projects.workfolder import WorkFolder, remove_dead
 from ledgit.repository import Repository
-from ledgit.store import take_facts
+from ledgit.store import Folder, take_facts
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -266,7 +266,14 @@ def _put_in_place(plan: Plan) -> None:
         )
     facts = plan.facts
     assert facts.tree is not None
-    plan.work = WorkFolder.make(plan.repository, facts.tree, facts.commit, caches=source.caches)
+    caches = source.caches
+    if source.kind == "git":  # whose data nobody here has pulled
+        caches = (*caches, os.path.join(Folder.of(source.repo).path, "data"))
+    plan.work = WorkFolder.make(plan.repository, facts.tree, facts.commit, caches=caches)
+    if source.kind == "git" and plan.work.problems:
+        from ledgit.projects.executors.inputs import fetch_data
+
+        fetch_data(plan.work, caches[-1])
     plan.notes += plan.work.problems
     plan.work.problems = []
 

@@ -1,4 +1,4 @@
-"""Data that DVC tracks, on a worker: fetched once from the project's DVC remote into the worker's clone."""
+"""Data that DVC tracks, where nobody has pulled them: fetched once from DVC's remote into a clone of ours."""
 
 from __future__ import annotations
 
@@ -54,7 +54,7 @@ def _fetch(root: str, name: str, oids: list[str], store: str) -> list[str]:
     try:
         place = data_place(root, name)
         if place is None:
-            return ["the project's DVC has no remote that workers could fetch data from"]
+            return ["the project's DVC has no remote to fetch data from"]
         cache = Cache(store)
         with open_remote(place) as remote:
             failed = remote.download(cache, [oid for oid in oids if not cache.has(oid)]).failed
