@@ -12,6 +12,7 @@ from tests.repro.stage import Stage, said
 
 import ledgit
 from ledgit.errors import NotFound, RunStateError, UsageError
+from ledgit.projects.repro import ReproOptions, audit
 
 USE = "import ledgit as mlflow\nwith mlflow.start_run():\n    mlflow.log_metric('value', value)\n"
 MANY = """\
@@ -86,6 +87,22 @@ def test_each_run_of_a_script_that_makes_many_is_compared_with_its_own(stage: St
         (run.tags["ledgit.repro"], run.metrics.get("value") or run.metrics.get("inner")) for run in repros
     }
     assert 10 == sum("ledgit.repro.by" in run.tags and "ledgit.repro" not in run.tags for run in stage.runs())
+
+
+def test_an_audit_runs_a_script_that_makes_many_runs_once(stage: Stage) -> None:
+    """What it made settles them all, nested ones too, and the next audit finds their verdicts."""
+    stage.write("many.py", MANY)
+    stage.python("many.py")
+    originals = stage.runs()
+    repository = ledgit.open(stage.path)
+    found = audit(repository, originals, ReproOptions(show=False))
+    again = audit(repository, originals, ReproOptions(show=False))
+
+    assert [("identical", False)] * 6 == [(one.level, one.earlier) for one in found.runs]
+    assert [True] * 6 == [one.earlier for one in again.runs]
+    assert 12 == len(stage.runs())
+    repros = {run.tags["ledgit.repro"]: run.metrics for run in stage.runs() if "ledgit.repro" in run.tags}
+    assert {run.id: run.metrics for run in originals} == repros
 
 
 @pytest.mark.parametrize("depth", [(), ("--depth", "1")], ids=["whole", "shallow"])

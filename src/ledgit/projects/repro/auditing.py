@@ -132,19 +132,36 @@ def _each(
     tell: Callable[[str], object] | None,
 ) -> Iterator[tuple[Audited, Reproduction | None]]:
     known = {} if again else _known(repository, options)
-    for run in runs:
+    settled: dict[str, Reproduction] = {}
+    for place, run in enumerate(runs):
         before = known.get(run.id)
         if before is not None:
             yield _earlier(run, before), None
             continue
-        try:
-            made = reproduce(repository, run, options, tell)
-        except (Conflict, NotFound, UsageError, EnvironmentFailed) as error:  # the next one may do
-            yield Audited(run.id, run.name, IMPOSSIBLE, reason=str(error)), None
-            continue
+        made = settled.get(run.id)
+        if made is None:
+            waiting = [other for other in runs[place + 1 :] if other.id not in settled and other.id not in known]
+            try:
+                made = reproduce(repository, run, options, tell, _siblings(run, waiting))
+            except (Conflict, NotFound, UsageError, EnvironmentFailed) as error:  # the next one may do
+                yield Audited(run.id, run.name, IMPOSSIBLE, reason=str(error)), None
+                continue
+            settled |= {one.recipe.run_id: one for one in made.siblings}
         verdict = made.verdict
         reason = verdict.reasons[0].text if verdict.reasons else ""
         yield Audited(run.id, run.name, verdict.level, verdict.classes, reason, made.runs[0]), made
+
+
+def _siblings(run: Run, others: Sequence[Run]) -> list[Run]:
+    """Return those of *others* that the same command made of the same code: one script may make many runs."""
+    if run.code.tree is None:
+        return []
+    near = [other for other in others if (other.code.tree, other.experiment) == (run.code.tree, run.experiment)]
+    if not near:
+        return []
+    info = run.record().info
+    wanted = (info.command, info.directory)
+    return [other for other in near if (other.record().info.command, other.record().info.directory) == wanted]
 
 
 def _known(repository: Repository, options: ReproOptions) -> dict[str, Run]:

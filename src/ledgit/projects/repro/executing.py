@@ -83,6 +83,7 @@ class Executed:
         began: When it began, seconds since the epoch.
         seconds: How long the command ran.
         interrupted: Somebody pressed Ctrl-C.
+        made: All runs that the command made, in their order, where there is more than this one.
     """
 
     run: Run
@@ -92,6 +93,7 @@ class Executed:
     began: float
     seconds: float
     interrupted: bool = False
+    made: tuple[Run, ...] = ()
 
 
 def execute(order: Order, name: str, tags: Mapping[str, str], asked: Callable[[], object] | None = None) -> Executed:

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from ledgit.errors import NotFound, RunStateError, UsageError
-from ledgit.projects.repro.executing import Executed, Order, execute, outcome_of
+from ledgit.projects.repro.executing import REPRO, Executed, Order, execute, outcome_of
 from ledgit.projects.repro.recipe import Recipe, recipe_of
 from ledgit.projects.repro.reproduction import Plan, Reproduction, ReproOptions
 from ledgit.projects.repro.verdict import FAILED, Verdict, judge
@@ -53,7 +53,13 @@ def make_plan(repository: Repository, run: Run, options: ReproOptions) -> Plan:
         code.release()
 
 
-def reproduce(repository: Repository, run: Run, options: ReproOptions, tell: Tell | None = None) -> Reproduction:
+def reproduce(
+    repository: Repository,
+    run: Run,
+    options: ReproOptions,
+    tell: Tell | None = None,
+    siblings: Sequence[Run] = (),
+) -> Reproduction:
     """Repeat *run*, record its repetitions as runs, and say whether it came out the same.
 
     Args:
@@ -61,6 +67,8 @@ def reproduce(repository: Repository, run: Run, options: ReproOptions, tell: Tel
         run: A run that has ended.
         options: How.
         tell: Is told what takes long, and what is done, in a line.
+        siblings: Other runs of the same command and code: where the command makes many runs, they are judged with
+            it, see :attr:`Reproduction.siblings`.
 
     Raises:
         RunStateError: It is running or deleted, or was recorded without what it takes to repeat it.
@@ -76,7 +84,9 @@ def reproduce(repository: Repository, run: Run, options: ReproOptions, tell: Tel
     code = _code(repository, recipe, options)
     try:
         with WorkFolder.make(repository, code.tree, code.commit) as work:
-            return Attempt(repository, run, recipe, options, code, work, tell or _nobody).go()
+            attempt = Attempt(repository, run, recipe, options, code, work, tell or _nobody)
+            attempt.siblings_wanted = tuple(siblings)
+            return attempt.go()
     finally:
         code.release()
 
@@ -120,6 +130,8 @@ class Attempt:
         self.checks: list[InputCheck] = []
         self.notes: list[str] = []
         self.site_folders: tuple[str, ...] = ()
+        self.siblings_wanted: tuple[Run, ...] = ()
+        self.siblings: list[Reproduction] = []
         self._named = self._started = 0
 
     def go(self) -> Reproduction:
@@ -168,7 +180,8 @@ class Attempt:
         self.tell(f"running{where}: {' '.join(recipe.command)}")
         self._named = self._earlier()
         verdict = self._repeat(order)
-        self._record(verdict)
+        self._record(self.executed, verdict)
+        self.siblings = self._judge_siblings(chosen)
         diagnosis = None
         if options.diagnose:
             from ledgit.projects.repro.diagnosing import diagnose
@@ -185,6 +198,7 @@ class Attempt:
             tuple(self.checks),
             sum(one.seconds for one in self.executed),
             diagnosis,
+            tuple(self.siblings),
         )
 
     # ------------------------------------------------------------------ before
@@ -260,14 +274,15 @@ class Attempt:
         others = further_runs(self.repository, done.run.id)
         if not others:
             return done
-        other = partner(self.repository, self.original, [done.run, *others])
+        done = replace(done, made=(done.run, *others))
+        other = partner(self.repository, self.original, done.made)
         if other.id == done.run.id:
             return done
         return self._exchange(done, other, tags or {})
 
     def _exchange(self, done: Executed, other: Run, tags: Mapping[str, str]) -> Executed:
         """Let *other*, a further run of the same execution, be the repetition."""
-        from ledgit.projects.repro.executing import BY, REPRO
+        from ledgit.projects.repro.executing import BY
 
         other.set_tags({REPRO: self.recipe.run_id, **tags})
         done.run.set_tags({BY: done.run.id})
@@ -279,19 +294,56 @@ class Attempt:
 
     def judge(self) -> Verdict:
         """Return the verdict on what was executed so far."""
+        return self._verdict(self.original, self.recipe, self.executed)
+
+    def _verdict(self, run: Run, recipe: Recipe, executed: list[Executed]) -> Verdict:
         from ledgit.projects.repro.explaining import Explaining
 
-        first = self.executed[0]
-        explaining = Explaining(self.repository, self.recipe, self.code, self.options, self.work.path, first)
-        findings = explaining.findings(self.checks, self.site_folders, self.original)
-        original = outcome_of(self.original, self.original.record())
-        repeats = [one.outcome for one in self.executed]
+        first = executed[0]
+        explaining = Explaining(self.repository, recipe, self.code, self.options, self.work.path, first)
+        checks = self.checks if recipe is self.recipe else ()
+        findings = explaining.findings(checks, self.site_folders, run)
+        original = outcome_of(run, run.record())
+        repeats = [one.outcome for one in executed]
         verdict = judge(original, repeats, findings, self.options.tolerance, self.notes)
         return replace(verdict, notes=(*verdict.notes, *explaining.guesses())) if verdict.unexplained else verdict
 
-    def _record(self, verdict: Verdict) -> None:
+    def _judge_siblings(self, chosen: Chosen) -> list[Reproduction]:
+        """Judge the other runs of the same command by what it made, as far as that settles it."""
+        from ledgit.projects.repro.matching import partner
+
+        found: list[Reproduction] = []
+        if not all(one.made for one in self.executed):
+            return found
+        used = {one.run.id for one in self.executed}
+        for run in self.siblings_wanted:
+            executed = []
+            for one in self.executed:
+                other = partner(self.repository, run, one.made)
+                record = other.record()
+                outcome = outcome_of(other, record, one.outcome.problem)
+                executed.append(replace(one, run=other, record=record, outcome=outcome))
+            ids = {one.run.id for one in executed}
+            if ids & used:
+                continue
+            recipe = recipe_of(run)
+            verdict = self._verdict(run, recipe, executed)
+            if not verdict.reproduced and self.options.repeats is None and len(executed) < 2:
+                continue  # whether chance is at work has to be looked at
+            used |= ids
+            for one in executed:
+                one.run.set_tags({REPRO: run.id})
+            self._record(executed, verdict)
+            names = tuple(one.run.name for one in executed)
+            runs = tuple(one.run.id for one in executed)
+            found.append(
+                Reproduction(recipe, verdict, runs, names, chosen.why, chosen.prepared.label, self.options.code)
+            )
+        return found
+
+    def _record(self, executed: list[Executed], verdict: Verdict) -> None:
         """Write the verdict into the runs that are repetitions."""
-        runs = [self.repository.run(one.run.id) for one in self.executed]
+        runs = [self.repository.run(one.run.id) for one in executed]
         tags = {VERDICT: verdict.tag}
         if verdict.reasons:
             tags[REASONS] = "\n".join(f"{one.kind}: {one.text}" for one in verdict.reasons[:_MOST_REASONS])

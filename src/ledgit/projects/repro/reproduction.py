@@ -96,6 +96,7 @@ class Reproduction:
         inputs: What the data sets are.
         seconds: How long the command ran in all.
         diagnosis: What of the randomness goes with what; None where nobody asked, or there is none.
+        siblings: Other runs that were asked for, and that the same executions repeat.
     """
 
     recipe: Recipe
@@ -108,6 +109,7 @@ class Reproduction:
     inputs: tuple[InputCheck, ...] = ()
     seconds: float = 0.0
     diagnosis: Diagnosis | None = None
+    siblings: tuple[Reproduction, ...] = ()
 
     @property
     def reproduced(self) -> bool:
