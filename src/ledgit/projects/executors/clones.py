@@ -28,7 +28,7 @@ __all__ = ["clone_for", "in_use", "set_up", "tidy"]
 _OLD = 14 * 24 * 3600.0  # s that a clone nobody uses is kept
 _FETCHED = "refs/ledgit/code"
 _ABSENT = "not our ref"  # what Git says of a commit that nobody may have
-_IN_USE = "ledgit.in-use"
+_IN_USE, _SETTINGS = "ledgit.in-use", "ledgit.settings"
 
 
 def clone_for(code: Code, scratch: str) -> Repo:
@@ -72,11 +72,13 @@ def _repo(path: str) -> Repo:
 
 
 def _make(code: Code, path: str) -> None:
-    from ledgit.git import Address, fetch
+    from ledgit.git import Address, fetch, run_git
     from ledgit.git.parcels import make_code_clone, store_code
 
     make_code_clone(path)
     repo = _repo(path)
+    for name, value in (("gc.auto", "0"), ("maintenance.auto", "false")):  # also where a trial runs git
+        run_git(repo, "config", "--local", name, value)
     if code.address:
         try:
             found = fetch(repo, Address(code.address), [f"{code.commit}:{_FETCHED}"], depth=1)
@@ -99,13 +101,22 @@ def set_up(repo: Repo, settings: Mapping[str, str]) -> None:
     Raises:
         GitFailed: It can't be written.
     """
+    import fcntl
+
     from ledgit.git import run_git
 
     present = repo.config()
-    for name, value in settings.items():
-        if present.get(name) != value:
-            run_git(repo, "config", "--local", name, value)
-            repo._config = None
+    wrong = [name for name, value in settings.items() if present.get(name) != value]
+    if not wrong:
+        return
+    fd = os.open(os.path.join(repo.common_dir, _SETTINGS), os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
+    try:
+        fcntl.flock(fd, fcntl.LOCK_EX)  # Git itself does not wait for another process that writes it
+        for name in wrong:
+            run_git(repo, "config", "--local", name, settings[name])
+    finally:
+        os.close(fd)
+        repo._config = None
 
 
 @contextlib.contextmanager
@@ -129,7 +140,7 @@ def tidy(scratch: str, older: float = _OLD) -> list[str]:
     for name in sorted(os.listdir(scratch)):
         path = os.path.join(scratch, name)
         try:
-            if not name.endswith(".git") or time.time() - os.stat(os.path.join(path, "HEAD")).st_mtime < older:
+            if not name.endswith(".git") or time.time() - _used(path) < older:
                 continue
             fd = os.open(os.path.join(path, _IN_USE), os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
         except OSError:
@@ -145,3 +156,11 @@ def tidy(scratch: str, older: float = _OLD) -> list[str]:
         finally:
             os.close(fd)
     return gone
+
+
+def _used(path: str) -> float:
+    """Return when a clone was used last; of what a killed process left of one, when that was."""
+    try:
+        return os.stat(os.path.join(path, "HEAD")).st_mtime
+    except FileNotFoundError:
+        return os.stat(path).st_mtime

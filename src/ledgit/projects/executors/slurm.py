@@ -167,8 +167,13 @@ class SlurmExecutor(RemoteExecutor):
 
     def _write_code(self, code: Code) -> None:
         path = os.path.join(self.folder, "code", code.key)
-        if not code.pack or os.path.exists(path):
+        if not code.pack:
             return
+        try:
+            os.utime(path)
+            return
+        except FileNotFoundError:
+            _remove_old(os.path.dirname(path))
         head = json.dumps([code.tree, code.commit, code.address]).encode("utf-8")
         with open(f"{path}.{os.urandom(4).hex()}", "xb") as file:
             file.write(head + b"\n" + code.pack)
@@ -211,6 +216,18 @@ class SlurmExecutor(RemoteExecutor):
 
 
 _MOST_FAILURES = 30
+_OLD = 14 * 24 * 3600.0  # s that code is kept which no sweep used
+
+
+def _remove_old(folder: str) -> None:
+    import time
+
+    for entry in os.scandir(folder):
+        try:
+            if time.time() - entry.stat().st_mtime > _OLD:
+                os.unlink(entry.path)
+        except OSError:
+            continue
 
 
 class _Job(Ticket):

@@ -70,7 +70,7 @@ def _clone(order: TrialOrder, channel: Channel | None) -> Repo:
             if code is None:
                 raise
             clone = clone_for(code, scratch)
-        settings = {"ledgit.artifactThreshold": str(order.threshold), "gc.auto": "0", "maintenance.auto": "false"}
+        settings = {"ledgit.artifactThreshold": str(order.threshold)}
         if order.remote:
             settings["ledgit.artifactRemote"] = order.remote
         set_up(clone, settings)
