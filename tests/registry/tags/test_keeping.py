@@ -68,6 +68,25 @@ def test_doctor_brings_a_deleted_version_back_that_others_may_have(shop: Shop) -
     assert before == shop.refs()
 
 
+@pytest.mark.parametrize("there", [False, True])
+def test_a_tag_that_was_deleted_on_the_remote_is_pushed_again(host: Path, ada: Shop, there: bool) -> None:
+    """By who restores it; one that the remote still has is no trouble."""
+    ada.register(ada.train())
+    ada.push()
+    oid = run_git(host, "rev-parse", "refs/tags/churn@v0.0.1")
+    ada.git("tag", "-d", "churn@v0.0.1")  # as fetch.pruneTags does
+    if not there:
+        run_git(host, "tag", "-d", "churn@v0.0.1")
+    assert ["restored churn@v0.0.1"] == mended(ada)
+
+    pushed = ada.push()
+
+    assert oid == run_git(host, "rev-parse", "refs/tags/churn@v0.0.1")
+    assert not (pushed.tags.held if pushed.tags is not None else {})
+    assert "refs/ledgit/registry/churn@v0.0.1" not in ada.git("for-each-ref", "--format=%(refname)")
+    assert [] == findings(ada)
+
+
 def test_a_moved_tag_is_named(shop: Shop) -> None:
     """Its claim knows better."""
     shop.register(shop.train())

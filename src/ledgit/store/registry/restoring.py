@@ -52,13 +52,17 @@ def _claimed(objects: Objects, oid: str) -> str | None:
 
 
 def restore_tags(repo: Repo, tags: dict[str, str]) -> list[str]:
-    """Make *tags* (name → object) again; return those that could be made."""
-    from ledgit.git import RefUpdate, update_refs
+    """Make *tags* (name → object) again; return those that could be made.
+
+    The next push sends them: who restores a tag wants others to have it too, and may find it there.
+    """
+    from ledgit.git import RefUpdate, read_ref, update_refs
 
     made = []
     for tag, oid in tags.items():
+        kept = read_ref(repo, KEPT + tag)
         try:
-            update_refs(repo, [RefUpdate(TAGS + tag, oid)])
+            update_refs(repo, [RefUpdate(TAGS + tag, oid), RefUpdate(KEPT + tag, oid, kept)])
         except LedgitError:
             continue  # somebody was quicker
         made.append(tag)
