@@ -32,7 +32,7 @@ resume' goes on, also in another clone that pulled: what ended counts, what was 
 EPILOG = """
 ledgit sweep train -P 'lr=log(1e-4,1e-1)' --trials 50 --jobs 2 --metric val_loss
 ledgit sweep train.py -P lr=0.1,0.01 -P layers=2,3,4        a grid: every combination
-ledgit sweep train -P 'lr=log(1e-5,1)' -P 'width=int(8,512,log)' --sampler tpe --pruner median --metric loss
+ledgit sweep train -P 'width=int(8,512,log)' --sampler tpe --pruner median --metric loss
 ledgit sweep -P n=1,2,3 -- python train.py --layers {n}      any command
 ledgit sweep status
 ledgit sweep resume calm-owl --trials 100
@@ -42,7 +42,9 @@ ACTIONS = ("start", "status", "stop", "resume", "ls")
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the actions and their options."""
-    actions = parser.add_subparsers(metavar="ACTION", dest="action", parser_class=parsing.Parser)
+    actions = parser.add_subparsers(
+        metavar="ACTION", dest="action", prog=parser.prog, parser_class=parsing.Parser, help="what to do"
+    )
     if isinstance(parser, parsing.Parser):
         parser.default_action = "start"
     _add_start(actions)
@@ -111,7 +113,7 @@ def _add_start(actions: Any) -> None:
 
 def _add_running(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
-        "-n", "--trials", metavar="N", type=int, help="how many there are to be (default: all of a grid, else 20)"
+        "--trials", metavar="N", type=int, help="how many there are to be (default: all of a grid, else 20)"
     )
     parser.add_argument("-j", "--jobs", metavar="N", type=int, help="trials at once (default: 1)")
     parser.add_argument("--timeout", metavar="TIME", help="end a trial after so long: 90 (seconds), 5m, 2h")
