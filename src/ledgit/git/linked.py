@@ -22,6 +22,7 @@ from ledgit.git.shared import make_folders
 __all__ = ["add_worktree", "fill_submodules", "remove_worktree", "reset_worktree"]
 
 _OURS = (*QUIET, "-c", "submodule.recurse=false")
+_ATTEMPTS = 5
 _UNBORN = "ref: refs/heads/ledgit-no-commit\n"
 _REASON = "ledgit runs a project in it, and removes it afterwards\n"
 
@@ -44,9 +45,8 @@ def add_worktree(repo: Repo, path: str, commit: str | None, tree: str) -> Repo:
     """
     admin = os.path.join(repo.common_dir, "worktrees", os.path.basename(path))
     try:
-        make_folders(os.path.dirname(admin))
         make_folders(os.path.dirname(path))
-        os.mkdir(admin)
+        _make_admin(admin)
         # First: `git worktree prune` takes no locked one.
         _write(os.path.join(admin, "locked"), _REASON)
         _write(os.path.join(admin, "commondir"), "../..\n")
@@ -67,6 +67,18 @@ def add_worktree(repo: Repo, path: str, commit: str | None, tree: str) -> Repo:
         remove_worktree(repo, path)
         raise
     return linked
+
+
+def _make_admin(admin: str) -> None:
+    for attempt in range(_ATTEMPTS):
+        make_folders(os.path.dirname(admin))
+        try:
+            os.mkdir(admin)
+        except FileNotFoundError:  # whoever removed the last of the others removed the folder above
+            if attempt + 1 == _ATTEMPTS:
+                raise
+        else:
+            return
 
 
 def reset_worktree(linked: Repo, tree: str) -> None:
