@@ -97,8 +97,8 @@ def test_the_module_runs_as_a_command() -> None:
 
 def test_what_only_mlflow_has_says_what_to_use_instead() -> None:
     """Scripts that come from there stop at a sentence that helps."""
-    with pytest.raises(AttributeError, match=r"no attribute 'projects': projects are being built"):
-        ledgit.projects  # noqa: B018
+    with pytest.raises(AttributeError, match=r"no attribute 'evaluate': ledgit\.models\.evaluate does it"):
+        ledgit.evaluate  # noqa: B018
     with pytest.raises(AttributeError, match=r"no attribute 'nonsense'$"):
         ledgit.nonsense  # noqa: B018
 
