@@ -22,8 +22,10 @@ scalars = st.one_of(st.integers(-(10**9), 10**9), numbers, st.booleans(), st.tex
         ("0.1", (0.1,)),
         ("adam", ("adam",)),
         ("1,2, 3", (1, 2, 3)),
+        ("1,0.5", (1.0, 0.5)),
+        ("nan,1e999,inf", ("nan", "1e999", "inf")),
         ("007,1_000,1e3", ("007", "1_000", 1000.0)),
-        ("true,False", (True, False)),
+        ("true,False", ("true", "False")),
         ("choice(relu, tanh)", ("relu", "tanh")),
         ("choice('a,b', \"c)\", d(1,2))", ("a,b", "c)", "d(1,2)")),
         ("'log(1,2)'", ("log(1,2)",)),
@@ -34,11 +36,12 @@ scalars = st.one_of(st.integers(-(10**9), 10**9), numbers, st.booleans(), st.tex
         ("range(3,1,-1)", (3, 2, 1)),
         ("", ("",)),
         ([1, "a", 0.5], (1, "a", 0.5)),
-        (True, (True,)),
+        (True, ("True",)),
+        ([True, 1], ("True", 1)),
     ],
 )
 def test_values_are_read_with_their_types(text: object, values: tuple[object, ...]) -> None:
-    """Numbers and booleans where they are spelled as such, text else."""
+    """Numbers where they are spelled as such, all of them floats if one is, text else."""
     dimension = parse_dimension("x", text)
 
     assert isinstance(dimension, Choice)
@@ -75,15 +78,18 @@ def test_what_is_impossible_is_said_with_the_parameter_and_the_ways(text: object
     assert "log(a,b), uniform(a,b)" in str(raised.value)
 
 
-@given(st.lists(scalars, min_size=2, max_size=5, unique_by=repr))
+@given(st.lists(scalars, min_size=2, max_size=5, unique_by=lambda value: str(value).lower()))
 def test_any_list_of_values_is_read_again_from_its_text(values: list[object]) -> None:
     """The plan keeps text alone."""
     dimension = parse_dimension("x", values)
 
     again = parse_dimension("x", dimension.text)
 
+    assert isinstance(dimension, Choice)
     assert isinstance(again, Choice)
-    assert repr(again.values) == repr(tuple(values))
+    assert repr(again.values) == repr(dimension.values)
+    assert len(values) == len(again.values)
+    assert all(dimension.read(value) == value for value in dimension.values)
 
 
 @given(
@@ -106,7 +112,7 @@ def test_every_drawn_number_is_in_its_range(
 
     drawn = [dimension.at(place) for place in sorted(places)]
 
-    assert all(value in dimension for value in drawn)
+    assert [dimension.read(value) for value in drawn] == drawn
     assert drawn == sorted(drawn)  # type: ignore[type-var]
     assert all(isinstance(value, int if whole else float) for value in drawn)
 
@@ -121,6 +127,30 @@ def test_a_grid_has_every_point_once(sizes: list[int]) -> None:
     assert len(points) == space.size() == math.prod(sizes)
     assert points == sorted(points, key=lambda point: tuple(point.values()))
     assert len({tuple(point.items()) for point in points}) == len(points)
+
+
+@pytest.mark.parametrize(
+    ("text", "logged", "value"),
+    [
+        ("1,2", 1.0, 1),
+        ("1,2", "2", 2),
+        ("1,2", True, None),
+        ("1,0.5", 1, 1.0),
+        ("true,false", True, "true"),
+        ("007,8", 7, None),
+        ("int(1,9)", 3.0, 3),
+        ("int(1,9)", 3.5, None),
+        ("int(1,9)", 10, None),
+        ("uniform(0,1)", "0.5", 0.5),
+        ("uniform(0,1)", "half", None),
+        ("uniform(0,1)", None, None),
+    ],
+)
+def test_what_a_run_logged_is_read_as_the_value_it_stands_for(text: str, logged: object, value: object) -> None:
+    """A declared type, or the script itself, may have made 1.0 of 1; what is none of the values is none."""
+    read = parse_dimension("x", text).read(logged)
+
+    assert repr(read) == repr(value)
 
 
 def test_a_grid_refuses_what_has_no_end() -> None:

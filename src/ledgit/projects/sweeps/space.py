@@ -22,6 +22,7 @@ _CALL = re.compile(r"\s*(log|uniform|int|choice|range)\s*\((.*)\)\s*", re.DOTALL
 #: Digits of a drawn float beyond those that tell the range's ends apart: the last ones of exp() differ between
 #: machines, and nobody wants to read them.
 _DIGITS = 6
+_LARGEST_WHOLE = 1 << 53  # beyond, a float is another number
 _WAYS = "log(a,b), uniform(a,b), int(a,b), int(a,b,log), choice(a,b,c), range(a,b,step), a,b,c, or one value"
 
 
@@ -230,9 +231,10 @@ def parse_dimension(name: str, given: object) -> Dimension:
     if isinstance(given, list | tuple):
         if not given or not all(isinstance(value, str | int | float | bool) for value in given):
             raise _refused(name, given, "a list needs values, and each has to be text, a number or a boolean")
-        return _choice(name, list(given), _written(given))
+        values = [str(value) if isinstance(value, bool) else value for value in given]
+        return _choice(name, values, _written(values))
     if isinstance(given, bool | int | float):
-        return Choice(name, (given,), _spell(given))
+        given = str(given)
     if not isinstance(given, str):
         raise _refused(name, given, f"a dimension is {_WAYS}")
     call = _CALL.fullmatch(given)
@@ -250,7 +252,8 @@ def parse_dimension(name: str, given: object) -> Dimension:
 
 def _choice(name: str, words: list[Any], text: str) -> Choice:
     if any(isinstance(word, float) for word in words) and all(type(word) in (int, float) for word in words):
-        words = [float(word) for word in words]  # a program that reads one of them as a float does so with all
+        # A program that reads one of them as a float does so with all.
+        words = [float(word) if abs(word) < _LARGEST_WHOLE else word for word in words]
     for place, word in enumerate(words):
         if any(word == other and type(word) is type(other) for other in words[:place]):
             raise _refused(name, text, f"{word!r} stands there twice")
@@ -337,9 +340,10 @@ def typed(text: str) -> Value:
         return int(text) if str(int(text)) == text else text
     if text and text.isascii() and "_" not in text:
         try:
-            return float(text)
+            number = float(text)
         except ValueError:
-            pass
+            return text
+        return number if math.isfinite(number) else text
     return text
 
 
