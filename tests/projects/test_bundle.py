@@ -41,11 +41,18 @@ def project(workspace: Path) -> Path:
     return workspace
 
 
+_made: list[bytes] = []
+
+
 @pytest.fixture
-def bundle(project: Path, tmp_path: Path) -> Path:
-    """The project in a file."""
+def bundle(request: pytest.FixtureRequest, tmp_path: Path) -> Path:
+    """The project in a file, made once for all who only open it."""
     path = tmp_path / "my_project.ledgit"
-    ledgit.project.share("my_project", bundle=path)
+    if not _made:
+        request.getfixturevalue("project")
+        ledgit.project.share("my_project", bundle=path)
+        _made.append(path.read_bytes())
+    path.write_bytes(_made[0])
     return path
 
 
@@ -75,9 +82,10 @@ def test_it_runs_on_an_empty_machine(
     assert [shared.commit] * 2 == [run["tags"]["ledgit.project.commit"] for run in runs]
 
 
-def test_it_brings_the_commit_and_all_data_but_no_history(bundle: Path, project: Path, tmp_path: Path) -> None:
+def test_it_brings_the_commit_and_all_data_but_no_history(project: Path, tmp_path: Path) -> None:
     """The commit's id is the true one; what was deleted earlier is not in the file."""
-    opened = open_bundle(str(bundle), str(tmp_path / "mirror.git"))
+    ledgit.project.share("my_project", bundle=tmp_path / "b")
+    opened = open_bundle(str(tmp_path / "b"), str(tmp_path / "mirror.git"))
 
     assert run_git(project, "rev-parse", "HEAD") == opened.commit
     assert ("my_project", "v1.0.0", "my_project@v1.0.0", "") == (opened.name, opened.version, opened.tag, opened.subdir)
