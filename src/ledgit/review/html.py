@@ -27,6 +27,12 @@ __all__ = ["render_html"]
 
 # Points a chart draws of each side.
 _MOST = 1_000
+# Gates that don't pass, and metrics, that are shown without unfolding anything.
+_ITEMS, _METRICS = 10, 25
+# Rows of a folded table; the rest is counted. A page of 10,000 rows takes a browser seconds.
+_ROWS = 2_000
+# Characters of a metric's name; the whole one shows under the pointer.
+_NAME = 80
 _POLICY = (
     "default-src 'none'; style-src 'unsafe-inline'; script-src 'unsafe-inline'; img-src data: blob:; font-src data:; "
     "base-uri 'none'; form-action 'none'"
@@ -46,11 +52,12 @@ h1 { font-size: 1.25rem; margin: 0 0 .25rem; } h2 { font-size: 1.05rem; margin: 
 .wide { overflow-x: auto; } table { border-collapse: collapse; width: 100%; font-variant-numeric: tabular-nums; }
 th, td { padding: .35rem .6rem; border-bottom: 1px solid var(--line); text-align: left; vertical-align: top; }
 th { color: var(--soft); font-weight: 500; white-space: nowrap; } td.n, th.n { text-align: right; white-space: nowrap; }
-td.k { overflow-wrap: anywhere; min-width: 7rem; }
+td.k { overflow-wrap: anywhere; min-width: 7rem; } td.c { min-width: 18rem; }
+ul { padding-left: 1.25rem; } h1, li, p, .verdict, .soft, .sides div { overflow-wrap: anywhere; }
 details { margin: .75rem 0; border: 1px solid var(--line); border-radius: 6px; }
 summary { padding: .5rem .75rem; cursor: pointer; background: var(--card); border-radius: 6px; }
 details > div { padding: .75rem; } pre { overflow-x: auto; background: var(--card); padding: .75rem; margin: 0; }
-.charts { display: grid; grid-template-columns: repeat(auto-fit, minmax(20rem, 1fr)); gap: 1rem; }
+.charts { display: grid; grid-template-columns: repeat(auto-fit, minmax(min(20rem, 100%), 1fr)); gap: 1rem; }
 figure { margin: 0; border: 1px solid var(--line); border-radius: 6px; padding: .5rem; min-width: 0; }
 figcaption { color: var(--soft); overflow-wrap: anywhere; } svg { width: 100%; height: auto; display: block; }
 .plot { height: 240px; } .add { color: var(--good); } .del { color: var(--bad); }
@@ -66,11 +73,12 @@ const draw = () => charts.forEach((chart, place) => {
     line: {color: css(side.name === "head" ? "--head" : "--base"), width: 2},
   }));
   Plotly.react(box, traces, {
-    margin: {l: 48, r: 8, t: 8, b: 32}, height: 240, showlegend: true, legend: {orientation: "h", y: -0.2},
+    margin: {l: 48, r: 8, t: 28, b: 36}, height: 240, showlegend: true,
+    legend: {orientation: "h", x: 0, y: 1.02, yanchor: "bottom"},
     paper_bgcolor: "transparent", plot_bgcolor: "transparent", font: {color: ink, size: 11},
     xaxis: {title: {text: "step"}, gridcolor: line, zerolinecolor: line},
     yaxis: {gridcolor: line, zerolinecolor: line}, hovermode: "x unified",
-  }, {displaylogo: false, displayModeBar: "hover", responsive: true, modeBarButtonsToRemove: ["lasso2d", "select2d"]});
+  }, {displayModeBar: false, responsive: true});
 });
 draw();
 matchMedia("(prefers-color-scheme: dark)").addEventListener("change", draw);
@@ -122,13 +130,19 @@ def _library() -> str:
 
 
 def _failing(found: Review) -> Iterable[str]:
+    """Yield why gates don't pass: what fails in any case, warnings beyond a screenful folded."""
     rows = failing(found)
-    if rows:
-        yield "<ul>"
-        for result in rows:
-            kind = "fail" if result.failed else "warn"
-            yield f'<li><strong class="{kind}">{gate_word(result)}</strong> {html(result.reason)}</li>'
-        yield "</ul>"
+    if not rows:
+        return
+    items = []
+    for result in rows:
+        kind = "fail" if result.failed else "warn"
+        items.append(f'<li><strong class="{kind}">{gate_word(result)}</strong> {html(result.reason)}</li>')
+    first = max(_ITEMS, sum(result.failed for result in rows))
+    yield "<ul>" + "".join(items[:first]) + "</ul>"
+    if items[first:]:
+        rest = "".join(items[first:])
+        yield f"<details><summary>{len(items) - first} more</summary><div><ul>{rest}</ul></div></details>"
 
 
 def _names(runs: Sequence[str]) -> str:
@@ -142,7 +156,10 @@ def _metrics(found: Review) -> Iterable[str]:
     same = [one for one in found.metrics if one not in changed]
     if changed:
         yield "<h2>Metrics</h2>"
-        yield _metric_table(found, changed)
+        yield _metric_table(found, changed[:_METRICS])
+    if changed[_METRICS:]:
+        more = changed[_METRICS:]
+        yield f"<details><summary>{len(more)} more metrics</summary><div>{_metric_table(found, more)}</div></details>"
     if same:
         yield f"<details><summary>{len(same)} metrics did not change</summary><div>{_metric_table(found, same)}</div>"
         yield "</details>"
@@ -163,9 +180,9 @@ def _metric_table(found: Review, metrics: Sequence[MetricComparison]) -> str:
             tone = "fail" if result.failed else "pass" if result.state == "pass" else "warn"
             gate = f'<span class="{tone}" title="{html(result.reason)}">{gate_word(result)}</span>'
         rows.append(
-            f'<tr><td class="k"><code>{html(one.name)}</code></td><td>{way}</td><td class="n">{html(base)}</td>'
+            f'<tr><td class="k">{_name(one.name)}</td><td>{way}</td><td class="n">{html(base)}</td>'
             f'<td class="n">{html(head)}</td><td class="n {kind}">{html(difference)}</td>'
-            f'<td class="n {kind}">{html(part)}</td><td>{gate}</td><td class="soft">{html(chance(one))}</td></tr>'
+            f'<td class="n {kind}">{html(part)}</td><td>{gate}</td><td class="soft c">{html(chance(one))}</td></tr>'
         )
     return (
         '<div class="wide"><table><tr><th>metric</th><th></th><th class="n">baseline</th><th class="n">head</th>'
@@ -181,8 +198,12 @@ def _charts(found: Review, library: str) -> Iterable[str]:
         drawn = (
             f'<div class="plot" id="chart-{place}"></div>' if library else line_chart(_reduced(base), _reduced(head))
         )
-        yield f"<figure><figcaption><code>{html(name)}</code></figcaption>{drawn}</figure>"
+        yield f"<figure><figcaption>{_name(name)}</figcaption>{drawn}</figure>"
     yield "</div>"
+
+
+def _name(name: str) -> str:
+    return f'<code title="{html(name)}">{html(name, _NAME)}</code>'
 
 
 def _reduced(points: Points | None) -> Points | None:
@@ -276,11 +297,12 @@ def _table(title: str, titles: Sequence[str], rows: Sequence[Sequence[str]], *, 
         return ""
     head = "".join(f"<th>{html(name)}</th>" for name in titles)
     body = "".join(
-        "<tr>" + "".join(f'<td class="k">{html(cell, 1_000)}</td>' for cell in row) + "</tr>" for row in rows
+        "<tr>" + "".join(f'<td class="k">{html(cell, 1_000)}</td>' for cell in row) + "</tr>" for row in rows[:_ROWS]
     )
+    more = f'<div class="soft">and {len(rows) - _ROWS:,} more</div>' if len(rows) > _ROWS else ""
     return (
         f"<details{' open' if opened and len(rows) <= 30 else ''}><summary>{title} ({len(rows)})</summary>"
-        f'<div class="wide"><table><tr>{head}</tr>{body}</table></div></details>'
+        f'<div class="wide"><table><tr>{head}</tr>{body}</table>{more}</div></details>'
     )
 
 

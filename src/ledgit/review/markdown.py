@@ -84,7 +84,7 @@ def _cut(head: str, foot: str, budget: int) -> str:
 
 
 def _left_out(names: Sequence[str]) -> str:
-    return f"\n_Left out for length: {md(', '.join(names))}. `ledgit report --format html` has everything._\n"
+    return f"\n_Left out for length: {md(', '.join(names))}. `ledgit report -o report.html` has more._\n"
 
 
 def _top(found: Review, report: str) -> str:

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from fnmatch import fnmatchcase
+from itertools import islice
 
 from ledgit.compare import RunDiff, diff_runs, direction, view_of
 from ledgit.errors import GitFailed, LedgitError, NotFound
@@ -258,9 +259,9 @@ def _add_details(
     old = (base.head if base is not None else None) or reach.base
     new = (newest.head if newest is not None else None) or reach.head
     found.files, found.patch = _code(repository, old, new, code_paths)
-    if found.whole:
-        wanted = [one.name for one in found.metrics if not one.name.startswith("system/")][:MOST_CHARTS]
-        found.charts = dict(_charts((base, repository), (newest, theirs), wanted))
+    histories = {run.id: record.histories for run, record in zip(sides, records, strict=True)}
+    drawn = [histories.get(run.id, {}) if run is not None else {} for run in (base, newest)]
+    found.charts = dict(islice(_charts(found.metrics, *drawn), MOST_CHARTS))
 
 
 def _records(runs: Sequence[tuple[Run, Repository]]) -> tuple[list[RunRecord], bool]:
@@ -299,18 +300,10 @@ def _below(path: str, folder: str) -> bool:
 
 
 def _charts(
-    base: tuple[Run | None, Repository], head: tuple[Run | None, Repository], names: Sequence[str]
+    metrics: Sequence[MetricComparison], base: Mapping[str, Points], head: Mapping[str, Points]
 ) -> Iterable[tuple[str, tuple[Points | None, Points | None]]]:
-    for name in names:
-        pair = tuple(_points(where, run, name) for run, where in (base, head))
-        if any(points is not None and len(points) > 1 for points in pair):
-            yield name, (pair[0], pair[1])
-
-
-def _points(repository: Repository, run: Run | None, name: str) -> Points | None:
-    if run is None or name not in run.metrics:
-        return None
-    try:
-        return repository.history(run, name)
-    except LedgitError:
-        return None
+    """Yield of the metrics that have a history on either side both, in the order of *metrics*."""
+    for one in metrics:
+        pair = base.get(one.name), head.get(one.name)
+        if not one.name.startswith("system/") and any(points is not None and len(points) > 1 for points in pair):
+            yield one.name, pair
