@@ -102,7 +102,7 @@ def settle_tags(repo: Repo, folder: Folder, wait: float = 0.0) -> bool:
     Raises:
         StorageError: The disk refused; all of it waits on.
     """
-    from ledgit.store.registry.tagging import RegistryLock
+    from ledgit.store.registry.locking import RegistryLock
 
     path = os.path.join(folder.path, STEPS)
     try:

@@ -11,9 +11,9 @@ import os
 
 from ledgit.records.registry_message import encode_message
 from ledgit.records.registry_names import claim_slug
-from ledgit.store.ledger.lock import LedgerLock
 from ledgit.store.packs import note_pack
 from ledgit.store.registry.events import event_of, row_of
+from ledgit.store.registry.locking import RegistryLock
 from ledgit.store.registry.modeltags import KEPT, TAGS, VERSIONS
 from ledgit.store.registry.settling import note_step, tell_of_step
 
@@ -25,19 +25,6 @@ if TYPE_CHECKING:
     from ledgit.store.folder import Folder
 
 __all__ = ["KEPT", "TAGS", "VERSIONS", "RegistryLock", "Tagging", "claim_ref", "wants_signature"]
-
-
-class RegistryLock(LedgerLock):
-    """Lets one process at a time make tags in a clone: of several that try, each would else take the same names.
-
-    Git and GTO know nothing of it; what they take meanwhile is found by the refs' own locks.
-    """
-
-    _busy = "another ledgit process registers or signs in this repository"
-
-    def __init__(self, folder: Folder, wait: float = 60.0) -> None:
-        super().__init__(folder, wait)
-        self._path = os.path.join(folder.path, "registry.lock")
 
 
 def claim_ref(model: str, number: int) -> str:
