@@ -11,7 +11,6 @@ import pytest
 from tests.registry.tags.kit import Shop
 
 from ledgit.errors import RefMoved
-from ledgit.git import update_refs
 from ledgit.repository import open_repository
 from ledgit.store.recovery import recover
 from ledgit.store.registry import kept, settling
@@ -148,9 +147,8 @@ def test_what_is_torn_in_the_file_counts_for_nothing(shop: Shop, monkeypatch: py
     run = shop.train()
     refs = register_and_die(shop, run.id)
     path = Path(shop.folder.path, settling.STEPS)
-    lines = path.read_bytes().splitlines(keepends=True)
+    lines = [line for line in path.read_bytes().splitlines(keepends=True) if line.strip()]
     path.write_bytes(lines[0] + lines[1] + lines[2][:-20])
-    update_refs(shop.repo, [])
     for name in refs:
         (shop.path / ".git" / name).unlink()
     monkeypatch.setattr(settling, "boot_id", lambda: "another")
@@ -158,6 +156,21 @@ def test_what_is_torn_in_the_file_counts_for_nothing(shop: Shop, monkeypatch: py
     recover(shop.repo, shop.folder)
 
     assert {"churn@v0.0.1"} == set(shop.git("tag", "-l").split())
+
+
+def test_a_step_behind_a_torn_one_counts(shop: Shop, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A process was killed, or the disk was full, in the middle of a line; the next one begins a line of its own."""
+    run = shop.train()
+    Path(shop.folder.path, settling.STEPS).write_bytes(b"0123abcd {torn")
+    before = packs_of(shop)
+    refs = register_and_die(shop, run.id)
+    path = Path(shop.folder.path, settling.STEPS)
+    path.write_bytes(b"0123abcd {torn" + path.read_bytes())
+    cut_power(shop, refs, packs_of(shop) - before, "gone", monkeypatch)
+
+    recover(shop.repo, shop.folder)
+
+    assert refs.items() <= all_refs(shop).items()
 
 
 def test_what_another_machine_wrote_down_is_left_to_it(shop: Shop, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -5,6 +5,7 @@ What they say is added up as they come: with 10,000 versions there a further one
 
 from __future__ import annotations
 
+import os
 from _thread import RLock
 
 from ledgit.records.registry_names import Semver, claim_slug, parse_tag, slug_of
@@ -97,6 +98,15 @@ class _Known:
 def _numbers(claims: Iterable[str]) -> list[int]:
     texts = (ref.rpartition("/")[2] for ref in claims)
     return [int(text) for text in texts if text.isascii() and text.isdigit() and len(text) < 16]
+
+
+def _after_fork() -> None:
+    global _working  # noqa: PLW0603 - the thread that may have held it is the parent's
+    _working = RLock()
+
+
+if hasattr(os, "register_at_fork"):  # not on Windows
+    os.register_at_fork(after_in_child=_after_fork)
 
 
 def forget_tags() -> None:

@@ -173,7 +173,8 @@ def _objects(step: Step) -> ObjectSet:
 
 def _line(value: Mapping[str, object]) -> bytes:
     data = orjson.dumps(value)
-    return b"%08x %s\n" % (crc32(data), data)
+    # The line break before it ends what a killed process, or a full disk, may have left torn.
+    return b"\n%08x %s\n" % (crc32(data), data)
 
 
 def _read(path: str) -> list[Step]:
