@@ -29,6 +29,7 @@ LAYERS = [
     {"client"},
     # MLflow's module names (ledgit.sklearn.autolog, ledgit.data.from_numpy) and the notebook's entry.
     {"data", "keras", "lightgbm", "lightning", "onnx", "pyfunc", "pytorch", "sklearn", "transformers", "xgboost"},
+    {"importing"},
     {"projects"},
     {"project"},
     {"review"},

@@ -62,7 +62,13 @@ def test_every_option_has_one_meaning() -> None:
                     meanings.setdefault(flag, set()).add(action.dest)
     several = {flag: dests for flag, dests in meanings.items() if len(dests) > 1}
 
-    assert several == {"-m": {"metric", "message"}, "-p": {"param", "patch"}}
+    # -e and -v of projects are MLflow's.
+    assert several == {
+        "-e": {"experiment", "entry_point"},
+        "-m": {"metric", "message"},
+        "-p": {"param", "patch"},
+        "-v": {"verbose", "version"},
+    }
 
 
 @pytest.mark.parametrize(

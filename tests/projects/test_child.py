@@ -161,7 +161,8 @@ def test_a_last_line_without_an_end_is_kept(tmp_path: Path) -> None:
 
 def test_output_beyond_the_limit_is_shown_but_not_kept(tmp_path: Path) -> None:
     log = tmp_path / "log"
-    driver = DRIVER.replace("import sys\n", "import sys\nimport ledgit.projects.child as child\nchild.MOST_KEPT = 10\n", 1)
+    limited = "import sys\nimport ledgit.projects.child as child\nchild.MOST_KEPT = 10\n"
+    driver = DRIVER.replace("import sys\n", limited, 1)
     done = subprocess.run(
         [sys.executable, "-c", driver, str(log), *python("print('x' * 8); print('y' * 8); print('z' * 8)")],
         capture_output=True,

@@ -117,7 +117,8 @@ def test_a_project_of_another_repository_is_recorded_here(repo: Path, tmp_path: 
     address = f"file://{other}#models"
 
     sweep(
-        repo, "train", "--project", address, "-v", "v1", "-P", "lr=range(1,3)", "--trials", "2", "--env-manager", "local",
+        repo, "train", "--project", address, "-v", "v1", "-P", "lr=range(1,3)", "--trials", "2",
+        "--env-manager", "local",
         LEDGIT_CACHE=str(tmp_path / "cache"),
     )  # fmt: skip
     (tmp_path / "cache").rename(tmp_path / "gone")

@@ -36,8 +36,18 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("command", metavar="-- COMMAND", nargs="*", help="what to run where a commit has no run")
     parser.add_argument("--metric", metavar="NAME", default="", help="the metric")
     parser.add_argument("--drop", metavar="AMOUNT", type=float, default=0.0, help="how much worse counts")
-    parser.add_argument("-e", "--entry", metavar="ENTRY", default="", help="entry point to run where there is no run")
-    parser.add_argument("-P", "--param", metavar="K=V", action="append", default=[], help="its parameters (repeatable)")
+    parser.add_argument(
+        "-e", "--entry-point", metavar="ENTRY", default="", help="entry point to run where there is no run"
+    )
+    parser.add_argument(
+        "-P",
+        "--param-list",
+        dest="parameters",
+        metavar="K=V",
+        action="append",
+        default=[],
+        help="its parameters (repeatable)",
+    )
     parser.add_argument("--reset", action="store_true", help="forget the search that was interrupted")
     parsing.add_formats(parser)
 
@@ -82,7 +92,7 @@ def _wanted(repository: Repository, args: argparse.Namespace) -> Wanted:
         raise UsageError(f"{args.revs!r} is no range; write GOOD..BAD")
     if not args.metric or not args.drop > 0:
         raise UsageError("say what is looked for: --metric NAME --drop AMOUNT, with an amount above 0")
-    if args.entry and args.command:
+    if args.entry_point and args.command:
         raise UsageError("name an entry point or a command, not both")
     commits = []
     for rev in (good, bad or "HEAD"):
@@ -92,8 +102,8 @@ def _wanted(repository: Repository, args: argparse.Namespace) -> Wanted:
         if code != 0:
             raise RevisionNotFound(rev)
         commits.append(out.decode("ascii").strip())
-    params = parsing.pairs(args.param, "parameter")
-    return Wanted(commits[0], commits[1], args.metric, args.drop, args.entry, tuple(args.command), params)
+    params = parsing.pairs(args.parameters, "parameter")
+    return Wanted(commits[0], commits[1], args.metric, args.drop, args.entry_point, tuple(args.command), params)
 
 
 def _runner(repository: Repository, wanted: Wanted) -> Callable[[str], str] | None:

@@ -29,7 +29,9 @@ ledgit hooks uninstall
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the actions."""
-    actions = parser.add_subparsers(dest="action", metavar="ACTION", required=True, parser_class=parsing.Parser)
+    actions = parser.add_subparsers(
+        dest="action", metavar="ACTION", required=True, parser_class=parsing.Parser, help="what to do"
+    )
     install = add_action(actions, "install", "put hooks in, beside what is there", "ledgit hooks install")
     install.add_argument("names", metavar="HOOK", nargs="*", help="which (default: all that say nothing unasked)")
     install.add_argument("--force", action="store_true", help="also into a folder that core.hooksPath names")

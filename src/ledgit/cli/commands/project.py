@@ -24,7 +24,7 @@ EPILOG = """
 ledgit project create my_project
 ledgit project add data.csv model.py train.py
 ledgit project share
-ledgit project share --bundle my_project.ledgit     and there: ledgit run my_project.ledgit -e train
+ledgit project share --bundle my_project.ledgit     elsewhere: ledgit run my_project.ledgit
 """
 
 

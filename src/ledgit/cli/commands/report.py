@@ -25,7 +25,7 @@ EPILOG = """
 ledgit report                           what is checked out, against main
 ledgit report main...HEAD --md
 ledgit report -o report.html            one page with charts, for a browser; needs no network
-ledgit report --summary --comment       in CI: into the job's summary, and as a comment of the pull request
+ledgit report --summary --comment       in CI: the job's summary, and the pull request's comment
 """
 
 

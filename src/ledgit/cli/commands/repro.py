@@ -44,7 +44,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parsing.complete(experiment, "experiment")
     parser.add_argument("--again", action="store_true", help="with --many: also runs that were repeated before")
     parser.add_argument(
-        "-n", "--repeats", metavar="N", type=int, help="repeat it N times; 5 and more tell chance from change"
+        "--repeats", metavar="N", type=int, help="repeat it N times; 5 and more tell chance from change"
     )
     parser.add_argument(
         "--tolerance",

@@ -1,0 +1,187 @@
+"""MLflow's file store, an ``mlruns`` folder, read without MLflow: a file a param, a metric, a tag."""
+
+from __future__ import annotations
+
+import math
+import os
+from collections.abc import Iterator
+from typing import Any
+
+from ledgit.errors import RecordError, UsageError
+from ledgit.importing.found import FoundExperiment, FoundInput, FoundRun
+from ledgit.importing.places import local_folder
+
+__all__ = ["FilesSource"]
+
+_META = "meta.yaml"
+_LARGEST = 64 << 20
+# MLflow's numbers for statuses in meta.yaml; words in old versions.
+_STATUSES = {"1": "RUNNING", "2": "SCHEDULED", "3": "FINISHED", "4": "FAILED", "5": "KILLED"}
+_BESIDE = ("models", "datasets", "traces", "tags", "artifacts")
+
+
+class FilesSource:
+    """An ``mlruns`` folder, or a folder with one.
+
+    Raises:
+        UsageError: There is none.
+    """
+
+    def __init__(self, path: str) -> None:
+        inside = os.path.join(path, "mlruns")
+        self._path = inside if os.path.isdir(inside) and not _experiments_in(path) else path
+        if not os.path.isdir(self._path):
+            raise UsageError(f"there is no folder {path}")
+        self._places = _experiments_in(self._path)
+        trash = os.path.join(self._path, ".trash")
+        self._gone = _experiments_in(trash) if os.path.isdir(trash) else []
+        if not self._places and not self._gone:
+            raise UsageError(f"{path} is no file store of MLflow's: no folder in it has a meta.yaml of an experiment")
+
+    def close(self) -> None:
+        """Nothing is open."""
+
+    def experiments(self) -> list[FoundExperiment]:
+        """Return all experiments, those in the trash as deleted."""
+        found = []
+        for place in [*self._places, *self._gone]:
+            meta = _meta(place)
+            deleted = place in self._gone or meta.get("lifecycle_stage") == "deleted"
+            name = str(meta.get("name") or os.path.basename(place))
+            found.append(FoundExperiment(os.path.basename(place), name, _values(place, "tags"), deleted))
+        return found
+
+    def count(self) -> int:
+        """Return how many runs there are."""
+        return sum(len(list(_runs_in(place))) for place in [*self._places, *self._gone])
+
+    def left(self) -> list[str]:
+        """Return what is not brought along."""
+        said = []
+        models = os.path.join(self._path, "models")
+        if os.path.isdir(models):
+            count = sum(os.path.isfile(os.path.join(models, name, _META)) for name in os.listdir(models))
+            if count:
+                said.append(f"{count:,} registered models")
+        logged = sum(
+            len(os.listdir(os.path.join(place, "models")))
+            for place in self._places
+            if os.path.isdir(os.path.join(place, "models"))
+        )
+        if logged:
+            said.append(f"{logged:,} logged models of MLflow 3 beside runs")
+        return said
+
+    def runs(self) -> Iterator[FoundRun]:
+        """Yield the runs of one experiment after the other."""
+        for place in [*self._places, *self._gone]:
+            experiment = str(_meta(place).get("name") or os.path.basename(place))
+            for folder in _runs_in(place):
+                yield self._run(folder, experiment)
+
+    def _run(self, folder: str, experiment: str) -> FoundRun:
+        meta = _meta(folder)
+        status = str(meta.get("status", "3"))
+        found = FoundRun(
+            id=str(meta.get("run_id") or meta.get("run_uuid") or os.path.basename(folder)),
+            experiment=experiment,
+            name=str(meta.get("run_name") or meta.get("name") or ""),
+            status=_STATUSES.get(status, status),
+            start=_time(meta.get("start_time")),
+            end=_time(meta.get("end_time")),
+            user=str(meta.get("user_id") or ""),
+            deleted=meta.get("lifecycle_stage") == "deleted",
+            params=_values(folder, "params"),
+            tags=_values(folder, "tags"),
+            artifact_uri=str(meta.get("artifact_uri") or ""),
+        )
+        own = os.path.join(folder, "artifacts")
+        # A store that was moved has the artifacts beside its runs, whatever it says.
+        found.artifacts = own if os.path.isdir(own) else local_folder(found.artifact_uri, self._path)
+        for name, path in _files(os.path.join(folder, "metrics")):
+            found.points[name] = _points(path)
+        found.inputs = list(_inputs(folder))
+        return found
+
+
+def _experiments_in(path: str) -> list[str]:
+    try:
+        names = sorted(os.listdir(path))
+    except OSError:
+        return []
+    places = [os.path.join(path, name) for name in names if name not in _BESIDE and not name.startswith(".")]
+    return [place for place in places if os.path.isfile(os.path.join(place, _META))]
+
+
+def _runs_in(place: str) -> Iterator[str]:
+    for name in sorted(os.listdir(place)):
+        folder = os.path.join(place, name)
+        if name not in _BESIDE and os.path.isfile(os.path.join(folder, _META)):
+            yield folder
+
+
+def _meta(folder: str) -> dict[str, Any]:
+    from ledgit.records import load_document
+
+    path = os.path.join(folder, _META)
+    found = load_document(_read(path), path)
+    if not isinstance(found, dict):
+        raise RecordError(path, "is no mapping")
+    return found
+
+
+def _read(path: str) -> bytes:
+    try:
+        with open(path, "rb") as file:
+            return file.read(_LARGEST)
+    except OSError as error:
+        raise RecordError(path, error.strerror or str(error)) from None
+
+
+def _time(value: Any) -> int | None:
+    return int(value) if isinstance(value, int | float) and math.isfinite(value) else None
+
+
+def _files(folder: str) -> Iterator[tuple[str, str]]:
+    """Yield (name, path): a name with slashes is a file in folders."""
+    for here, folders, names in os.walk(folder):
+        folders.sort()
+        for name in sorted(names):
+            path = os.path.join(here, name)
+            yield os.path.relpath(path, folder).replace(os.sep, "/"), path
+
+
+def _values(folder: str, kind: str) -> dict[str, str]:
+    return {name: _read(path).decode("utf-8", "replace") for name, path in _files(os.path.join(folder, kind))}
+
+
+def _points(path: str) -> list[tuple[int, int, float]]:
+    """Read ``timestamp value step [dataset …]`` lines; one that a crash tore is left out (MLflow fails on it)."""
+    points = []
+    for line in _read(path).decode("utf-8", "replace").splitlines():
+        words = line.split(" ")
+        try:
+            points.append((int(words[2]) if len(words) > 2 else 0, int(words[0]), float(words[1])))
+        except (IndexError, ValueError):
+            continue
+    return points
+
+
+def _inputs(folder: str) -> Iterator[FoundInput]:
+    place = os.path.join(folder, "inputs")
+    if not os.path.isdir(place):
+        return
+    datasets = os.path.join(os.path.dirname(folder), "datasets")
+    for name in sorted(os.listdir(place)):
+        if not os.path.isfile(os.path.join(place, name, _META)):
+            continue
+        meta = _meta(os.path.join(place, name))
+        about = os.path.join(datasets, str(meta.get("source_id") or ""))
+        if os.path.basename(about) in ("", ".", "..") or not os.path.isfile(os.path.join(about, _META)):
+            continue
+        data = _meta(about)
+        tags = {str(key): str(value) for key, value in (meta.get("tags") or {}).items()}
+        keys = ("name", "digest", "source_type", "source", "schema", "profile")
+        title, digest, kind, source, schema, profile = (str(data.get(key) or "") for key in keys)
+        context = tags.pop("mlflow.data.context", "")
+        yield FoundInput(title, digest, kind, source, schema, profile, context, tags)
