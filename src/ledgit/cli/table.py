@@ -91,6 +91,7 @@ GROUPS = (
         "more",
         (
             ("hook", "what a hook of Git's calls"),
+            ("textconv", "print a run's file as 'git diff' shows it"),
             ("completion", "print the completion script for a shell"),
             ("version", "print the versions of Ledgit and what it uses"),
         ),

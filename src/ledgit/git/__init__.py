@@ -10,7 +10,7 @@ TYPE_CHECKING = False  # typing.TYPE_CHECKING without importing typing (3 ms)
 if TYPE_CHECKING:
     from typing import Any
 
-    from ledgit.git.attributes import ensure_attributes
+    from ledgit.git.attributes import ensure_attributes, set_driver
     from ledgit.git.batch import BatchReader
     from ledgit.git.bundles import bundle_heads, fetch_bundle, make_bundle
     from ledgit.git.command import (
@@ -176,6 +176,7 @@ __all__ = [
     "repack_is_running",
     "resolve_links",
     "run_git",
+    "set_driver",
     "stamp",
     "start_fetch",
     "spawn_git",
@@ -190,7 +191,7 @@ __all__ = [
 ]
 
 _MODULES = {
-    "attributes": "ensure_attributes",
+    "attributes": "ensure_attributes set_driver",
     "batch": "BatchReader",
     "bundles": "bundle_heads fetch_bundle make_bundle",
     "command": "LEAN git_environment git_version outside_environment run_git spawn_git start_git try_git",

@@ -255,6 +255,7 @@ def _details(found: Review) -> Iterable[str]:
     if diff is not None:
         yield _rows("Environment that differs", diff.environment)
         yield _rows("Artifacts that differ", diff.artifacts)
+        yield from _contents(found)
         yield _rows("Tags that differ", diff.tags)
     names = [one.name for one in found.metrics if not one.name.startswith("system/")][:6]
     rows = []
@@ -264,6 +265,19 @@ def _details(found: Review) -> Iterable[str]:
     yield _table("Runs of this branch", ["run", "", "commit", *names], rows)
     commands = html("\n".join(how_to(found)), 2_000).replace("\\n", "\n")
     yield f"<details><summary>How to look closer</summary><div><pre>{commands}</pre></div></details>"
+
+
+def _contents(found: Review) -> Iterable[str]:
+    for one in found.contents:
+        if one.kind == "not here":
+            continue
+        body = _painted("\n".join(one.lines)) + (f"\n{one.more} more lines" if one.more else "")
+        title = f"{_name(one.path)} {html(one.summary)}"
+        yield (
+            f"<details><summary>{title}</summary><div><pre>{body}</pre></div></details>"
+            if one.lines
+            else (f'<p class="soft">{title}</p>')
+        )
 
 
 def _path(path: str, old: str | None) -> str:

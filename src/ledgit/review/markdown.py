@@ -28,6 +28,8 @@ __all__ = ["BUDGET", "marker", "render_markdown"]
 BUDGET = 60_000
 _ROWS = 50
 _NAMES = 5
+# Lines of the difference within an artifact.
+_HUNK = 12
 
 
 @dataclass(frozen=True, slots=True)
@@ -135,6 +137,7 @@ def _sections(found: Review, images: Sequence[str]) -> Iterable[_Section]:
         yield _Section("files of code", 70, _files(found))
         yield _Section("environment", 50, _rows("Environment that differs", diff.environment))
         yield _Section("artifacts", 40, _artifacts(found))
+        yield _Section("within artifacts", 25, _contents(found))
     elif found.files:
         yield _Section("files of code", 70, _files(found))
     yield _Section("changed lines", 30, _patch(found))
@@ -210,6 +213,18 @@ def _artifacts(found: Review) -> str:
         sizes = ["–" if size is None else f"{size:,} B" for size in row.sizes]
         rows.append([code(row.key, cell=True), *sizes])
     return _folded(f"Artifacts that differ ({len(differing)})", _table(["", "baseline", "head"], rows, (1, 2)))
+
+
+def _contents(found: Review) -> str:
+    """Return what differs within artifacts, a few lines of each."""
+    shown = [one for one in found.contents if one.kind != "not here"]
+    lines = []
+    for one in shown:
+        more = len(one.lines) - _HUNK + one.more
+        lines += [f"# {one.path}: {one.summary}", *one.lines[:_HUNK], *([f"# {more} more lines"] if more > 0 else [])]
+    return _folded(
+        f"Within artifacts ({len(shown)})", fence("\n".join(clean(line) for line in lines), "diff") if lines else ""
+    )
 
 
 def _files(found: Review) -> str:

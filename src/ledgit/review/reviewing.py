@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from ledgit.records import Points, RunRecord
     from ledgit.repository import Repository, Run
     from ledgit.review.foreign import ForeignLedger
+    from ledgit.review.in_kind import KindDiff
     from ledgit.review.settings import ReviewSettings
     from ledgit.store.checkout import FileChange
 
@@ -58,6 +59,7 @@ class Review:
         whole: Whether *diff* has data, artifacts and environment: the run commits are in this clone.
         files: What differs of the code; None where one side's is not in this clone.
         patch: The lines that differ in the declared code paths; "" without any.
+        contents: What differs within artifacts: lines, keys, cells; of those whose content is in this clone.
         branch: Runs of the code between base and head, newest first.
         charts: Metric → (baseline's points, head's points).
         notes: What a reader has to know: uncommitted changes, a merge commit, unfinished runs.
@@ -76,6 +78,7 @@ class Review:
     whole: bool = True
     files: tuple[FileChange, ...] | None = None
     patch: str = ""
+    contents: tuple[KindDiff, ...] = ()
     branch: tuple[BranchRun, ...] = ()
     charts: dict[str, tuple[Points | None, Points | None]] = field(default_factory=dict)
     notes: tuple[str, ...] = ()
@@ -115,6 +118,7 @@ class Review:
                 {"path": one.path, "old_path": one.old_path, "added": one.added, "removed": one.removed}
                 for one in self.files
             ],
+            "contents": [one.to_dict() for one in self.contents],
             "branch": [
                 {"id": one.run.id, "name": one.run.name, "status": one.run.status, "commit": one.commit, "by": one.by}
                 for one in self.branch
@@ -256,6 +260,10 @@ def _add_details(
     if len(sides) == 2:
         views = [view_of(record, run.name, run.tags) for record, run in zip(records, sides, strict=True)]
         found.diff = diff_runs(views, settings.directions)
+        if found.whole and any(row.differs for row in found.diff.artifacts):
+            from ledgit.review.in_kind import compare_artifacts
+
+            found.contents = tuple(compare_artifacts(found.diff.artifacts, pairs[0], pairs[1]))
     old = (base.head if base is not None else None) or reach.base
     new = (newest.head if newest is not None else None) or reach.head
     found.files, found.patch = _code(repository, old, new, code_paths)

@@ -11,7 +11,7 @@ from ledgit.store.config import CONFIG
 if TYPE_CHECKING:
     from ledgit.git import Repo
 
-__all__ = ["CONFIG", "EXCLUDED", "MANY_RUNS", "prepare", "prepared", "write_config"]
+__all__ = ["CONFIG", "EXCLUDED", "MANY_RUNS", "diff_driver", "prepare", "prepared", "write_config"]
 
 #: Refs that ``git log --decorate`` shall not show: one a run would drown the branches.
 EXCLUDED = "refs/ledgit/*"
@@ -24,6 +24,9 @@ _NEGOTIATION = "fetch.negotiationAlgorithm"
 #: runs with uncommitted changes leave would otherwise be more files, after each gc, than start the next one.
 _CRUFT = "gc.cruftPacks"
 _CRUFT_KNOWN, _CRUFT_DEFAULT = (2, 38), (2, 41)
+# Where Ledgit is not on the path (a program's Git, another machine's shell) the file is shown as it is: a driver that
+# fails ends the whole 'git diff'.
+_TEXTCONV = 'f() { ledgit textconv "$1" 2>/dev/null || cat "$1"; }; f'
 _SKELETON = """\
 # Ledgit's settings for this repository; commit this file. All of it is optional.
 
@@ -90,6 +93,31 @@ def prepared(repo: Repo, runs: int = 0) -> bool:
             return ".ledgit/run/" in file.read() and decoration_excluded(repo)
     except OSError:
         return False
+
+
+def diff_driver(repo: Repo, *, on: bool) -> list[str]:
+    """Let ``git diff`` show a run's histories and its entry by ``ledgit textconv``, or undo that; return what was done.
+
+    Only the common ``info/attributes`` and this repository's own configuration are written.
+
+    Raises:
+        StorageError, GitFailed: They can't be.
+    """
+    from ledgit.git import run_git, set_driver, try_git
+
+    key = "diff.ledgit.textconv"
+    there = try_git(repo, "config", "--local", "--get", key)[1].decode(errors="replace").rstrip("\n")
+    done = []
+    if on and there != _TEXTCONV:
+        run_git(repo, "config", "--local", key, _TEXTCONV)
+        done.append(f"{key}: ledgit textconv")
+    if set_driver(repo.common_dir, on=on):
+        shown = "are shown in a few lines" if on else "are not diffed"
+        done.append(f"info/attributes: run histories {shown}")
+    if not on and there:
+        run_git(repo, "config", "--local", "--remove-section", "diff.ledgit")
+        done.append("diff.ledgit: removed")
+    return done
 
 
 def _chosen(repo: Repo, key: str) -> bool:

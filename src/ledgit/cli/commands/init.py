@@ -25,6 +25,11 @@ ledgit init --config                    also write a .ledgit/config.yaml to edit
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the options."""
     parser.add_argument("--config", action="store_true", help="write a commented .ledgit/config.yaml if there is none")
+    parser.add_argument(
+        "--diff-driver",
+        action=argparse.BooleanOptionalAction,
+        help="let 'git diff' show what matters of a metric's history; --no-diff-driver undoes that",
+    )
     parsing.add_formats(parser)
 
 
@@ -32,12 +37,14 @@ def run(args: argparse.Namespace) -> int:
     """Prepare, and say what was done."""
     from ledgit.query import Query
     from ledgit.store.artifacts.setting import is_committed, write_remote
-    from ledgit.store.setup import prepare, write_config
+    from ledgit.store.setup import diff_driver, prepare, write_config
 
     repository = context.repository()
     done = prepare(repository.repo, repository.index.count(Query(view="all")))
     if args.config:
         done += write_config(repository.repo)
+    if args.diff_driver is not None:
+        done += diff_driver(repository.repo, on=args.diff_driver)
     recovered = context.recover(repository)
     place = repository.artifact_place()
     if args.format == "json":
