@@ -238,3 +238,49 @@ def test_a_version_in_production_is_the_baseline(repo: Path, train: Train, capsy
     assert [one["id"] for one in shown["base"]["runs"]] == [run.info.run_id]
     assert shown["base"]["reason"] == "the run of churn@prod"
     assert main(["check", "--baseline", "churn@nobody", "--gate", "accuracy"]) == 3
+
+
+def test_pictures_are_drawn_where_asked_for(
+    repo: Path, train: Train, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """And shown in the Markdown only with an address, for who has that can see them."""
+    train(0.9, steps=5)
+    run_git(repo, "switch", "-q", "-c", "feature")
+    commit(repo, "train.py", "x\n", "deeper")
+    train(0.8, steps=5)
+    capsys.readouterr()
+
+    assert main(["report", "--md", "--images", str(tmp_path / "charts")]) == 0
+    assert "![" not in capsys.readouterr().out
+    drawing = (tmp_path / "charts/accuracy.svg").read_text()
+    assert drawing.startswith('<svg xmlns="http://www.w3.org/2000/svg"')
+    assert "var(" not in drawing
+    if (tmp_path / "charts/accuracy.png").exists():
+        assert (tmp_path / "charts/accuracy.png").read_bytes().startswith(b"\x89PNG")
+
+    words = ["--images", str(tmp_path / "charts"), "--image-url", "https://host.example/x/"]
+    assert main(["report", "--md", *words]) == 0
+    assert "![chart](https://host.example/x/accuracy." in capsys.readouterr().out
+    assert main(["report", "--image-url", "https://host.example"]) == 2
+    assert main(["report", "--images", str(repo / ".git/HEAD/x")]) == 7
+
+
+def test_a_renamed_metric_is_new_and_missing_and_never_zero(
+    repo: Path, train: Train, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Nothing is guessed: the gate on the old name fails as a metric that the head lacks."""
+    train(0.9)
+    run_git(repo, "switch", "-q", "-c", "feature")
+    commit(repo, "train.py", "x\n", "renamed")
+    script = "import ledgit\nwith ledgit.start_run():\n    ledgit.log_metric('acc', 0.95)\n"
+    subprocess.run([sys.executable, "-c", script], cwd=repo, check=True)
+    capsys.readouterr()
+
+    assert main(["check", "--gate", "accuracy", "--json"]) == 1
+    shown = json.loads(capsys.readouterr().out)
+    assert shown["gates"][0]["state"] == "no-run"
+    assert main(["report", "--md"]) == 0
+    rows = {line.split("|")[1].strip(): line for line in capsys.readouterr().out.splitlines() if line.startswith("| `")}
+    assert "| – |" in rows["`accuracy`"]
+    assert "missing" in rows["`accuracy`"]
+    assert "new" in rows["`acc`"]

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from ledgit.cli import context, render, reviewing, terminal
 from ledgit.cli.text import clean
-from ledgit.errors import StorageError
+from ledgit.errors import StorageError, UsageError
 
 if TYPE_CHECKING:
     from ledgit.review import Review
@@ -25,6 +25,7 @@ EPILOG = """
 ledgit report                           what is checked out, against main
 ledgit report main...HEAD --md
 ledgit report -o report.html            one page with charts, for a browser; needs no network
+ledgit report --md --images charts --image-url https://pages.example.org/charts
 ledgit report --summary --comment       in CI: the job's summary, and the pull request's comment
 """
 
@@ -54,6 +55,15 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="in CI, also comment on the pull request, once, and keep that up to date; 'changed': no new comment where"
         " nothing changed (default)",
     )
+    parser.add_argument(
+        "--images", metavar="FOLDER", help="also draw the histories into FOLDER: SVG, and PNG by Matplotlib"
+    )
+    parser.add_argument(
+        "--image-url",
+        metavar="PREFIX",
+        default="",
+        help="where FOLDER will be: the Markdown shows its pictures; who has the address can see them",
+    )
     group = parser.add_mutually_exclusive_group()
     for name, words in (
         ("json", "JSON"),
@@ -69,15 +79,28 @@ def run(args: argparse.Namespace) -> int:
     """Write the report."""
     repository = context.repository()
     found = reviewing.make(repository, reviewing.settings_of(repository, args), args, details=True)
+    args.shown_images = _images(found, args)
     for path in args.output or ["-"]:
         reviewing.write_file(path, _shown(found, _KINDS.get(os.path.splitext(path)[1], args.format), args))
     if args.summary:
         from ledgit.review.markdown import render_markdown
 
-        _summarize(render_markdown(found, report=args.name))
+        _summarize(render_markdown(found, report=args.name, images=args.shown_images))
     if args.comment:
         _comment(found, args)
     return 0
+
+
+def _images(found: Review, args: argparse.Namespace) -> list[str]:
+    """Draw what is asked for and return the addresses that the Markdown shows."""
+    if not args.images:
+        if args.image_url:
+            raise UsageError("--image-url says where the pictures of --images FOLDER will be; name that too")
+        return []
+    from ledgit.review.images import addresses, write_images
+
+    names = write_images(found, args.images)
+    return addresses(names, args.image_url) if args.image_url else []
 
 
 def _shown(found: Review, kind: str, args: argparse.Namespace) -> str:
@@ -86,7 +109,7 @@ def _shown(found: Review, kind: str, args: argparse.Namespace) -> str:
     if kind == "md":
         from ledgit.review.markdown import render_markdown
 
-        return render_markdown(found, report=args.name)
+        return render_markdown(found, report=args.name, images=args.shown_images)
     if kind == "html":
         from ledgit.review.html import render_html
 
@@ -107,7 +130,7 @@ def _comment(found: Review, args: argparse.Namespace) -> None:
     if not place.token:
         terminal.note("ledgit: no comment: there is no token (GITHUB_TOKEN or GITLAB_TOKEN)")
         return
-    body = render_markdown(found, report=args.name)
+    body = render_markdown(found, report=args.name, images=args.shown_images)
     quiet = args.comment == "changed" and not found.worth_telling
     done = post(place, body, marker(found.project, args.name), only_update=quiet)
     said = f": {clean(done.reason)}" if done.reason else f": {clean(done.address)}" if done.address else ""
