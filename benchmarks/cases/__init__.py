@@ -23,6 +23,7 @@ LARGE = (
     "large_compaction",
     "large_sync",
     "large_tip",
+    "large_review",
     "large_git",
     "large_size",
     "large_logging",
