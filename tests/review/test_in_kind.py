@@ -106,3 +106,11 @@ def test_reports_say_what_differs_within_artifacts(repo: Path, capsys: pytest.Ca
     page = capsys.readouterr().out
     assert "+model.depth: 3" in page
     assert "<script>2" not in page
+    assert main(["diff", "main...HEAD", "--artifacts"]) == 0
+    shown = capsys.readouterr().out
+    assert "keys: 2 changed" in shown
+    assert "+model.depth: 3" in shown
+    assert main(["diff", "main...HEAD", "--artifacts", "--md"]) == 0
+    assert "+model.depth: 3" in capsys.readouterr().out
+    assert main(["diff", "main...HEAD", "--artifacts", "--json"]) == 0
+    assert json.loads(capsys.readouterr().out)["contents"][0]["kind"] == "keys"

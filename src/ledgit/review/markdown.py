@@ -20,9 +20,10 @@ if TYPE_CHECKING:
     from ledgit.compare import Cell, Row
     from ledgit.records import Points
     from ledgit.review.gates import MetricComparison
+    from ledgit.review.in_kind import KindDiff
     from ledgit.review.reviewing import Review
 
-__all__ = ["BUDGET", "marker", "render_markdown"]
+__all__ = ["BUDGET", "marker", "render_markdown", "within_block"]
 
 #: Characters of a whole report.
 BUDGET = 60_000
@@ -216,15 +217,18 @@ def _artifacts(found: Review) -> str:
 
 
 def _contents(found: Review) -> str:
-    """Return what differs within artifacts, a few lines of each."""
+    """Return what differs within artifacts whose content is here, a few lines of each."""
     shown = [one for one in found.contents if one.kind != "not here"]
+    return _folded(f"Within artifacts ({len(shown)})", within_block(shown)) if shown else ""
+
+
+def within_block(contents: Sequence[KindDiff]) -> str:
+    """Return a block of code with a few lines of each of *contents*."""
     lines = []
-    for one in shown:
+    for one in contents:
         more = len(one.lines) - _HUNK + one.more
         lines += [f"# {one.path}: {one.summary}", *one.lines[:_HUNK], *([f"# {more} more lines"] if more > 0 else [])]
-    return _folded(
-        f"Within artifacts ({len(shown)})", fence("\n".join(clean(line) for line in lines), "diff") if lines else ""
-    )
+    return fence("\n".join(clean(line) for line in lines), "diff")
 
 
 def _files(found: Review) -> str:

@@ -8,10 +8,12 @@ from typing import TYPE_CHECKING
 from ledgit.cli import context, details, parsing, render, terminal
 from ledgit.cli.difftext import DiffText
 from ledgit.cli.text import Style, clean
-from ledgit.errors import NotFound
+from ledgit.errors import NotFound, UsageError
 
 if TYPE_CHECKING:
+    from ledgit.compare import RunDiff
     from ledgit.repository import Repository, Run
+    from ledgit.review.in_kind import KindDiff
     from ledgit.store.checkout import FileChange
 
 REPRO = "ledgit.repro"
@@ -36,6 +38,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parsing.add_run(parser, nargs="*", dest="refs")
     parser.add_argument("--all", action="store_true", help="also what is the same")
     parser.add_argument("-p", "--patch", action="store_true", help="the code's changes line by line")
+    parser.add_argument("--artifacts", action="store_true", help="also what differs within the artifacts of two runs")
     details.add_fetch(parser)
     parser.add_argument("--exit-code", action="store_true", help="exit with 1 if the runs differ")
     parsing.add_formats(parser, "md")
@@ -63,22 +66,48 @@ def run(args: argparse.Namespace) -> int:
     whole = diff_runs(views, context.directions(repository))
     shown = whole if args.all else whole.changed()
     changes = _code(repository, runs)
+    within = _within(repository, runs, whole, fetch=args.fetch) if args.artifacts else []
+    document: dict[str, object]
     if args.format == "json":
         patch = _patch(repository, runs) if args.patch else None
         document = {**shown.to_dict(), "files": [_file(change) for change in changes]}
+        if args.artifacts:
+            document["contents"] = [one.to_dict() for one in within]
         terminal.write(render.json_text(document if patch is None else {**document, "patch": patch}))
     else:
         style = Style(terminal.use_color() and args.format == "text")
         page = DiffText(shown, runs, changes, style, limit=terminal.table_width())
         if args.format == "md":
-            terminal.write(page.markdown())
+            terminal.write(page.markdown() + _within_markdown(within))
         else:
             lines = page.lines(why)
             lines[1:1] = _repetition(runs, style)
+            for one in within:
+                lines += ["", f"{style.bold(clean(one.path))}  {clean(one.summary)}"]
+                lines += [*_painted("\n".join(one.lines), style)[1:], *([f"{one.more} more lines"] if one.more else [])]
             if args.patch:
                 lines += _painted(_patch(repository, runs), style)
             terminal.write("\n".join(lines) + "\n", page=True)
     return 1 if args.exit_code and whole.differs else 0
+
+
+def _within(repository: Repository, runs: list[Run], whole: RunDiff, *, fetch: bool) -> list[KindDiff]:
+    """Return what differs within the artifacts of two runs.
+
+    Raises:
+        UsageError: There are more.
+    """
+    from ledgit.review.in_kind import compare_artifacts
+
+    if len(runs) != 2:
+        raise UsageError("--artifacts compares the artifacts of two runs; name two")
+    return compare_artifacts(whole.artifacts, (runs[0], repository), (runs[1], repository), fetch=fetch)
+
+
+def _within_markdown(within: list[KindDiff]) -> str:
+    from ledgit.review.markdown import within_block
+
+    return f"\n### within artifacts\n\n{within_block(within)}\n" if within else ""
 
 
 def _of_range(repository: Repository, text: str) -> tuple[list[Run], str]:
