@@ -114,3 +114,29 @@ def test_reports_say_what_differs_within_artifacts(repo: Path, capsys: pytest.Ca
     assert "+model.depth: 3" in capsys.readouterr().out
     assert main(["diff", "main...HEAD", "--artifacts", "--json"]) == 0
     assert json.loads(capsys.readouterr().out)["contents"][0]["kind"] == "keys"
+
+
+def test_small_pictures_are_shown_side_by_side_where_asked_for(
+    repo: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Inside the page; what only pretends to be one by its name, or could have a script, is not."""
+    for branch, wide in (("main", 1), ("feature", 2)):
+        if branch != "main":
+            run_git(repo, "switch", "-q", "-c", branch)
+            commit(repo, "train.py", "x\n", "deeper")
+        (tmp_path / "a.png").write_bytes(PIXEL % bytes([wide]))
+        (tmp_path / "b.svg").write_text(f'<svg xmlns="http://www.w3.org/2000/svg" width="{wide}" height="9"/>')
+        (tmp_path / "c.png").write_text(f"<script>{wide}</script>")
+        with ledgit.start_run():
+            ledgit.log_metric("accuracy", 0.9)
+            for name in ("a.png", "b.svg", "c.png"):
+                ledgit.log_artifact(str(tmp_path / name))
+    capsys.readouterr()
+
+    assert main(["report", "--html"]) == 0
+    assert "<img" not in capsys.readouterr().out
+    assert main(["report", "--html", "--pictures"]) == 0
+    page = capsys.readouterr().out
+    assert page.count('src="data:image/png;base64,') == 2
+    assert page.count("<img") == 2
+    assert "<script>1" not in page

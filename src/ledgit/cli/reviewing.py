@@ -99,6 +99,7 @@ def _make(
         project=args.project,
         code_paths=code_paths(repository.repo) if details else (),
         foreign=foreign,
+        pictures=getattr(args, "pictures", False),
     )
 
 

@@ -31,6 +31,7 @@ _MOST = 1_000
 _ITEMS, _METRICS = 10, 25
 # Rows of a folded table; the rest is counted. A page of 10,000 rows takes a browser seconds.
 _ROWS = 2_000
+_SIDES = ("baseline", "head")
 # Characters of a metric's name; the whole one shows under the pointer.
 _NAME = 80
 _POLICY = (
@@ -60,7 +61,7 @@ details > div { padding: .75rem; } pre { overflow-x: auto; background: var(--car
 .charts { display: grid; grid-template-columns: repeat(auto-fit, minmax(min(20rem, 100%), 1fr)); gap: 1rem; }
 figure { margin: 0; border: 1px solid var(--line); border-radius: 6px; padding: .5rem; min-width: 0; }
 figcaption { color: var(--soft); overflow-wrap: anywhere; } svg { width: 100%; height: auto; display: block; }
-.plot { height: 240px; } .add { color: var(--good); } .del { color: var(--bad); }
+.plot { height: 240px; } img { max-width: 100%; height: auto; } .add { color: var(--good); } .del { color: var(--bad); }
 """
 _SCRIPT = """
 const charts = JSON.parse(document.getElementById("charts").textContent);
@@ -273,11 +274,23 @@ def _contents(found: Review) -> Iterable[str]:
             continue
         body = _painted("\n".join(one.lines)) + (f"\n{one.more} more lines" if one.more else "")
         title = f"{_name(one.path)} {html(one.summary)}"
+        if one.pictures:
+            drawn = "".join(_picture(side, *each) for side, each in zip(_SIDES, one.pictures, strict=True))
+            yield f'<details open><summary>{title}</summary><div class="charts">{drawn}</div></details>'
+            continue
         yield (
             f"<details><summary>{title}</summary><div><pre>{body}</pre></div></details>"
             if one.lines
             else (f'<p class="soft">{title}</p>')
         )
+
+
+def _picture(side: str, kind: str, data: bytes) -> str:
+    """Return a picture that is inside the page; a browser draws it and runs nothing of it."""
+    from base64 import b64encode
+
+    source = f"data:{kind};base64,{b64encode(data).decode('ascii')}"
+    return f'<figure><figcaption>{side}</figcaption><img alt="{side}" src="{source}"></figure>'
 
 
 def _path(path: str, old: str | None) -> str:

@@ -10,7 +10,7 @@ import csv
 import io
 import json
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import zip_longest
 
 TYPE_CHECKING = False
@@ -32,6 +32,9 @@ _TEXT = 300
 _CELLS = 200_000
 # An alias in YAML stands for as much as it likes; with them a small file can become gigabytes.
 _LARGEST_YAML = 64 << 10
+# What a page shows: both sides of a picture together have at most so many bytes.
+_SHOWABLE = {b"\x89PNG\r\n\x1a\n": "image/png", b"\xff\xd8\xff": "image/jpeg"}
+_LARGEST_SHOWN = 400 << 10
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,6 +47,7 @@ class KindDiff:
         summary: One line for people.
         lines: The difference: of a text as a patch, of keys and cells one line each, with ``-`` and ``+``.
         more: How many lines were left out.
+        pictures: Both contents of a small PNG or JPEG, its media type before each; where they were asked for.
     """
 
     path: str
@@ -51,6 +55,7 @@ class KindDiff:
     summary: str
     lines: tuple[str, ...] = ()
     more: int = 0
+    pictures: tuple[tuple[str, bytes], ...] = ()
 
     def to_dict(self) -> dict[str, object]:
         """Return it for JSON."""
@@ -64,7 +69,12 @@ class KindDiff:
 
 
 def compare_artifacts(
-    rows: Sequence[ArtifactRow], base: tuple[Run, Repository], head: tuple[Run, Repository], *, fetch: bool = False
+    rows: Sequence[ArtifactRow],
+    base: tuple[Run, Repository],
+    head: tuple[Run, Repository],
+    *,
+    fetch: bool = False,
+    pictures: bool = False,
 ) -> list[KindDiff]:
     """Compare the artifacts of *rows* that differ and are files of both runs.
 
@@ -73,6 +83,7 @@ def compare_artifacts(
         base: The first run, and where it is read.
         head: The second.
         fetch: Get contents from the artifact remote that are not in this clone; else that is said of them.
+        pictures: Keep the contents of small pictures, to be shown.
     """
     found: list[KindDiff] = []
     for row in rows:
@@ -88,8 +99,17 @@ def compare_artifacts(
         if old is None or new is None:
             found.append(KindDiff(row.key, "not here", "the content is not in this clone"))
         else:
-            found.append(compare_content(row.key, old, new))
+            one = compare_content(row.key, old, new)
+            found.append(replace(one, pictures=_shown(old, new)) if pictures and one.kind == "picture" else one)
     return found
+
+
+def _shown(*contents: bytes) -> tuple[tuple[str, bytes], ...]:
+    """Return *contents* with their types, by what they begin with, if a page can show all: SVG can have scripts."""
+    types = [next((kind for start, kind in _SHOWABLE.items() if data.startswith(start)), "") for data in contents]
+    if not all(types) or sum(map(len, contents)) > _LARGEST_SHOWN:
+        return ()
+    return tuple(zip(types, contents, strict=True))
 
 
 def _content(repository: Repository, run: Run, path: str, *, fetch: bool) -> bytes | None:

@@ -139,6 +139,7 @@ def review(
     project: str = "",
     code_paths: Sequence[str] = (),
     foreign: ForeignLedger | None = None,
+    pictures: bool = False,
 ) -> Review:
     """Compare the head of *reach* with its baseline.
 
@@ -152,6 +153,7 @@ def review(
         project: What reports are told apart by; default: the name of the repository's folder.
         code_paths: The declared code paths, whose changes are shown line by line.
         foreign: The ledger that the head's runs are in, where that is another repository's.
+        pictures: Keep small pictures among the artifacts that differ, for the HTML page.
 
     Raises:
         NotFound: What is pinned as the baseline is not there.
@@ -177,7 +179,8 @@ def review(
         foreign="" if foreign is None else foreign.address,
     )
     if details:
-        _add_details(found, repository, foreign.repository if foreign is not None else repository, settings, code_paths)
+        theirs = foreign.repository if foreign is not None else repository
+        _add_details(found, repository, theirs, settings, code_paths, pictures=pictures)
     return found
 
 
@@ -245,7 +248,13 @@ def _some(names: Sequence[str]) -> str:
 
 
 def _add_details(
-    found: Review, repository: Repository, theirs: Repository, settings: ReviewSettings, code_paths: Sequence[str]
+    found: Review,
+    repository: Repository,
+    theirs: Repository,
+    settings: ReviewSettings,
+    code_paths: Sequence[str],
+    *,
+    pictures: bool,
 ) -> None:
     """Add what differs besides metrics; *theirs* is the repository that the head's runs are in."""
     reach, newest, base = found.range, found.head.newest, found.baseline.side.newest
@@ -263,7 +272,7 @@ def _add_details(
         if found.whole and any(row.differs for row in found.diff.artifacts):
             from ledgit.review.in_kind import compare_artifacts
 
-            found.contents = tuple(compare_artifacts(found.diff.artifacts, pairs[0], pairs[1]))
+            found.contents = tuple(compare_artifacts(found.diff.artifacts, *pairs, pictures=pictures))
     old = (base.head if base is not None else None) or reach.base
     new = (newest.head if newest is not None else None) or reach.head
     found.files, found.patch = _code(repository, old, new, code_paths)

@@ -64,6 +64,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         default="",
         help="where FOLDER will be: the Markdown shows its pictures; who has the address can see them",
     )
+    parser.add_argument(
+        "--pictures", action="store_true", help="in HTML: PNG and JPEG artifacts that differ, side by side, if small"
+    )
     group = parser.add_mutually_exclusive_group()
     for name, words in (
         ("json", "JSON"),
