@@ -249,3 +249,52 @@ def test_metrics_on_one_side_alone_nan_and_zero(repo: Path, train: Train) -> Non
     assert diverged.failed
     assert "no number" in diverged.gates[0].reason
     assert diverged.to_dict()["verdict"] == "fail"
+
+
+@pytest.mark.parametrize("beside", [False, True])
+def test_a_run_made_before_its_code_was_committed_is_not_its_own_baseline(
+    repo: Path, train: Train, beside: bool
+) -> None:
+    """Change, train, commit: that run names main's commit as its own, and hid a drop by standing on both sides."""
+    base = train(0.90, lr=0.1)
+    on_branch(repo)
+    (repo / "train.py").write_text("print('deeper')\n")
+    if beside:
+        (repo / "plot.log").write_text("a file that is not committed\n")
+    early = train(0.50, lr=0.1)
+    run_git(repo, "commit", "-q", "-a", "-m", "deeper")
+
+    found = reviewed(repo)
+    assert names(found) == ([early.name], [base.name])
+    assert found.counts.verdict == "fail"
+
+    commit(repo, "train.py", "print('deeper still')\n", "deeper still")
+    last = train(0.60, lr=0.1)
+    found = reviewed(repo)
+    assert names(found) == ([last.name], [base.name])
+
+
+def test_the_only_run_of_the_base_is_the_heads_so_there_is_no_baseline(repo: Path, train: Train) -> None:
+    """Comparing a run with itself passes every gate."""
+    on_branch(repo)
+    (repo / "train.py").write_text("print('deeper')\n")
+    train(0.50)
+    run_git(repo, "commit", "-q", "-a", "-m", "deeper")
+
+    found = reviewed(repo)
+
+    assert not found.baseline
+    assert [result.state for result in found.gates] == ["no-baseline"]
+
+
+def test_what_was_tried_on_main_and_never_committed_is_no_baseline_beside_a_clean_run(repo: Path, train: Train) -> None:
+    """Uncommitted tries count only where nothing else was run."""
+    base = train(0.90)
+    (repo / "train.py").write_text("print('a try')\n")
+    train(0.10)
+    run_git(repo, "checkout", "-q", "--", "train.py")
+    on_branch(repo)
+    commit(repo, "train.py", "print('deeper')\n", "deeper")
+    train(0.91)
+
+    assert names(reviewed(repo))[1] == [base.name]

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from ledgit.errors import NotFound, RunNotFound
-from ledgit.git import try_git
-from ledgit.review.sides import Side, choose, find_side, linked_runs
+from ledgit.errors import GitFailed, NotFound, RunNotFound
+from ledgit.git import has_files_of, try_git
+from ledgit.review.sides import Side, choose, find_side, linked_runs, runs_of
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
     from ledgit.repository import Repository, Run
     from ledgit.review.ranges import Range
     from ledgit.review.settings import ReviewSettings
@@ -45,7 +47,7 @@ class Baseline:
 
 
 def find_baseline(
-    repository: Repository, reach: Range, settings: ReviewSettings, *, like: Run | None = None
+    repository: Repository, reach: Range, settings: ReviewSettings, *, head: Side | None = None
 ) -> Baseline:
     """Return the first of these that has runs: the pinned run or stage, where the histories part, its nearest ancestor.
 
@@ -53,7 +55,9 @@ def find_baseline(
         repository: Where.
         reach: What is reviewed.
         settings: What is pinned.
-        like: The head's newest run: runs of its setup go before others of the same commit.
+        head: The other side. Runs of its newest run's setup go before others of the same commit. A run that was made
+            on the base with changes that were committed afterwards is one of the head's, or of the branch's, never one
+            of what these are compared with.
 
     Raises:
         NotFound: A pinned run, model or stage is not there.
@@ -66,13 +70,58 @@ def find_baseline(
         return _pinned(repository, run, settings, f"the run of {settings.baseline_stage}")
     if reach.base is None:
         return Baseline(Side(""), f"there is nothing before it: {reach.why}")
-    side = find_side(repository, reach.base, settings, like=like)
+    like = head.newest if head is not None else None
+    runs, how = runs_of(repository, reach.base)
+    later = _made_later(repository, reach, runs, how, head)
+    side = _choose(reach.base, runs, how, settings, like, later)
     if side.runs:
         return Baseline(side, reach.why)
-    return _nearest(repository, reach, settings, like)
+    return _nearest(repository, reach, settings, like, later)
 
 
-def _nearest(repository: Repository, reach: Range, settings: ReviewSettings, like: Run | None) -> Baseline:
+def _made_later(
+    repository: Repository, reach: Range, runs: Sequence[Run], how: Mapping[str, str], head: Side | None
+) -> frozenset[str]:
+    """Return the ids of the runs whose code is what is reviewed, whatever commit was checked out when they were made.
+
+    Train with changes, like it, commit: such a run names the base as its commit, and its files are the branch's.
+    """
+    later = {run.id for run in (*head.runs, *head.others)} if head is not None else set()
+    dirty = [run for run in runs if run.code.dirty and how[run.id] == "commit" and run.id not in later]
+    if not dirty or reach.base is None or reach.base == reach.head:
+        return frozenset(later)
+    try:
+        later.update(run.id for run, _, _ in linked_runs(repository, reach.commits))
+    except (NotFound, GitFailed):
+        return frozenset(later)  # a shallow clone may lack what lies between
+    args = ("rev-list", "--parents", "--end-of-options", reach.commits, "--")
+    code, out, _ = try_git(repository.repo, *args)
+    rows = [line.split() for line in out.decode("ascii").splitlines()] if code == 0 else []
+    for child in [row[0] for row in rows if row[1:] == [reach.base]]:
+        later.update(run.id for run in dirty if has_files_of(repository.repo, run.code.tree, child))
+    return frozenset(later)
+
+
+def _choose(
+    commit: str,
+    runs: Sequence[Run],
+    how: Mapping[str, str],
+    settings: ReviewSettings,
+    like: Run | None,
+    later: frozenset[str],
+) -> Side:
+    """Return the sample among *runs* but those of *later* code; dirty ones only if there are no others."""
+    ours = [run for run in runs if run.id not in later]
+    for clean in (True, False):
+        side = choose(commit, ours, {run.id: how[run.id] for run in ours}, settings, like=like, clean=clean)
+        if side.runs:
+            return side
+    return side
+
+
+def _nearest(
+    repository: Repository, reach: Range, settings: ReviewSettings, like: Run | None, later: frozenset[str]
+) -> Baseline:
     """Look back from the base for a commit with a run, nearest first, in windows that grow."""
     assert reach.base is not None
     args = ("rev-list", "--first-parent", f"--max-count={FAR + 1}", "--end-of-options", reach.base)
@@ -91,7 +140,7 @@ def _nearest(repository: Repository, reach: Range, settings: ReviewSettings, lik
                 found.setdefault(commit, []).append((run, by))
         for commit in sorted(found, key=place.__getitem__):
             runs = [run for run, _ in found[commit]]
-            side = choose(commit, runs, {run.id: by for run, by in found[commit]}, settings, like=like)
+            side = _choose(commit, runs, {run.id: by for run, by in found[commit]}, settings, like, later)
             if side.runs:
                 back = place[commit]
                 of = "commit" if back == 1 else "commits"

@@ -163,7 +163,7 @@ def review(
         head = find_side(repository, reach.head, settings, clean=clean)
     else:
         head = foreign.side(reach.head, settings, clean=clean)
-    baseline = find_baseline(repository, reach, settings, like=head.newest)
+    baseline = find_baseline(repository, reach, settings, head=head)
     metrics = _metrics(head, baseline.side, settings)
     results = judge_all(settings.gates, metrics, head_runs=len(head.runs))
     found = Review(

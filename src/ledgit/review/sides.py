@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from ledgit.repository import Repository, Run
     from ledgit.review.settings import ReviewSettings
 
-__all__ = ["Side", "choose", "find_side", "linked_runs", "same_setup", "setup_of"]
+__all__ = ["Side", "choose", "find_side", "linked_runs", "runs_of", "same_setup", "setup_of"]
 
 #: Runs of one commit that are looked at, the newest.
 MOST = 2_000
@@ -104,6 +104,12 @@ def find_side(
         like: A run of the other side: runs of its setup go before newer ones.
         clean: Runs with uncommitted changes on top of the commit don't count.
     """
+    runs, how = runs_of(repository, commit)
+    return choose(commit, runs, how, settings, like=like, clean=clean)
+
+
+def runs_of(repository: Repository, commit: str) -> tuple[list[Run], dict[str, str]]:
+    """Return all runs of the code of *commit*, newest first, and by what each belongs to it."""
     found = linked_runs(repository, f"{commit}^!")
     found += _with_more_files(repository, commit, {run.id for run, _, _ in found})
     tagged = repository.runs.filter(f"tags.`{HEAD_TAG}` = '{commit}'").limit(MOST)
@@ -114,7 +120,7 @@ def find_side(
             how[run.id] = "tag"
             runs.append(run)
     runs.sort(key=lambda run: (run.start, run.id), reverse=True)
-    return choose(commit, runs, how, settings, like=like, clean=clean)
+    return runs, how
 
 
 def _with_more_files(repository: Repository, commit: str, known: set[str]) -> list[tuple[Run, str, str]]:

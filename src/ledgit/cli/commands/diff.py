@@ -124,10 +124,11 @@ def _of_range(repository: Repository, text: str) -> tuple[list[Run], str]:
 
     settings = read_committed(repository.repo)
     reach = parse_range(repository, text, settings, context.pull_request())
-    head = find_side(repository, reach.head, settings).newest
+    side = find_side(repository, reach.head, settings)
+    head = side.newest
     if head is None:
         raise RunNotFound(reach.head_rev)
-    baseline = find_baseline(repository, reach, settings, like=head)
+    baseline = find_baseline(repository, reach, settings, head=side)
     if baseline.side.newest is None:
         raise RunNotFound(reach.base_rev)
     return [baseline.side.newest, head], baseline.reason
