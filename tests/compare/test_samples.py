@@ -118,3 +118,16 @@ def test_both_ways_round_say_the_same(base: list[float], head: list[float]) -> N
         assert other.p_value == pytest.approx(one.p_value, abs=1e-9)
         assert one.interval is not None
         assert one.interval[0] <= one.interval[1]
+
+
+def test_numbers_whose_squares_or_sums_are_beyond_every_float_are_compared_like_others() -> None:
+    """A loss that went astray is reported, not a crash; tests know no unit, so a scaled sample says the same."""
+    small = compare_samples([1.0, 2.0, 4.0], [3.0, 5.0, 9.0])
+    large = compare_samples([1e300, 2e300, 4e300], [3e300, 5e300, 9e300])
+    assert large.p_value == pytest.approx(small.p_value)
+    assert large.effect == pytest.approx(small.effect)
+    assert large.spread_head == pytest.approx(small.spread_head * 1e300)
+
+    edge = compare_samples([1.7e308] * 3, [1.7e308, 1.6e308])
+    assert edge.mean_base == pytest.approx(1.7e308)
+    assert compare_samples([1.7e308, -1.7e308, 1e308], [1.7e308, 1.0, 3.0]).p_value is not None

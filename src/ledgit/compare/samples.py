@@ -21,6 +21,8 @@ ENOUGH = 3
 # Below, the bootstrap's intervals are too short and the U test can't reach 5 %.
 _MANY = 8
 _DRAWS = 2_000
+# From here on squares of values are beyond every float.
+_SQUARED = 1e150
 # A sample skewed more than this is not taken for near normal.
 _SKEWED = 1.0
 
@@ -127,16 +129,30 @@ def compare_samples(base: Sequence[float], head: Sequence[float], *, confidence:
         effect = 0.0 if difference == 0 else math.copysign(math.inf, difference)
         chance = 1.0 if difference == 0 else 0.0
         return SampleComparison(*plain, (difference, difference), chance, effect, "exact", confidence)
-    test, chance, interval = _tested(ours, theirs, confidence)
-    return SampleComparison(*plain, interval, chance, _hedges(ours, theirs, difference), test, confidence)
+    scale = max(map(abs, (*ours, *theirs)))
+    scale = scale if scale >= _SQUARED else 1.0
+    ours, theirs = [value / scale for value in ours], [value / scale for value in theirs]
+    test, chance, (low, high) = _tested(ours, theirs, confidence)
+    effect = _hedges(ours, theirs, difference / scale)
+    return SampleComparison(*plain, (low * scale, high * scale), chance, effect, test, confidence)
 
 
 def _mean(values: Sequence[float]) -> float | None:
-    return statistics.fmean(values) if values else None
+    if not values:
+        return None
+    try:
+        return statistics.fmean(values)
+    except OverflowError:  # the sum is beyond every float, the mean is not
+        return math.fsum(value / len(values) for value in values)
 
 
 def _spread(values: Sequence[float]) -> float | None:
-    return statistics.stdev(values) if len(values) > 1 else None
+    if len(values) < 2:
+        return None
+    largest = max(map(abs, values))
+    if largest < _SQUARED:
+        return statistics.stdev(values)
+    return statistics.stdev([value / largest for value in values]) * largest
 
 
 def _is_flat(values: Sequence[float]) -> bool:
