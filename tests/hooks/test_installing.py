@@ -256,3 +256,63 @@ def test_a_hooks_path_of_somebodys(repo: Path, tmp_path: Path, capsys: pytest.Ca
     assert main(["hooks", "install", "post-commit", "--force"]) == 0
     assert (folder / "post-commit").exists()
     assert run_git(repo, "config", "core.hooksPath") == str(folder)
+
+
+def test_taking_ours_out_keeps_all_the_rest_whatever_its_line_ends_and_size(repo: Path) -> None:
+    """An editor that writes Windows line ends, and a script with an archive behind it, cost nobody a line."""
+    found = Repo.discover(str(repo))
+    mine = "#!/bin/sh\r\necho mine\r\n"
+    path = hook(repo, "post-commit", "#!/bin/sh\n")
+    install(found, ["post-commit"])
+    path.write_bytes((path.read_text() + "echo mine\n").replace("\n", "\r\n").encode())
+    uninstall(found)
+    assert path.read_bytes() == mine.encode()
+
+    install(found, ["post-commit"])
+    path.write_bytes(path.read_bytes().rpartition(b"# <<< ledgit <<<")[0] + b"echo mine\n")
+    uninstall(found)
+    assert b"echo mine\n" in path.read_bytes()
+
+    large = "#!/bin/sh\nexit 0\n" + "# an archive\n" * 100_000
+    path = hook(repo, "post-merge", large)
+    install(found, ["post-merge"])
+    uninstall(found)
+    assert path.read_text() == large
+
+
+def test_a_hook_that_is_a_link_stays_one(repo: Path) -> None:
+    """A team's script in the work tree is neither written to nor copied, runs, and is linked again afterwards."""
+    script = repo / "team-hook.sh"
+    script.write_text("#!/bin/sh\ntouch theirs.txt\n")
+    script.chmod(0o755)
+    path = repo / ".git/hooks/post-commit"
+    path.parent.mkdir(exist_ok=True)
+    path.symlink_to("../../team-hook.sh")
+
+    install(Repo.discover(str(repo)), ["post-commit"])
+    code, _, _ = deeper(repo)
+
+    assert code == 0
+    assert (repo / "theirs.txt").exists()
+    assert script.read_text() == "#!/bin/sh\ntouch theirs.txt\n"
+    uninstall(Repo.discover(str(repo)))
+    assert os.readlink(path) == "../../team-hook.sh"
+
+
+def test_a_ledgit_that_is_broken_stops_no_commit_and_no_hook_of_others(repo: Path, tmp_path: Path) -> None:
+    """Its environment was deleted or half upgraded: what is left on the path ends with a code of the shell's."""
+    broken = tmp_path / "bin/ledgit"
+    broken.parent.mkdir()
+    broken.write_text("#!/nowhere/python\n")
+    broken.chmod(0o755)
+    with ledgit.start_run():
+        pass
+    hook(repo, "post-commit", "#!/bin/sh\ntouch theirs.txt\n")
+    install(Repo.discover(str(repo)), ["pre-commit", "post-commit"])
+    (repo / "train.py").write_text("print('deeper')\n")
+    env = {**os.environ, "PATH": f"{broken.parent}{os.pathsep}{os.environ['PATH']}"}
+
+    done = subprocess.run(["git", "commit", "-q", "-a", "-m", "deeper"], cwd=repo, env=env, check=False)
+
+    assert done.returncode == 0
+    assert (repo / "theirs.txt").exists()

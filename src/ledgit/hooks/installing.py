@@ -1,9 +1,9 @@
 """Putting hooks into a repository beside what is there, and taking out only our own.
 
 A hook that is a shell script gets a block of ours behind its first line and goes on as it was: what Git tells it on
-standard input is read, handed to Ledgit, and put back. One that is anything else is kept under another name and called
-after our block. Where a manager owns the place (husky, lefthook, pre-commit, a ``core.hooksPath`` of somebody's), its
-files are not touched: the lines to add there are returned.
+standard input is read, handed to Ledgit, and put back. One that is anything else, or a link, is kept under another
+name and called after our block. Where a manager owns the place (husky, lefthook, pre-commit, a ``core.hooksPath`` of
+somebody's), its files are not touched: the lines to add there are returned.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ import stat
 from collections.abc import Iterable, Sequence
 
 from ledgit.errors import Conflict, StorageError, UsageError
-from ledgit.hooks.dispatch import HOOKS
+from ledgit.hooks.dispatch import HOOKS, STOPPING
 from ledgit.hooks.managers import Manager, find_manager
 from ledgit.records.values import Values
 
@@ -32,7 +32,6 @@ _ASIDE = ".before-ledgit"
 # Hooks that Git tells something on standard input.
 _TOLD = ("post-rewrite", "pre-push")
 _SHELLS = ("sh", "bash", "dash", "ksh", "zsh", "ash")
-_LARGEST = 1 << 20
 
 
 class HookStatus(Values):
@@ -68,16 +67,18 @@ def block(name: str) -> str:
         else 'if [ -d "$(git rev-parse --git-common-dir)/ledgit" ] && command -v ledgit >/dev/null 2>&1'
         ' && [ -z "${LEDGIT_SKIP_HOOKS-}" ]'
     )
+    # 1 is a hook's own no. Anything else is Ledgit's fault, as where its environment is gone, and stops nobody.
+    stop = "[ $? -ne 1 ] || exit 1" if name in STOPPING else ":"
     if name in _TOLD:
         body = [
             "    ledgit_told=$(cat)",
-            f'    printf \'%s\\n\' "$ledgit_told" | LEDGIT_GIT=$PPID ledgit hook {name} "$@" || exit $?',
+            f'    printf \'%s\\n\' "$ledgit_told" | LEDGIT_GIT=$PPID ledgit hook {name} "$@" || {stop}',
             "    exec <<LEDGIT_TOLD",
             "$ledgit_told",
             "LEDGIT_TOLD",
         ]
     else:
-        body = [f'    ledgit hook {name} "$@" </dev/null || exit $?']
+        body = [f'    ledgit hook {name} "$@" </dev/null || {stop}']
     return "\n".join([_BEGIN, f"{guard}; then", *body, "fi", _END, ""])
 
 
@@ -182,7 +183,7 @@ def _read(path: str) -> str | None:
     """Return a hook's text; None where there is none, or it is no text."""
     try:
         with open(path, "rb") as file:
-            data = file.read(_LARGEST)
+            data = file.read()  # all of it: it is written back
     except FileNotFoundError:
         return None
     except OSError as error:
@@ -198,7 +199,7 @@ def _install(path: str, name: str) -> None:
     mode = stat.S_IMODE(os.stat(path).st_mode)
     if _BEGIN in text:
         head, rest = text.split(_BEGIN, 1)
-        fresh = head + block(name) + rest.split(f"{_END}\n", 1)[-1]
+        fresh = head + block(name) + _after(rest)
         if fresh != text:
             _write(path, fresh, mode)
         return
@@ -207,7 +208,7 @@ def _install(path: str, name: str) -> None:
         aside = path + _ASIDE
         _move(path, aside)
         _write(path, f"#!/bin/sh\n{block(name)}", 0o755)
-    elif _is_shell(text):
+    elif _is_shell(text) and not os.path.islink(path):
         first, newline, rest = text.partition("\n")
         _write(path, f"{first}{newline}{block(name)}{rest}", mode)
     else:
@@ -229,7 +230,18 @@ def _uninstall(path: str, text: str) -> None:
 
 def _without(text: str) -> str:
     head, _, rest = text.partition(_BEGIN)
-    return head + rest.partition(f"{_END}\n")[2]
+    return head + _after(rest)
+
+
+def _after(rest: str) -> str:
+    """Return what stands behind our block, whose first line is gone; an editor may have changed its line ends.
+
+    Without our last line nobody can tell where the block ends: then nothing but its first line is ours.
+    """
+    _, found, behind = rest.partition(_END)
+    if not found:
+        return rest.partition("\n")[2]
+    return behind.partition("\n")[2]
 
 
 def _has_more(text: str) -> bool:
