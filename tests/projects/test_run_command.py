@@ -142,6 +142,17 @@ def test_a_project_goes_by_its_name(project: Path, git: GitFunction) -> None:
     assert "several projects are named 'wine'" in done.err
 
 
+def test_a_project_without_a_name_goes_by_its_folders_or_addresss(project: Path, tmp_path: Path) -> None:
+    """Never by that of the work folder, which nobody knows."""
+    for uri, name in (("sub", "sub"), (f"file://{project}#sub", "sub")):
+        assert f"project '{name}' has no entry point 'main'" in ledgit(project, "run", uri, code=3).err
+    run_git(project, "rm", "-q", "MLproject")
+    run_git(project, "commit", "-q", "-m", "no file")
+    run_git(tmp_path, "clone", "-q", "--bare", str(project), "shown.git")
+    assert f"project '{project.name}' has no" in ledgit(project, "run", ".", code=3).err
+    assert "project 'shown' has no" in ledgit(project, "run", f"file://{tmp_path}/shown.git", code=3).err
+
+
 def test_a_run_is_a_project_too(project: Path, git: GitFunction) -> None:
     """Its code, with what was not committed, wherever the branch is now."""
     (project / "sub/word.txt").write_text("not committed\n")

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 from tests.conftest import run_git
-from tests.sweeps.kit import counted, left_behind, newest, sweep, trial_runs
+from tests.sweeps.kit import counted, left_behind, newest, put, sweep, trial_runs
 
 from ledgit.repository import open_repository
 
@@ -154,3 +154,11 @@ def test_the_status_is_the_same_for_people_and_programs(repo: Path) -> None:
     assert [one["id"] for one in listed] == [found["id"]]
     assert "runs" not in listed[0]
     assert "three-1" not in sweep(repo, "status", "zork", code=3)
+
+
+def test_a_script_that_is_not_there_is_missed_in_the_folder_as_people_call_it(repo: Path) -> None:
+    """Not in the work folder, whose name is a number."""
+    put(repo, "")
+    done = sweep(repo, "trian.py", "-P", "lr=1,2", code=3)
+
+    assert f"project '{repo.name}' has no entry point 'trian.py'" in done

@@ -170,15 +170,19 @@ def find_mlproject(folder: str) -> str | None:
     return None
 
 
-def read_project(folder: str) -> Project:
+def read_project(folder: str, called: str = "") -> Project:
     """Return the project in *folder*; without an ``MLproject`` file it has no entry points but its scripts.
+
+    Args:
+        folder: Where it is.
+        called: Its name where no file says one; "" for the folder's, which of a work folder says nothing.
 
     Raises:
         ProjectError: The file can't be read, is no YAML, or says something impossible; with the line.
     """
     folder = os.path.abspath(folder)
     file = find_mlproject(folder)
-    reader = _Reader(folder, file or "")
+    reader = _Reader(folder, file or "", called)
     if file is None:
         return Project(reader.own_name(), {}, reader.environment({}, {}), folder)
     from ledgit.projects.marked import load_marked, read_text
@@ -195,12 +199,12 @@ def parse_project(folder: str, file: str, text: str) -> Project:
 
 
 class _Reader:
-    def __init__(self, folder: str, file: str) -> None:
-        self._folder, self._file = folder, file
+    def __init__(self, folder: str, file: str, called: str = "") -> None:
+        self._folder, self._file, self._called = folder, file, called
         self._notes: list[str] = []
 
     def own_name(self) -> str:
-        return os.path.basename(self._folder) or "project"
+        return self._called or os.path.basename(self._folder) or "project"
 
     def read(self, document: Marked) -> Project:
         top = self._mapping(document, "the file", allow_empty=True)

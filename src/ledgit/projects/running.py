@@ -298,7 +298,7 @@ def _make_command(plan: Plan, base: str, cache: str, *, dry: bool) -> None:
     from ledgit.projects.parameters import bind
 
     request, folder = plan.request, plan.folder
-    plan.project = read_project(folder)
+    plan.project = read_project(folder, plan.source.called())
     plan.notes += [f"{os.path.basename(plan.project.file)}: {note}" for note in plan.project.notes]
     if request.command:
         if request.parameters:

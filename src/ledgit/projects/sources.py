@@ -78,6 +78,11 @@ class Source(Values):
         self.notes, self.entry_point = notes, entry_point
         self.packs: list[Pack] = []
 
+    def called(self) -> str:
+        """Return what its folder is called where it came from, "" where that says nothing."""
+        top = self.address.partition("#")[0] if self.foreign else self.repo.work_tree or ""
+        return os.path.basename((self.subdir or top).rstrip("/")).removesuffix(".git").removesuffix(".ledgit")
+
     def release(self) -> None:
         """Let go of its objects: from now on only refs keep them."""
         while self.packs:

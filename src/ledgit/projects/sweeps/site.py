@@ -167,7 +167,9 @@ class Site:
     def _read(self, progress: Callable[[str], object] | None) -> None:
         from ledgit.projects.mlproject import read_project
 
-        project = read_project(self.place.folder)
+        called = self._source.called() if self._source is not None else ""
+        users = os.path.join(self.repository.repo.work_tree or "", self.plan.directory)
+        project = read_project(self.place.folder, called or os.path.basename(users.rstrip("/")))
         self.entry = project.entry_point(self.plan.entry_point)
         if self.plan.executor == "local":
             self._prepare(project, self.plan.manager, progress)
