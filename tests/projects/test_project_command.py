@@ -37,7 +37,7 @@ def test_from_a_folder_of_files_to_a_version(workspace: Path, capsys: pytest.Cap
         "sending data to the DVC remote",
         f"pushing the branch main to origin ({bare}), as 'git push' does",
         "tagging my_project@v1.0.0",
-        f"others run it with: ledgit run file://{bare} -v my_project@v1.0.0",
+        f"others run it with: ledgit run file://{bare} -v my_project@v1.0.0 -e train",
     ] == err.splitlines()
     out, _ = call(capsys, "show")
     assert "-P alpha  float, 0.5 if not given" in out

@@ -50,7 +50,7 @@ def test_the_snippet_runs_word_for_word(workspace: Path, remotes: tuple[Path, Pa
     done = run_python(workspace, SNIPPET + "print(mlflow.project.share(project))\n")
 
     assert 0 == done.returncode, done.stderr
-    assert f"my_project v1.0.0: ledgit run file://{bare} -v my_project@v1.0.0\n" == done.stdout
+    assert f"my_project v1.0.0: ledgit run file://{bare} -v my_project@v1.0.0 -e train\n" == done.stdout
     refs = refs_of(bare)
     assert refs["refs/heads/main"] == run_git(workspace, "rev-parse", "HEAD")
     assert refs["refs/ledgit/versions/my_project/1"] == refs["refs/tags/my_project@v1.0.0"]

@@ -70,9 +70,23 @@ class SharedProject(Values):
         data: What became of its data.
         bundle: The file that was written, absolute; "" if none was.
         notes: Sentences about what did not go.
+        entry_point: What has to be named to run it: its first one, "" if it has a ``main`` or none at all.
     """
 
-    __slots__ = ("branch", "bundle", "commit", "data", "name", "new", "notes", "remote", "tag", "uri", "version")
+    __slots__ = (
+        "branch",
+        "bundle",
+        "commit",
+        "data",
+        "entry_point",
+        "name",
+        "new",
+        "notes",
+        "remote",
+        "tag",
+        "uri",
+        "version",
+    )
 
     def __init__(
         self,
@@ -88,15 +102,22 @@ class SharedProject(Values):
         data: DataSent | None = None,
         bundle: str = "",
         notes: list[str] | None = None,
+        entry_point: str = "",
     ) -> None:
         self.name, self.uri, self.version, self.commit, self.tag, self.new = name, uri, version, commit, tag, new
         self.branch, self.remote, self.bundle = branch, remote, bundle
         self.data = data or DataSent()
-        self.notes = notes or []
+        self.notes, self.entry_point = notes or [], entry_point
 
     def __str__(self) -> str:
-        where = self.bundle or f"{self.uri} -v {self.tag}"
-        return f"{self.name} {self.version}: ledgit run {where}"
+        return f"{self.name} {self.version}: {self.command()}"
+
+    def command(self) -> str:
+        """Return what others type to run it."""
+        from shlex import quote
+
+        where = quote(self.bundle) if self.bundle else f"{quote(self.uri)} -v {quote(self.tag)}"
+        return f"ledgit run {where}" + (f" -e {quote(self.entry_point)}" if self.entry_point else "")
 
 
 def share_project(
@@ -312,6 +333,7 @@ class _Sharing:
             data=data,
             bundle=bundle,
             notes=[*self._not_added(), *(notes or ())],
+            entry_point="" if "main" in self.project.entry_points else next(iter(self.project.entry_points), ""),
         )
 
     def _not_added(self) -> list[str]:

@@ -161,12 +161,10 @@ def share(args: argparse.Namespace) -> int:
 
 
 def _how(done: SharedProject) -> str:
-    from shlex import quote
-
     if done.bundle:
         many = f", with {done.data.objects:,} data {'file' if done.data.objects == 1 else 'files'}"
-        return f"{done.bundle} has it all{many if done.data.objects else ''}; 'ledgit run {quote(done.bundle)}' runs it"
-    return f"others run it with: ledgit run {quote(done.uri)} -v {quote(done.tag)}"
+        return f"{done.bundle} has it all{many if done.data.objects else ''}; '{done.command()}' runs it"
+    return f"others run it with: {done.command()}"
 
 
 def _shared_json(done: SharedProject) -> dict[str, Any]:
