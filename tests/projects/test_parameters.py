@@ -55,6 +55,7 @@ WRONG = [
     (Parameter("a", "path"), {"a": ""}, "is '', expected a path"),
     (Parameter("a", "int", "None"), {"a": "many"}, "is 'many', expected a whole number"),
     (Parameter("alpha", "float", "1"), {"alhpa": "2"}, "is not declared; did you mean 'alpha'? It has alpha"),
+    (Parameter("rate", "float", "1"), {"rtae": "2"}, "is not declared; did you mean 'rate'? It has rate"),
     (Parameter("batch_size", "int", "1"), {"Batch-Size": "2"}, "did you mean 'batch_size'?"),
     (Parameter("a", "string"), {"a": "x\0y"}, "has a NUL character"),
     (Parameter("a", "string"), {"a": "\ud800"}, "has text that is not valid Unicode"),

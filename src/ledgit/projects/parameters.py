@@ -177,10 +177,16 @@ def _meant(name: str, known: Sequence[str]) -> str:
     folded = name.lower().replace("-", "_")
     by_folded = {other.lower().replace("-", "_"): other for other in known}
     near = get_close_matches(folded, list(by_folded), n=1, cutoff=0.8)
+    if not near:  # in short names two letters that changed places are much
+        near = [other for other in by_folded if other in _swapped(folded)]
     # lambda_l1 and lambda_l2 are two parameters, not one misspelled.
     if not near or (near[0] != folded and _letters(near[0]) == _letters(folded)):
         return ""
     return by_folded[near[0]]
+
+
+def _swapped(name: str) -> set[str]:
+    return {name[:at] + name[at + 1] + name[at] + name[at + 2 :] for at in range(len(name) - 1)}
 
 
 def _letters(name: str) -> str:
