@@ -97,7 +97,7 @@ def test_an_environment_is_made_anew_where_the_present_one_is_another(stage: Sta
 
     assert ("identical", "identical") == (made.verdict.level, again.verdict.level), said(made.verdict)
     assert made.manager.startswith("uv ")
-    assert "small 1.0, not 2.0" in made.environment
+    assert "an environment made from what was recorded: small 1.0, not 2.0" in made.environment
     assert made.manager == stage.newest().tags["ledgit.project.env"]
 
 
@@ -111,3 +111,14 @@ def test_an_environment_that_can_not_be_made_says_so(stage: Stage, venv: Venv, t
         stage.verdict(run, cache=str(tmp_path / "cache"))
     done = stage.ledgit("repro", run.id, check=False, LEDGIT_CACHE=str(tmp_path / "cache"))
     assert (11, 1) == (done.returncode, len(stage.runs())), done.stderr
+
+
+def test_a_module_that_was_compiled_before_is_seen_in_use(stage: Stage, venv: Venv, tmp_path: Path) -> None:
+    """Python opens only what is in ``__pycache__`` then, which is no package's folder."""
+    run = tracked(stage, venv)
+    venv.install(make_wheel(tmp_path / "elsewhere", "2.0"))
+    subprocess.run([venv.python, "-m", "compileall", "-q", str(venv.packages)], check=True)
+    verdict = stage.verdict(run, manager="local")
+
+    assert ("different", ("environment",)) == (verdict.level, verdict.classes), said(verdict)
+    assert ["small: 1.0 → 2.0"] == [one.text for one in verdict.reasons]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -86,7 +86,7 @@ def choose(
     python, facts, lacking = _best(recipe, folder)
     if manager == "local" or (manager is None and not lacking) or recorded is None or not recorded.packages:
         if lacking:
-            why = f"the present interpreter, as asked for, though {len(lacking)} packages are others"
+            why = f"the present interpreter, as asked for, though {others(lacking)}"
         elif recorded is None or not recorded.packages:
             why = "the present interpreter: the run recorded no packages"
         else:
@@ -97,8 +97,12 @@ def choose(
     prepared, notes = _rebuild(recorded, manager, cache, folder, progress)
     facts = environment_facts(folder, prepared.python)
     told = listed([f"{name} {old or 'none'}, not {new or 'none'}" for name, old, new in lacking], 3)
-    why = f"made from what was recorded: {told}" if lacking else "made from what was recorded, as asked for"
+    why = "an environment made from what was recorded" + (f": {told}" if lacking else ", as asked for")
     return Chosen(prepared, facts, _sys_path(prepared.python), True, tuple(lacking), why, tuple(notes))
+
+
+def others(lacking: Sequence[Pair]) -> str:
+    return "a package is another" if len(lacking) == 1 else f"{len(lacking)} packages are others"
 
 
 def _best(recipe: Recipe, folder: str) -> tuple[str, dict[str, Any], list[Pair]]:

@@ -39,7 +39,7 @@ def make_plan(repository: Repository, run: Run, options: ReproOptions) -> Plan:
     Raises:
         RunStateError, NotHere, NotFound: As :func:`reproduce`.
     """
-    from ledgit.projects.repro.interpreter import choose
+    from ledgit.projects.repro.interpreter import choose, others
 
     recipe = _recipe(run, options)
     code = _code(repository, recipe, options)
@@ -47,7 +47,7 @@ def make_plan(repository: Repository, run: Run, options: ReproOptions) -> Plan:
         chosen = choose(recipe, "local", options.cache, repository.path)
         anew = bool(chosen.lacking) and options.manager is None
         manager = options.manager or ("the default manager" if anew else "local")
-        why = f"made anew: {len(chosen.lacking)} packages are others than recorded" if anew else chosen.why
+        why = f"made anew: here {others(chosen.lacking)} than recorded" if anew else chosen.why
         return Plan(recipe, options.code, code.tree, why, manager, chosen.lacking)
     finally:
         code.release()

@@ -42,7 +42,9 @@ def _watch(target: str, folder: str, skipped: tuple[str, ...]) -> None:
         for part in packages:
             at = path.find(part)
             if at >= 0:
-                top = path[at + len(part) :].partition(os.sep)[0]
+                top, _, rest = path[at + len(part) :].partition(os.sep)
+                if top == "__pycache__":  # a module without a folder of its own, compiled before
+                    top = rest.partition(".")[0] + ".py"
                 if top not in seen:
                     seen.add(top)
                     note(b"d", top)
