@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import pytest
@@ -144,6 +145,24 @@ def test_hardware_of_another_machine_is_named(stage: Stage) -> None:
 
     assert ("different", ("hardware",)) == (verdict.level, verdict.classes), said(verdict)
     assert {"CPU", "number of CPUs"} == {one.text.partition(":")[0] for one in verdict.reasons}
+
+
+def test_hardware_that_a_process_may_not_use_does_not_count(stage: Stage) -> None:
+    """Bound to one processor, as by a scheduler, programs start another number of threads."""
+    allowed = os.sched_getaffinity(0)
+    stage.write("machine.py", "import os\nvalue = len(os.sched_getaffinity(0))\n" + LOGGING)
+    run = stage.python("machine.py")
+    os.sched_setaffinity(0, {min(allowed)})
+    try:
+        verdict = stage.verdict(run)
+    finally:
+        os.sched_setaffinity(0, allowed)
+
+    if len(allowed) == 1:
+        assert "identical" == verdict.level, said(verdict)
+    else:
+        assert ("different", ("hardware",)) == (verdict.level, verdict.classes), said(verdict)
+        assert f"number of CPUs: {len(allowed)} → 1" == verdict.reasons[0].text
 
 
 # ---------------------------------------------------------------------- randomness

@@ -20,7 +20,7 @@ class Environment:
         implementation: ``CPython``.
         platform: as ``platform.platform()`` says.
         machine: ``x86_64``.
-        cpus: logical processors.
+        cpus: logical processors that the run might use.
         memory: bytes.
         lock_file: path of the lock file in the repository, and its SHA-256 in *lock_hash*.
         gpus: names of the graphics cards.

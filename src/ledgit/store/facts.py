@@ -58,6 +58,12 @@ def packages(path: tuple[str, ...] | None = None) -> dict[str, str]:
     return result
 
 
+def _cpus() -> int:
+    """Return how many processors this process and its children may use: what numeric libraries make threads for."""
+    own = os.sched_getaffinity(0) if hasattr(os, "sched_getaffinity") else ()
+    return len(own) or os.cpu_count() or 0
+
+
 def _gpus() -> tuple[list[str], str]:
     """Return GPU model names and the driver version, from /proc: no NVIDIA library is loaded."""
     base = "/proc/driver/nvidia"
@@ -147,7 +153,7 @@ def environment_facts(work_tree: str | None, python: str | None = None) -> dict[
         "platform": f"{system.sysname} {system.release}",
         "machine": system.machine,
         "cpu": cpu_model(),
-        "cpus": os.cpu_count() or 0,
+        "cpus": _cpus(),
         "packages": installed,
         "lock_file": lock_file or None,
         "lock_hash": lock_hash or None,
