@@ -7,6 +7,9 @@ import re
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
+# In place of a status: done, but the answer is lost; an answer that is no HTTP.
+LOST, GARBAGE = -1, -2
+
 
 class Host(ThreadingHTTPServer):
     """Keeps comments; *refuse* answers the next requests of a method with a status instead."""
@@ -43,8 +46,12 @@ class Handler(BaseHTTPRequestHandler):
         self.server.seen.append((self.command, self.path, dict(self.headers)))
         if self.server.refuse and self.server.refuse[0][0] == self.command:
             _, status = self.server.refuse.pop(0)
-            if status == 0:
+            if status <= 0:
                 self.close_connection = True
+                if status == LOST:
+                    self.server.comments.append({"id": len(self.server.comments) + 1, "body": body["body"]})
+                elif status == GARBAGE:
+                    self.wfile.write(b"no HTTP at all\r\n\r\n")
                 return
             self.answer(status, {"message": f"no, {self.headers.get('Authorization', '')}"})
             return

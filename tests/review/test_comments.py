@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from tests.review.hosts import Host
+from tests.review.hosts import GARBAGE, LOST, Host
 
 from ledgit.errors import UsageError
 from ledgit.review.comments import Place, Posted, post
@@ -63,7 +63,7 @@ def test_a_host_that_refuses_is_quoted_and_never_asked_twice(host: Host, place: 
     assert sum(method == "POST" for method, _, _ in host.seen) == 1
 
 
-@pytest.mark.parametrize("status", [500, 503, 429, 0])
+@pytest.mark.parametrize("status", [500, 503, 429, 0, GARBAGE])
 def test_a_busy_host_is_asked_again(host: Host, place: Place, status: int) -> None:
     """Twice; a connection that is cut off counts as busy. Then it is left."""
     host.refuse = [("GET", status)] * 2
@@ -111,3 +111,22 @@ def test_what_can_not_be_posted_is_refused(place: Place) -> None:
         post(place, "x", MARKER)
     with pytest.raises(UsageError, match="https"):
         post(Place("github", "file:///etc", "a/b", 1, "t"), MARKER, MARKER)
+
+
+def test_a_comment_whose_answer_was_lost_is_not_made_twice(host: Host, place: Place) -> None:
+    """A host may do what it was asked and be cut off before it says so."""
+    host.refuse = [("POST", LOST)]
+
+    assert send(place).done == "created"
+    assert len(host.comments) == 1
+
+
+def test_a_token_with_a_line_break_is_used_without_and_a_broken_one_is_in_no_message(host: Host) -> None:
+    """Secrets are pasted; what can't be sent is not shown instead."""
+    assert send(Place("github", host.address, "team/churn", 7, "t0ken-secret\n")).done == "created"
+    assert host.seen[-1][2]["Authorization"] == "Bearer t0ken-secret"
+
+    found = send(Place("github", host.address, "team/churn", 7, "t0ken\nsecret"))
+
+    assert found.done == "refused"
+    assert "secret" not in found.reason

@@ -210,3 +210,16 @@ def test_pictures_are_only_addresses(found: Review) -> None:
     assert "![chart](https://host.example/a.png)" in text
     assert "javascript" not in text
     assert "x)y" not in text
+
+
+@pytest.mark.parametrize("text", ["https://evil.example", "see ftp://x", "GH-12", "fixes gl-7"])
+def test_what_a_host_links_after_the_markdown_was_read_is_kept_apart(text: str) -> None:
+    """GitLab makes links of addresses in finished text, and both hosts of words such as GH-12."""
+    from html import unescape
+
+    shown = unescape(md(text))
+
+    assert shown.replace("\u200b", "") == text
+    assert "://" not in shown
+    assert "-1" not in shown
+    assert "-7" not in shown

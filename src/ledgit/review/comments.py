@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Literal
 
 from ledgit.errors import UsageError
@@ -99,7 +99,7 @@ def post(
             return Posted("skipped", reason="nothing changed, and there is no earlier report to bring up to date")
         if found is not None and _same(str(found.get("body", "")), body):
             return Posted("unchanged", session.address(found))
-        return session.write(found, body)
+        return session.write(found, body, marker)
     except _RefusedError as error:
         return Posted("refused", reason=error.reason)
 
@@ -112,6 +112,8 @@ class _Session:
     def __init__(self, place: Place, timeout: float, patience: float) -> None:
         from urllib.parse import quote
 
+        # A secret that was pasted often ends in a line break, which no header may have.
+        place = replace(place, token=place.token.strip())
         self.place, self.timeout, self.patience = place, timeout, patience
         base = place.api.rstrip("/")
         if place.host == "github":
@@ -134,24 +136,36 @@ class _Session:
                 return None
         return None
 
-    def write(self, found: Mapping[str, Any] | None, body: str) -> Posted:
-        method, address = "POST", self.comments
-        if found is not None:
-            method = "PATCH" if self.place.host == "github" else "PUT"
-            address = (
-                f"{self.repository}/issues/comments/{int(found['id'])}"
-                if self.place.host == "github"
-                else f"{self.comments}/{int(found['id'])}"
-            )
+    def create(self, body: str, marker: str) -> Any:
+        """Make the comment. Where no answer came it may have been made all the same: that is looked up."""
+        for wait in (*_WAITS, None):
+            try:
+                return self._once("POST", self.comments, {"body": body})
+            except _RefusedError as error:
+                if wait is None or not (error.status >= 500 or error.status in (0, 429)):
+                    raise
+            time.sleep(wait * self.patience)
+            made = self.find(marker)
+            if made is not None and _same(str(made.get("body", "")), body):
+                return made
+        raise AssertionError
+
+    def write(self, found: Mapping[str, Any] | None, body: str, marker: str) -> Posted:
+        if found is None:
+            return Posted("created", self.address(self.create(body, marker)))
+        method = "PATCH" if self.place.host == "github" else "PUT"
+        address = (
+            f"{self.repository}/issues/comments/{int(found['id'])}"
+            if self.place.host == "github"
+            else f"{self.comments}/{int(found['id'])}"
+        )
         try:
-            answer = self.ask(method, address, {"body": body})
+            return Posted("updated", self.address(self.ask(method, address, {"body": body})))
         except _RefusedError as error:
-            if error.status == 403 and found is not None:
-                # Somebody else's comment (of another token): ours stands below it.
-                answer, found = self.ask("POST", self.comments, {"body": body}), None
-            else:
+            if error.status != 403:
                 raise
-        return Posted("updated" if found is not None else "created", self.address(answer))
+        # Somebody else's comment (of another token): ours stands below it.
+        return Posted("created", self.address(self.create(body, marker)))
 
     def address(self, row: Any) -> str:
         found = row.get("html_url") if isinstance(row, dict) else None
@@ -178,6 +192,7 @@ class _Session:
         import json
         import urllib.error
         import urllib.request
+        from http.client import HTTPException
 
         data = None if body is None else json.dumps(body).encode()
         request = urllib.request.Request(address, data=data, method=method, headers=dict(self._headers()))  # noqa: S310 - checked
@@ -185,10 +200,14 @@ class _Session:
             with _opener().open(request, timeout=self.timeout) as answer:
                 return json.loads(answer.read(_LARGEST_ANSWER) or b"null")
         except urllib.error.HTTPError as error:
-            raise _RefusedError(error.code, self._why(error.code, error.read(4096))) from None
-        except (OSError, ValueError) as error:
-            said = getattr(error, "reason", None) or error
-            raise _RefusedError(0, f"{self._host} could not be asked: {said}") from None
+            try:
+                answer = error.read(4096)
+            except (OSError, HTTPException):
+                answer = b""
+            raise _RefusedError(error.code, self._why(error.code, answer)) from None
+        except (OSError, ValueError, HTTPException) as error:
+            said = str(getattr(error, "reason", None) or error) or type(error).__name__
+            raise _RefusedError(0, f"{self._host} could not be asked: {self._told(said)}") from None
 
     def _headers(self) -> Iterable[tuple[str, str]]:
         yield "Content-Type", "application/json"
@@ -203,8 +222,6 @@ class _Session:
     def _why(self, status: int, answer: bytes) -> str:
         import json
 
-        from ledgit.records.harmless import clean, fit
-
         try:
             said = json.loads(answer)
             message = str(said.get("message") or said.get("error") or "") if isinstance(said, dict) else ""
@@ -218,8 +235,16 @@ class _Session:
             429: "wants fewer requests",
         }
         what = words.get(status, f"answered {status}")
-        told = fit(clean(message.replace(self.place.token, "***") if self.place.token else message), 200)
+        told = self._told(message)
         return f"{self._host} {what}{': ' + told if told else ''}"
+
+    def _told(self, message: str) -> str:
+        """Return what a host or a library said, harmless and without the token: a log may be public."""
+        from ledgit.records.harmless import clean, fit
+
+        for spelled in {self.place.token, repr(self.place.token)[1:-1]} - {""}:  # as it is, and as Python quotes it
+            message = message.replace(spelled, "***")
+        return fit(clean(message), 200)
 
 
 def _opener() -> Any:

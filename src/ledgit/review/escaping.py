@@ -15,14 +15,15 @@ __all__ = ["code", "fence", "html", "marker_name", "md"]
 
 # What means something to Markdown within a line, or begins a link without more.
 _MEANING = {ord(char): f"&#{ord(char)};" for char in "\\`*_[]<>#|~$&:@"}
-# What hosts look for: @name, #12, !34, ~label, %milestone, $snippet, &epic, and a commit's id.
-_REFERENCE = re.compile(r"([@#!~%$&])(?=\w)|\b(?=[0-9a-f]{7,40}\b)")
+# What hosts look for: @name, #12, !34, ~label, %milestone, $snippet, &epic, GH-12, addresses (GitLab looks for these,
+# too, after the Markdown was read), and a commit's id.
+_REFERENCE = re.compile(r"([@#!~%$&])(?=\w)|((?i:\bG[HL]-))(?=\d)|(:)(?=//)|\b(?=[0-9a-f]{7,40}\b)")
 _APART = "\u200b"
 
 
 def md(text: str, most: int = 300) -> str:
     """Return *text* for a sentence of Markdown: one line, no markup, no mention, no link."""
-    parts = _REFERENCE.sub(lambda found: (found.group(1) or "") + _APART, fit(clean(text), most))
+    parts = _REFERENCE.sub(lambda found: found.group() + _APART, fit(clean(text), most))
     return re.sub(r"(?i)(www)\.", r"\1&#46;", parts.translate(_MEANING))
 
 
