@@ -142,3 +142,12 @@ def test_an_improvement_never_fails(
     gate = Gate("accuracy", threshold=Threshold(threshold, relative))
 
     assert not judge(gate, metric(base, head, way=way)).failed
+
+
+def test_every_gate_of_a_metric_counts() -> None:
+    """One says what is the least, another how much worse is fine: the second was silently none."""
+    gates = [Gate("accuracy", target=0.5), Gate("accuracy", threshold=Threshold(0.01))]
+
+    results = judge_all(gates, [metric([0.9], [0.8])], head_runs=1)
+
+    assert [result.state for result in results] == ["pass", "fail"]

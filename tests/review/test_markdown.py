@@ -223,3 +223,18 @@ def test_what_a_host_links_after_the_markdown_was_read_is_kept_apart(text: str) 
     assert "://" not in shown
     assert "-1" not in shown
     assert "-7" not in shown
+
+
+def test_each_series_of_openmetrics_is_there_once(repo: Path, train: Train) -> None:
+    """Names that are spelled alike as a series, and a metric with two gates."""
+    import ledgit
+
+    with ledgit.start_run():
+        ledgit.log_metrics({"a b": 1, "a-b": 2, "a_b_2": 3, "ledgit_gate_failed": 4})
+    found = reviewed(repo, read_settings(b"gates:\n  - {metric: a b, target: 5}\n  - {metric: a b, target: 1}\n"))
+
+    lines = render_openmetrics(found).splitlines()
+
+    types = [line for line in lines if line.startswith("# TYPE")]
+    assert len(types) == len(set(types)) == 5
+    assert sum(line.startswith('ledgit_gate_failed{metric="a b"}') for line in lines) == 1

@@ -197,14 +197,18 @@ def compare_metric(
 def judge_all(gates: Sequence[Gate], metrics: Sequence[MetricComparison], *, head_runs: int) -> list[GateResult]:
     """Return what every gate says of every metric it names; one that names none says so once.
 
-    A metric is judged by the first gate of its own name, else by the first pattern: of two rules for a metric
-    the closer one counts.
+    A metric is judged by every gate of its own name (one may say what is the least, another how much worse is
+    fine), else by the first pattern: of rules for a metric the closer ones count.
     """
     results = []
     named = {gate.metric for gate in gates}
     taken: set[str] = set()
     for gate in gates:
-        found = [one for one in metrics if one.name not in taken and _names(gate.metric, one.name, named)]
+        found = [
+            one
+            for one in metrics
+            if one.name == gate.metric or (one.name not in taken and _names(gate.metric, one.name, named))
+        ]
         for one in found:
             taken.add(one.name)
             results.append(judge(gate, one))

@@ -119,23 +119,28 @@ def render_sarif(found: Review) -> str:
 def render_openmetrics(found: Review) -> str:
     """Return the head's metrics as an OpenMetrics text; a merge request's widget compares it with the target's."""
     lines = []
-    taken: dict[str, int] = {}
+    taken = {"ledgit_gate_failed"}
     for metric in found.metrics:
         value = metric.samples.mean_head
         if value is None and metric.head:
             value = metric.head[0]
         if value is None:
             continue
-        name = _series(metric.name)
-        number = taken[name] = taken.get(name, 0) + 1
-        if number > 1:  # two names that differ in what a series can't be called
-            name = f"{name}_{number}"
+        plain = name = _series(metric.name)
+        number = 1
+        while name in taken:  # two names that differ in what a series can't be called
+            number += 1
+            name = f"{plain}_{number}"
+        taken.add(name)
         lines += [f"# TYPE {name} gauge", f'{name}{{metric="{_label(metric.name)}"}} {_value(value)}']
     return "\n".join([*lines, *_gates(found.gates), "# EOF", ""])
 
 
 def _gates(results: Iterable[GateResult]) -> Iterable[str]:
-    rows = [f'ledgit_gate_failed{{metric="{_label(result.metric)}"}} {int(result.failed)}' for result in results]
+    failed: dict[str, bool] = {}
+    for result in results:  # a metric may have several gates, and a series has one value
+        failed[result.metric] = failed.get(result.metric, False) or result.failed
+    rows = [f'ledgit_gate_failed{{metric="{_label(name)}"}} {int(state)}' for name, state in failed.items()]
     return ["# TYPE ledgit_gate_failed gauge", *rows] if rows else []
 
 

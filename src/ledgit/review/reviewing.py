@@ -96,8 +96,9 @@ class Review:
         return any(one.changed for one in self.metrics) or any(one.state != "pass" for one in self.gates)
 
     def gate_of(self, metric: str) -> GateResult | None:
-        """Return the result of the gate on *metric*, None if it has none."""
-        return next((result for result in self.gates if result.metric == metric), None)
+        """Return the result of the gate on *metric*, of several the worst; None if it has none."""
+        found = (result for result in self.gates if result.metric == metric)
+        return min(found, key=lambda result: (not result.failed, _URGENCY[result.state]), default=None)
 
     def to_dict(self) -> dict[str, object]:
         """Return the review for JSON."""
@@ -211,7 +212,9 @@ _URGENCY = {"fail": 0, "no-run": 1, "warn": 2, "no-baseline": 3, "pass": 4}
 
 def _sorted(metrics: Iterable[MetricComparison], results: Iterable[GateResult]) -> tuple[MetricComparison, ...]:
     """Return what fails first, then the rest of what is gated, then what changed; system metrics last."""
-    urgency = {result.metric: _URGENCY[result.state] for result in results}
+    urgency: dict[str, int] = {}
+    for result in results:
+        urgency[result.metric] = min(_URGENCY[result.state], urgency.get(result.metric, 5))
     return tuple(
         sorted(
             metrics,
