@@ -103,6 +103,20 @@ def test_code_another_revision_is_named_with_its_files(stage: Stage) -> None:
     assert "README.md" not in verdict.reasons[0].text
 
 
+def test_code_that_asks_for_an_ignored_file_before_it_opens_it_is_told_of_it(stage: Stage) -> None:
+    """Nobody sees the question; the name in the program and the file in the work tree are what is known."""
+    stage.write(".gitignore", "settings.txt\nother.txt\n")
+    stage.write("settings.txt", "3")
+    stage.write("other.txt", "of no program")
+    asks = "import os\nvalue = open('settings.txt').read() if os.path.exists('settings.txt') else 1\n"
+    stage.write("asks.py", asks + LOGGING)
+    verdict = stage.verdict(stage.python("asks.py"))
+
+    assert "different" == verdict.level, said(verdict)
+    assert "code: settings.txt, which asks.py names, is in your work tree and not in the run's tree" in said(verdict)
+    assert "other.txt" not in said(verdict)
+
+
 # ---------------------------------------------------------------------- data
 
 

@@ -10,7 +10,7 @@ from ledgit.projects.repro.data import input_findings
 from ledgit.projects.repro.executing import NOT_STARTED
 from ledgit.projects.repro.findings import CODE, Finding, listed
 from ledgit.projects.repro.interpreter import describe
-from ledgit.projects.repro.watched import Places, changed_code, unrecorded_files, watched_findings
+from ledgit.projects.repro.watched import Places, changed_code, named_files, unrecorded_files, watched_findings
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -23,6 +23,8 @@ if TYPE_CHECKING:
     from ledgit.repository import Repository, Run
 
 __all__ = ["Explaining"]
+
+_MOST_NAMED = 5
 
 
 class Explaining:
@@ -79,6 +81,8 @@ class Explaining:
         unknown = unrecorded_files(self.recipe, self.executed.trace, self.places)
         if unknown:
             said.append(f"the program reads {listed(unknown)}, of which the run recorded no digest (log_input does)")
+        for path, code in named_files(self.executed.trace, self.places)[:_MOST_NAMED]:
+            said.append(f"code: {path}, which {code} names, is in your work tree and not in the run's tree")
         said.append(
             "nothing that was recorded differs, and repeats agree; never recorded are environment variables, what"
             " comes over the network, and programs outside of the repository"

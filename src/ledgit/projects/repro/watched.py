@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from ledgit.projects.repro.recipe import Recipe
     from ledgit.projects.repro.trace import Trace
 
-__all__ = ["Places", "changed_code", "unrecorded_files", "watched_findings"]
+__all__ = ["Places", "changed_code", "named_files", "unrecorded_files", "watched_findings"]
 
 _PROGRAMS = (
     ".py",
@@ -34,6 +34,8 @@ _PROGRAMS = (
 # What is read past Python's own open.
 _UNSEEN = (".parquet", ".feather", ".arrow", ".h5", ".hdf5", ".nc", ".tif", ".tiff", ".sqlite", ".db", ".bin")
 _ELSEWHERE = "is in your work tree and not in the run's tree: Git ignores it, or it is new"
+_MOST_CODE = 1 << 20
+_MOST_FILES = 20_000
 _NOISE = ("__pycache__", ".git", ".ledgit", ".dvc", ".pytest_cache", ".mypy_cache", ".ipynb_checkpoints")
 
 
@@ -100,6 +102,48 @@ def unrecorded_files(recipe: Recipe, trace: Trace, places: Places) -> list[str]:
     """Return files outside of the repository that the program reads, and of which the run recorded no digest."""
     known = {os.path.normpath(one.source) for one in recipe.inputs if one.source}
     return [path for path in _foreign(trace, places) if path not in known]
+
+
+def named_files(trace: Trace, places: Places) -> list[tuple[str, str]]:
+    """Return files of the user's that the run's tree hasn't and its code names, each with the file that names it.
+
+    A program that asks whether a file is there before it opens it can't be seen doing so.
+
+    Args:
+        trace: What was opened: the code is what was read of it, and what was written is a result.
+        places: Where things are.
+    """
+    written = {os.path.basename(path) for path in trace.created | trace.written}
+    wanted = {path: os.path.basename(path) for path in _only_users(places)}
+    wanted = {path: name for path, name in wanted.items() if name not in written}
+    found: dict[str, str] = {}
+    for full in sorted(trace.read) if wanted else ():
+        code = places.below(full)
+        if code is None or not code.endswith(_PROGRAMS):
+            continue
+        try:
+            with open(full, "rb") as file:
+                text = file.read(_MOST_CODE)
+        except OSError:
+            continue
+        for path, name in wanted.items():
+            if path not in found and os.fsencode(name) in text:
+                found[path] = code
+    return sorted(found.items())
+
+
+def _only_users(places: Places) -> Iterator[str]:
+    """Yield paths of files in the user's work tree that the work folder hasn't, of a large tree the first ones."""
+    left = _MOST_FILES
+    for folder, folders, names in os.walk(places.top) if places.top is not None else ():
+        folders[:] = sorted(name for name in folders if not name.startswith(".") and name not in _NOISE)
+        for name in names:
+            left -= 1
+            if left < 0:
+                return
+            path = os.path.relpath(os.path.join(folder, name), places.top)
+            if not os.path.lexists(os.path.join(places.folder, path)):
+                yield path
 
 
 def _left_out(recipe: Recipe, trace: Trace, places: Places) -> Iterator[Finding]:
