@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 
 from ledgit.cli import main
-from ledgit.errors import LedgitError, UsageError
+from ledgit.errors import UsageError
 from ledgit.importing import Brought, bring_mlflow
 from ledgit.repository import Repository, open_repository
 
@@ -209,15 +209,44 @@ def test_what_is_no_store_is_said(repository: Repository, tmp_path: Path, name: 
     assert list(repository.runs.view("all")) == []
 
 
-def test_a_broken_file_is_named(repository: Repository, stores: dict[str, Any], tmp_path: Path) -> None:
-    """With its path."""
+def test_a_broken_run_is_named_and_the_others_come(
+    repository: Repository, stores: dict[str, Any], tmp_path: Path
+) -> None:
+    """An empty meta.yaml, as a full disk leaves it; a file that nobody may read."""
     store = tmp_path / "mlruns"
     shutil.copytree(stores["files"][0], store)
     meta = next(path for path in store.rglob("meta.yaml") if "run_id" in path.read_text())
-    meta.write_text("run_id: [\n")
+    meta.write_text("")
 
-    with pytest.raises(LedgitError, match=r"meta\.yaml"):
-        bring_mlflow(repository, str(store))
+    done = bring_mlflow(repository, str(store))
+
+    assert list(done.failed) == [meta.parent.name]
+    assert "meta.yaml" in done.failed[meta.parent.name]
+    assert len(done.imported) == len(stores["files"][1]) - 1
+
+
+@pytest.mark.parametrize("where", ["uri", "link", "folder"])
+def test_no_folder_of_ones_own_can_be_asked_for(
+    repository: Repository, stores: dict[str, Any], tmp_path: Path, where: str
+) -> None:
+    """A store that somebody sent names a private folder as a run's artifacts, or links to it."""
+    private, store = tmp_path / "private", tmp_path / "mlruns"
+    private.mkdir()
+    (private / "key").write_text("secret")
+    shutil.copytree(stores["files"][0], store)
+    run = next(path.parent for path in store.rglob("meta.yaml") if "run_name: parent" in path.read_text())
+    shutil.rmtree(run / "artifacts")
+    meta = (run / "meta.yaml").read_text().splitlines()
+    address = f"file://{private}" if where == "uri" else f"{private}/../private"
+    (run / "meta.yaml").write_text(
+        "\n".join(f"artifact_uri: {address}" if line.startswith("artifact_uri") else line for line in meta)
+    )
+    if where == "link":
+        (run / "artifacts").symlink_to(private)
+
+    bring_mlflow(repository, str(store))
+
+    assert repository.run(run.name).artifacts() == []
 
 
 def test_the_command_counts(repo: Path, store: tuple[Path, dict[str, Any]], capsys: pytest.CaptureFixture[str]) -> None:

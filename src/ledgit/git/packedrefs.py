@@ -52,7 +52,7 @@ class PackedRefs:
 
     def __enter__(self) -> PackedRefs:
         try:
-            self._fd = os.open(self._path, os.O_RDONLY | os.O_CLOEXEC)
+            self._fd = os.open(self._path, os.O_RDONLY)
         except FileNotFoundError:
             return self
         self._size = os.fstat(self._fd).st_size

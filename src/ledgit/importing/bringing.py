@@ -155,11 +155,17 @@ class _Bringing:
 
         assert isinstance(bulk, Bulk)
         done = self.done
+        if run.problem:
+            done.failed[run.id] = run.problem
+            return
         try:
             record, contents = self._record(run)
             bulk.add(record, contents, author=(run.user, ""))
         except LedgitError as error:
             done.failed[run.id] = str(error)
+            return
+        except OSError as error:  # a file of the run that can't be read
+            done.failed[run.id] = f"{error.filename or 'a file'}: {error.strerror or error}"
             return
         done.imported.append(run.id)
         done.params += len(run.params)

@@ -52,6 +52,7 @@ class FoundRun:
         inputs: Data sets.
         artifacts: The folder with its files; "" where they are elsewhere.
         artifact_uri: Where the store says they are.
+        problem: Why it can't be read; "" for one that can.
     """
 
     id: str
@@ -68,6 +69,7 @@ class FoundRun:
     inputs: list[FoundInput] = field(default_factory=list)
     artifacts: str = ""
     artifact_uri: str = ""
+    problem: str = ""
 
 
 class Source(Protocol):

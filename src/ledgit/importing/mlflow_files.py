@@ -77,7 +77,10 @@ class FilesSource:
         for place in [*self._places, *self._gone]:
             experiment = str(_meta(place).get("name") or os.path.basename(place))
             for folder in _runs_in(place):
-                yield self._run(folder, experiment)
+                try:
+                    yield self._run(folder, experiment)
+                except RecordError as error:
+                    yield FoundRun(os.path.basename(folder), experiment, problem=str(error))
 
     def _run(self, folder: str, experiment: str) -> FoundRun:
         meta = _meta(folder)
@@ -97,7 +100,8 @@ class FilesSource:
         )
         own = os.path.join(folder, "artifacts")
         # A store that was moved has the artifacts beside its runs, whatever it says.
-        found.artifacts = own if os.path.isdir(own) else local_folder(found.artifact_uri, self._path)
+        beside = os.path.isdir(own) and not os.path.islink(own)
+        found.artifacts = own if beside else local_folder(found.artifact_uri, self._path, found.id)
         for name, path in _files(os.path.join(folder, "metrics")):
             found.points[name] = _points(path)
         found.inputs = list(_inputs(folder))

@@ -124,7 +124,7 @@ class SqliteSource:
                 deleted=row[7] == "deleted",
                 artifact_uri=_text(row[8]),
             )
-            run.artifacts = local_folder(run.artifact_uri, self._folder)
+            run.artifacts = local_folder(run.artifact_uri, self._folder, run.id)
             if row[9]:
                 run.tags["mlflow.source.name"] = _text(row[9])
             if row[10]:
@@ -183,5 +183,8 @@ def _text(value: Any) -> str:
 def _value(value: Any, is_nan: Any) -> float:
     if is_nan or value is None:
         return math.nan
-    number = float(value)
+    try:
+        number = float(value)
+    except (TypeError, ValueError):
+        return math.nan
     return math.copysign(math.inf, number) if abs(number) >= _HUGE else number

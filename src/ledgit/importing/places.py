@@ -8,29 +8,35 @@ from urllib.parse import unquote, urlsplit
 __all__ = ["local_folder", "never_made", "shown"]
 
 
-def local_folder(uri: str, base: str) -> str:
-    """Return the folder that *uri* (a path, or ``file:``) names on this machine; "" where it is elsewhere or gone."""
-    if not uri:
-        return ""
-    parts = urlsplit(uri)
-    if parts.scheme == "file":
-        path = unquote(parts.path)
-    elif parts.scheme in ("", "mlflow-artifacts"):
-        path = unquote(parts.path) if parts.scheme == "" else ""
-    else:
-        return ""
+def local_folder(uri: str, base: str, run_id: str) -> str:
+    """Return the folder that *uri* (a path, or ``file:``) names on this machine; "" where it is elsewhere or gone.
+
+    A store is somebody's file: only a folder that is called as MLflow calls a run's (``<run id>/artifacts``) is taken,
+    and none that is a link, or any folder of the reader's could be had by an address.
+    """
+    path = _path(uri)
     if not path:
         return ""
-    full = path if os.path.isabs(path) else os.path.join(base, path)
+    full = os.path.normpath(path if os.path.isabs(path) else os.path.join(base, path))
+    above, name = os.path.split(full)
+    if name != "artifacts" or os.path.basename(above) != run_id or os.path.islink(full) or os.path.islink(above):
+        return ""
     return full if os.path.isdir(full) else ""
+
+
+def _path(uri: str) -> str:
+    """Return the path that an address of this machine has; "" of any other. A plain path has no escapes."""
+    scheme = urlsplit(uri).scheme
+    if scheme == "file":
+        return unquote(urlsplit(uri).path)
+    return "" if scheme else uri
 
 
 def never_made(uri: str) -> bool:
     """Whether *uri* names a folder of this machine that nothing was ever put into: those of other runs are there."""
-    parts = urlsplit(uri)
-    if parts.scheme not in ("", "file"):
+    path = _path(uri)
+    if not path:
         return False
-    path = unquote(parts.path)
     experiment = os.path.dirname(os.path.dirname(path))
     return not os.path.exists(path) and (os.path.isdir(experiment) or os.path.isdir(os.path.dirname(experiment)))
 

@@ -83,10 +83,13 @@ def parse_filter(text: str) -> Expr:
     try:
         tree = _parser().parse(text)
     except UnexpectedCharacters as error:
-        raise _bad_character(text, error.pos_in_stream or 0) from None
+        problem = _bad_character(text, error.pos_in_stream or 0)
     except UnexpectedToken as error:
-        raise _bad_token(text, error) from None
-    return _Builder(text).build(tree, 0)
+        problem = _bad_token(text, error)
+    else:
+        return _Builder(text).build(tree, 0)
+    # Out here, without the parser's error behind it: that can't be pickled, and Dask pickles what stands behind.
+    raise problem
 
 
 @cache

@@ -121,9 +121,11 @@ class Search:
             name = wanted.metric
             raise UsageError(f"nothing says whether more or less {name} is better; declare metrics.{name}.direction")
         self._sign = 1.0 if way == "maximize" else -1.0
+        from ledgit.git import merge_base
+
         self.commits = [wanted.good, *walk(repository, f"{wanted.good}..{wanted.bad}")]
-        if len(self.commits) < 2:
-            raise UsageError(f"{wanted.bad[:12]} does not come after {wanted.good[:12]} by first parent")
+        if len(self.commits) < 2 or merge_base(repository.repo, wanted.good, wanted.bad) != wanted.good:
+            raise UsageError(f"{wanted.bad[:12]} does not come after {wanted.good[:12]}")
         self.values: dict[str, float] = {}
         self.looked = self.ran = 0
         self._read()
@@ -140,7 +142,7 @@ class Search:
         """Search to the end."""
         ends = [self._value(commit) for commit in (self.commits[0], self.commits[-1])]
         for commit, value in zip((self.commits[0], self.commits[-1]), ends, strict=True):
-            if value is None:
+            if value is None or (commit == self.commits[0] and value != value):  # noqa: PLR0124 - NaN
                 return self._unknown(commit)
         good, bad = ends[0], ends[1]
         assert good is not None

@@ -15,6 +15,7 @@ file is printed as it is, but for control characters.
 EPILOG = """
 ledgit init --diff-driver               let 'git diff' call it in this clone
 git diff $(ledgit rev calm-owl) $(ledgit rev brave-fox)
+ledgit textconv history.tsv             the same by hand
 """
 
 
