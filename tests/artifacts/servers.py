@@ -146,11 +146,28 @@ def why_no_s3rver() -> str:
     return "" if S3rver.program.exists() else "no s3rver here; 'make s3rver' installs it"
 
 
+# Python's own answers 501 to a PUT before it has read what comes, and closes: who still sends may see a reset instead.
+_READS = """
+import functools, http.server, sys
+class Reading(http.server.SimpleHTTPRequestHandler):
+    def do_PUT(self):
+        if "chunked" in self.headers.get("Transfer-Encoding", ""):
+            while size := int(self.rfile.readline().split(b";")[0] or b"0", 16):
+                self.rfile.read(size + 2)
+            self.rfile.readline()
+        else:
+            self.rfile.read(int(self.headers.get("Content-Length") or 0))
+        self.send_error(501)
+handler = functools.partial(Reading, directory=sys.argv[2])
+http.server.ThreadingHTTPServer(("127.0.0.1", int(sys.argv[1])), handler).serve_forever()
+"""
+
+
 @contextlib.contextmanager
 def http_server(folder: Path, log: Path) -> Iterator[str]:
     """Serve the files below *folder*, for reading; yields the address."""
     port = free_port()
-    command = [sys.executable, "-m", "http.server", str(port), "--bind", "127.0.0.1", "--directory", str(folder)]
+    command = [sys.executable, "-c", _READS, str(port), str(folder)]
     with process(command, port, log):
         yield f"http://127.0.0.1:{port}"
 
