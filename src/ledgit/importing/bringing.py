@@ -85,13 +85,16 @@ class Brought:
         }
 
 
-def bring_mlflow(repository: Repository, path: str, progress: Progress | None = None) -> Brought:
+def bring_mlflow(
+    repository: Repository, path: str, progress: Progress | None = None, *, parent_run: str | None = None
+) -> Brought:
     """Bring the runs of an MLflow store along; what is here already stays as it is.
 
     Args:
         repository: Where they go: the clone's ledger, a thousand a pack. Interrupted, it can be repeated.
         path: An ``mlruns`` folder, a folder with one, an SQLite file, or ``sqlite:///`` and its path.
         progress: Is told (what, done, total).
+        parent_run: The run whose children those become that have no parent.
 
     Raises:
         UsageError: There is no store there.
@@ -100,7 +103,7 @@ def bring_mlflow(repository: Repository, path: str, progress: Progress | None = 
     """
     source = _open(path)
     try:
-        return _Bringing(repository, source, progress).run()
+        return _Bringing(repository, source, progress, parent_run).run()
     finally:
         source.close()
 
@@ -120,8 +123,10 @@ def _open(path: str) -> Source:
 
 
 class _Bringing:
-    def __init__(self, repository: Repository, source: Source, progress: Progress | None) -> None:
-        self.repository, self.source, self.progress = repository, source, progress
+    def __init__(
+        self, repository: Repository, source: Source, progress: Progress | None, parent_run: str | None
+    ) -> None:
+        self.repository, self.source, self.progress, self.parent_run = repository, source, progress, parent_run
         self.done = Brought(left=source.left())
         self._threshold = 0
         self._names: dict[str, str] = {}
@@ -202,7 +207,7 @@ class _Bringing:
             end=max(start, end),
             user=run.user or run.tags.get("mlflow.user", ""),
             entry_point=run.tags.get("mlflow.project.entryPoint", ""),
-            parent_run=run.tags.get("mlflow.parentRunId") or None,
+            parent_run=run.tags.get("mlflow.parentRunId") or self.parent_run,
             source=run.tags.get("mlflow.source.name", ""),
             source_type=run.tags.get("mlflow.source.type", "") or "LOCAL",
             deleted=run.deleted,

@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from ledgit.errors import UsageError
 from ledgit.projects.child import KILLED_BY_TIMEOUT, Child, find
 from ledgit.projects.kept import artifact_files
+from ledgit.projects.strays import stores_in, take_strays
 from ledgit.projects.watching import Watch
 from ledgit.store import ActiveRun, RunStart
 from ledgit.tracking.launching import child_environment
@@ -153,6 +154,9 @@ def launch(repository: Opened, order: Launch, started: Callable[[ActiveRun, Chil
         ),
     )
     status, code, begun = "FAILED", 1, time.monotonic()
+    watched = order.work is not None and not environ.get("MLFLOW_TRACKING_URI")
+    stores = stores_in(folder) if watched else {}
+    strays: list[str] = []
     try:
         run.log_params({key: value for key, value in order.params.items() if key not in order.texts})
         for note in (*order.notes, *(order.work.problems if order.work is not None else ())):
@@ -166,8 +170,11 @@ def launch(repository: Opened, order: Launch, started: Callable[[ActiveRun, Chil
         status, code = "KILLED", 128 + signal.SIGINT
         raise
     finally:
+        seconds = time.monotonic() - begun
         commit = run.finish(status)
-    return Launched(run.id, status, code, time.monotonic() - begun, commit, tuple(run.problems))
+        if watched:
+            strays = take_strays(repository, folder, run.id, stores)
+    return Launched(run.id, status, code, seconds, commit, (*run.problems, *strays))
 
 
 def check_program(program: str, environ: Mapping[str, str], folder: str) -> None:
