@@ -242,3 +242,27 @@ def test_scripts_of_the_folder_are_what_is_installed(repo: Path) -> None:
     for path in folder.iterdir():
         assert os.access(path, os.X_OK), path
         assert subprocess.run(["sh", "-n", str(path)], check=False).returncode == 0
+
+
+def test_a_merge_is_not_held_up_by_what_the_other_branch_has(repo: Path) -> None:
+    """A large file that was committed there stays a large file; what the merge itself adds is looked at."""
+    run_git(repo, "config", "ledgit.maxCommittedFile", "1k")
+    run_git(repo, "switch", "-q", "-c", "other")
+    (repo / "big.bin").write_text("x" * 5000)
+    run_git(repo, "add", "big.bin")
+    commit(repo, "train.py", "theirs\n", "theirs")
+    run_git(repo, "switch", "-q", "main")
+    commit(repo, "train.py", "ours\n", "ours")
+    install("pre-commit")
+    assert said(repo, "merge", "other")[0] != 0  # a conflict
+    (repo / "train.py").write_text("both\n")
+    run_git(repo, "add", "train.py")
+    (repo / "new.bin").write_text("y" * 5000)
+    run_git(repo, "add", "new.bin")
+
+    code, shown = said(repo, "commit", "-q", "-m", "merge")
+    assert code == 1
+    assert "new.bin" in shown
+    assert "big.bin" not in shown
+    run_git(repo, "rm", "-q", "--cached", "new.bin")
+    assert said(repo, "commit", "-q", "-m", "merge")[0] == 0

@@ -122,16 +122,16 @@ def test_what_is_too_long_is_cut_by_whole_sections(found: Review) -> None:
 
 def test_thousands_of_params_fit(repo: Path, train: Train) -> None:
     """10,000 params that differ: a table of some, and how many more."""
-    train(0.9, **{f"p{number}": 1 for number in range(5_000)})
+    train(0.9, **{f"p{number}": 1 for number in range(10_000)})
     run_git(repo, "switch", "-q", "-c", "feature")
     commit(repo, "train.py", "x\n", "deeper")
-    train(0.9, **{f"p{number}": 2 for number in range(5_000)})
+    train(0.9, **{f"p{number}": 2 for number in range(10_000)})
 
     text = render_markdown(reviewed(repo))
 
     assert len(text) < 60_000
-    assert "Params that differ (5000)" in text
-    assert "and 4,950 more" in text
+    assert "Params that differ (10000)" in text
+    assert "and 9,950 more" in text
 
 
 def test_machines_read_the_gates(found: Review) -> None:

@@ -36,14 +36,11 @@ def _problems(call: Call) -> Iterator[str]:
     from ledgit.git import run_git
 
     repo = call.repo
-    env = {"GIT_INDEX_FILE": call.index_file} if call.index_file else None
-    out = run_git(
-        repo, "diff-index", "--cached", "--raw", "-z", "--no-abbrev", "--no-renames", "--diff-filter=AMT",
-        _against(call), "--", env=env,
-    )  # fmt: skip
-    words = out.split(b"\0")
-    staged = [(words[at].split(), words[at + 1]) for at in range(0, len(words) - 1, 2)]
-    files = [(name, meta[3].decode("ascii")) for meta, name in staged if meta[1] in (b"100644", b"100755")]
+    files = _staged(call, _against(call))
+    if repo.operation == "merge" and files:
+        # What the other branch has is committed there already, and not this commit's affair.
+        fresh = {(name, oid) for name, oid in _staged(call, "MERGE_HEAD")}
+        files = [one for one in files if one in fresh]
     if not files:
         return
     inside = [name for name, _ in files if name.startswith(_RUN_FOLDER.encode())]
@@ -64,6 +61,17 @@ def _problems(call: Call) -> Iterator[str]:
         else:
             small.append((name, oid))
     yield from _secrets(call, small)
+
+
+def _staged(call: Call, against: str) -> list[tuple[bytes, str]]:
+    """Return (path, blob) of the files that the commit adds to or changes in *against*."""
+    from ledgit.git import run_git
+
+    env = {"GIT_INDEX_FILE": call.index_file} if call.index_file else None
+    args = ("--cached", "--raw", "-z", "--no-abbrev", "--no-renames", "--diff-filter=AMT", against, "--")
+    words = run_git(call.repo, "diff-index", *args, env=env).split(b"\0")
+    staged = [(words[at].split(), words[at + 1]) for at in range(0, len(words) - 1, 2)]
+    return [(name, meta[3].decode("ascii")) for meta, name in staged if meta[1] in (b"100644", b"100755")]
 
 
 def _against(call: Call) -> str:
