@@ -144,7 +144,7 @@ def test_what_lies_on_this_machine_is_found_from_anywhere(tmp_path: Path) -> Non
         "-e ./pkg[fast]",
         "other @ file:pkg",
         f"--{LINKS} wheels",
-        "-i https://h/simple",
+        "-i https://h/x",
         "git+https://h/x@v1",
     ]
 

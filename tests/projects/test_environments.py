@@ -198,7 +198,7 @@ def test_a_tool_that_fails_is_quoted_without_passwords(
     assert "nosuchpackage" in str(failed.value)
 
     closed_index(monkeypatch, closed_port)
-    monkeypatch.setenv("UV_DEFAULT_INDEX", f"http://ada:lovelace1815@127.0.0.1:{closed_port}/simple")
+    monkeypatch.setenv("UV_DEFAULT_INDEX", f"http://ada:lovelace1815@127.0.0.1:{closed_port}/wheels")
     with pytest.raises(EnvironmentFailed) as failed:
         place.prepare()
     assert "lovelace1815" not in str(failed.value)

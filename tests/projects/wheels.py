@@ -44,7 +44,7 @@ def private_tools(monkeypatch: pytest.MonkeyPatch, wheels: Path, cache: Path) ->
 
 def closed_index(monkeypatch: pytest.MonkeyPatch, port: int) -> None:
     """Point pip and uv to an index that nobody answers at, and to no wheels."""
-    address = f"http://127.0.0.1:{port}/simple"
+    address = f"http://127.0.0.1:{port}/wheels"
     for name in ("PIP_NO_INDEX", "UV_NO_INDEX", "PIP_FIND_LINKS", "UV_FIND_LINKS"):
         monkeypatch.delenv(name, raising=False)
     monkeypatch.setenv("PIP_INDEX_URL", address)

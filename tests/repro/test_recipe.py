@@ -101,23 +101,23 @@ def test_secrets_have_names(command: tuple[str, ...], name: str) -> None:
 
 def test_a_command_line_is_fitted_to_the_work_folder(tmp_path: Path) -> None:
     """Interpreter, paths into the user's work tree, and those of a work tree that is not on this machine."""
-    top, work = "/home/ada/project", "/work"
+    top, work = "/home/ada/project", "/copy"
     files = {"src/train.py", "data.csv"}
 
     def fitted(*words: str) -> list[str]:
         return refit(words, top, work, sys.executable, files.__contains__)
 
-    assert [sys.executable, "/work/src/train.py", "--data=/work/data.csv"] == fitted(
+    assert [sys.executable, "/copy/src/train.py", "--data=/copy/data.csv"] == fitted(
         "/no/venv/bin/python", "/home/ada/project/src/train.py", "--data=/home/ada/project/data.csv"
     )
-    assert [sys.executable, "-u", "/work/src/train.py"] == fitted("python3", "-u", "/Users/grace/p/src/train.py")
+    assert [sys.executable, "-u", "/copy/src/train.py"] == fitted("python3", "-u", "/Users/grace/p/src/train.py")
     assert [sys.executable, "-m", "pkg", "/etc/hostname", "--x=/nowhere/y"] == fitted(
         "python", "-m", "pkg", "/etc/hostname", "--x=/nowhere/y"
     )
     assert ["./train.sh", "/home/ada/projects"] == fitted("./train.sh", "/home/ada/projects")
     line = "python /home/ada/project/t.py --out='/home/ada/project/x y' /srv/home/ada/project/z /home/ada/projects"
     assert (
-        line.replace("/home/ada/project/t", "/work/t").replace("'/home/ada/project/x", "'/work/x")
+        line.replace("/home/ada/project/t", "/copy/t").replace("'/home/ada/project/x", "'/copy/x")
         == fitted("/bin/bash", "-c", line)[2]
     )
     assert ["dvc", "repro", "--no-run-cache", "train"] == fitted("dvc", "repro", "train")
