@@ -14,6 +14,8 @@ import sys
 import threading
 import time
 
+from ledgit.projects.outputs import MOST_KEPT, KeptOutput
+
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -21,8 +23,6 @@ if TYPE_CHECKING:
 
 __all__ = ["KILLED_BY_TIMEOUT", "MARK", "MOST_KEPT", "Child", "find"]
 
-# Output beyond this is still shown, but no longer kept.
-MOST_KEPT = 256 << 20
 KILLED_BY_TIMEOUT = 124
 """Exit code of a command that ran into its timeout, as ``timeout(1)`` has it."""
 MARK = "LEDGIT_LAUNCH"
@@ -87,13 +87,12 @@ class Child:
         asked: Any = None,
     ) -> None:
         self.command, self.environ, self.log = list(command), dict(environ), log
-        self.problem = ""
+        self._output = KeptOutput(log, MOST_KEPT)
         self.timed_out = False
         self._cwd, self._group, self._timeout, self._grace = cwd, group, timeout, grace
         self._stdin, self._show, self._keep_open, self._asked = stdin, show, tuple(keep_open), asked
         self._mark = os.urandom(8).hex()
         self._own = False
-        self._kept = 0
         self._held: dict[int, bytes] = {}
         self._process: subprocess.Popen[bytes] | None = None
         self._early: list[int] = []
@@ -131,7 +130,7 @@ class Child:
                     os.close(descriptor)
             self._mind(sources)
             for held in self._held.values():
-                self._log(held)
+                self._output.write(held)
             return self._end()
         finally:
             _give_back(handlers)
@@ -311,20 +310,12 @@ class Child:
         if len(held) - end > _LONGEST_LINE:
             end = len(held)
         self._held[target] = held[end:]
-        self._log(held[:end])
+        self._output.write(held[:end])
 
-    def _log(self, data: bytes) -> None:
-        left = MOST_KEPT - self._kept
-        if self.log is None or not data or left <= 0 or self.problem:
-            return
-        self._kept += len(data)
-        end = b"\n[ledgit: further output was not kept]\n" if self._kept >= MOST_KEPT else b""
-        view = memoryview(data[:left] + end)
-        try:
-            while view:
-                view = view[self.log.write(view) or 0 :]
-        except OSError as error:  # a full disk must not stop the command
-            self.problem = f"the output was not kept any further: {error.strerror}"
+    @property
+    def problem(self) -> str:
+        """Why the log is not whole; mostly empty."""
+        return self._output.problem
 
     # ------------------------------------------------------------------ signals
 

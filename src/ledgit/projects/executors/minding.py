@@ -16,10 +16,10 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import IO
 
+from ledgit.projects.outputs import KeptOutput
+
 __all__ = ["KILL", "Guard", "Minded", "Outcome"]
 
-MOST_KEPT = 256 << 20
-"""Bytes of output that are kept; the rest is read and dropped."""
 TIMEOUT = "timeout"
 #: The answer that ends a command at once, also one that was asked to end and takes its time.
 KILL = "kill"
@@ -91,8 +91,7 @@ class Minded:
     ) -> None:
         self.command, self.environ, self.log, self.cwd = list(command), dict(environ), log, cwd
         self.timeout, self.grace, self.look, self.every = timeout, grace, look, every
-        self.problem = ""
-        self._kept = 0
+        self._output = KeptOutput(log)
         self._guard = guard
 
     def run(self) -> Outcome:
@@ -148,7 +147,7 @@ class Minded:
                 if ready:
                     data = os.read(out, 1 << 16)
                     is_open = bool(data)
-                    self._keep(data)
+                    self._output.write(data)
                     if data and ended:
                         continue
                 if ended:  # a process that it left may hold the output open for ever
@@ -171,18 +170,10 @@ class Minded:
                 asked, kill_at = said, now + self.grace
                 _kill(group, signal.SIGTERM)
 
-    def _keep(self, data: bytes) -> None:
-        left = MOST_KEPT - self._kept
-        if not data or left <= 0 or self.problem:
-            return
-        self._kept += len(data)
-        end = b"\n[ledgit: further output was not kept]\n" if self._kept >= MOST_KEPT else b""
-        view = memoryview(data[:left] + end)
-        try:
-            while view:
-                view = view[self.log.write(view) or 0 :]
-        except OSError as error:  # a full disk must not stop the command
-            self.problem = f"the output was not kept any further: {error.strerror}"
+    @property
+    def problem(self) -> str:
+        """Why the log is not whole; mostly empty."""
+        return self._output.problem
 
 
 class Guard:
