@@ -2,6 +2,7 @@
 
 import json
 import sys
+import warnings
 from pathlib import Path
 
 import mlflow
@@ -33,6 +34,7 @@ def make(folder: Path) -> None:
             [InputTag("mlflow.data.context", "training"), InputTag("more", "tag")],
         )
         MlflowClient().log_inputs(child.info.run_id, [data])
+        register(folder, mlflow.active_run().info.run_id, child.info.run_id)
     gone = mlflow.start_run()
     mlflow.end_run("FAILED")
     mlflow.delete_run(gone.info.run_id)
@@ -40,6 +42,28 @@ def make(folder: Path) -> None:
     mlflow.set_experiment("old")
     MlflowClient().create_run(mlflow.get_experiment_by_name("old").experiment_id, run_name="of the old one")
     mlflow.delete_experiment(mlflow.get_experiment_by_name("old").experiment_id)
+
+
+def register(folder: Path, run: str, child: str) -> None:
+    """A logged model, and a registered one whose versions are from it, from a run, deleted, and from elsewhere."""
+    client = MlflowClient()
+    logged = client.create_logged_model(mlflow.active_run().info.experiment_id, "net", child, {"team": "a"}, {"p": "1"})
+    client.log_model_artifact(logged.model_id, str(folder / "a.txt"))
+    client.finalize_logged_model(logged.model_id, "READY")
+    client.create_registered_model("churn", {"team": "crm"}, "who leaves")
+    client.create_model_version("churn", f"models:/{logged.model_id}", child, model_id=logged.model_id)
+    client.create_model_version("churn", f"runs:/{run}/sub", run, {"k": "v"}, description="the second")
+    client.create_model_version("churn", f"runs:/{run}/sub", run)
+    client.create_model_version("churn", "s3://me:secret@bucket/x")
+    client.create_model_version("churn", f"runs:/{run}/sub", run)
+    client.delete_model_version("churn", "3")
+    client.delete_model_version("churn", "5")
+    client.set_registered_model_alias("churn", "champion", "2")
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        client.transition_model_version_stage("churn", "1", "Production")
+        client.transition_model_version_stage("churn", "4", "Archived")
+    client.create_registered_model("empty one")
 
 
 def shown(value: float) -> str:

@@ -8,19 +8,29 @@ from collections.abc import Iterator
 from typing import Any
 
 from ledgit.errors import RecordError, UsageError
-from ledgit.importing.found import FoundExperiment, FoundInput, FoundRun
-from ledgit.importing.places import local_folder
+from ledgit.importing.found import (
+    FoundExperiment,
+    FoundInput,
+    FoundLogged,
+    FoundModel,
+    FoundRun,
+    FoundVersion,
+    Source,
+)
+from ledgit.importing.places import local_folder, logged_folder
 
-__all__ = ["FilesSource"]
+__all__ = ["KEPT", "FilesSource"]
 
 _META = "meta.yaml"
 _LARGEST = 64 << 20
 # MLflow's numbers for statuses in meta.yaml; words in old versions.
 _STATUSES = {"1": "RUNNING", "2": "SCHEDULED", "3": "FINISHED", "4": "FAILED", "5": "KILLED"}
+# What Ledgit's own export says beside MLflow's files.
+KEPT = ("run.yaml", "params.yaml", "environment.yaml", "inputs.yaml", "tags.yaml")
 _BESIDE = ("models", "datasets", "traces", "tags", "artifacts")
 
 
-class FilesSource:
+class FilesSource(Source):
     """An ``mlruns`` folder, or a folder with one.
 
     Raises:
@@ -57,20 +67,72 @@ class FilesSource:
 
     def left(self) -> list[str]:
         """Return what is not brought along."""
-        said = []
-        models = os.path.join(self._path, "models")
-        if os.path.isdir(models):
-            count = sum(os.path.isfile(os.path.join(models, name, _META)) for name in os.listdir(models))
-            if count:
-                said.append(f"{count:,} registered models")
-        logged = sum(
-            len(os.listdir(os.path.join(place, "models")))
-            for place in self._places
-            if os.path.isdir(os.path.join(place, "models"))
-        )
-        if logged:
-            said.append(f"{logged:,} logged models of MLflow 3 beside runs")
-        return said
+        places = [os.path.join(place, "traces") for place in [*self._places, *self._gone]]
+        count = sum(len(os.listdir(place)) for place in places if os.path.isdir(place))
+        return [f"{count:,} traces"] if count else []
+
+    def logged(self) -> list[FoundLogged]:
+        """Return the logged models of MLflow 3."""
+        found = []
+        for place in [*self._places, *self._gone]:
+            experiment = str(_meta(place).get("name") or os.path.basename(place))
+            for folder in _below(os.path.join(place, "models")):
+                meta = _meta(folder)
+                one = FoundLogged(
+                    str(meta.get("model_id") or os.path.basename(folder)),
+                    str(meta.get("name") or ""),
+                    str(meta.get("source_run_id") or ""),
+                    experiment,
+                    uri=str(meta.get("artifact_location") or ""),
+                )
+                own = os.path.join(folder, "artifacts")
+                beside = os.path.isdir(own) and not os.path.islink(own)
+                one.folder = own if beside else logged_folder(one.uri, self._path, one.id)
+                one.about = {
+                    "created": meta.get("creation_timestamp"),
+                    "updated": meta.get("last_updated_timestamp"),
+                    "status": meta.get("status"),
+                    "deleted": meta.get("lifecycle_stage") == "deleted",
+                    "model_type": meta.get("model_type") or "",
+                    "params": _values(folder, "params"),
+                    "tags": _values(folder, "tags"),
+                    "metrics": [
+                        {"name": name, "value": value, "time": when, "step": step}
+                        for name, path in _files(os.path.join(folder, "metrics"))
+                        for step, when, value in _points(path)
+                    ],
+                }
+                found.append(one)
+        return sorted(found, key=lambda one: (_time(one.about["created"]) or 0, one.id))
+
+    def models(self) -> list[FoundModel]:
+        """Return the registered models with all versions, also deleted ones, whose numbers stay taken."""
+        found = []
+        for place in _below(os.path.join(self._path, "models")):
+            meta = _meta(place)
+            model = FoundModel(
+                str(meta.get("name") or os.path.basename(place)),
+                str(meta.get("description") or ""),
+                _time(meta.get("creation_timestamp")),
+                _values(place, "tags"),
+            )
+            aliases = _values(place, "aliases")
+            model.aliases = {name: int(text) for name, text in aliases.items() if text.strip().isdecimal()}
+            for folder in _below(place, "version-"):
+                about = _meta(folder)
+                number = about.get("version")
+                if isinstance(number, bool) or not str(number).isdecimal():
+                    raise RecordError(os.path.join(folder, _META), "has no number of a version")
+                one = FoundVersion.of(
+                    about,
+                    _values(folder, "tags"),
+                    _time(about.get("creation_timestamp")),
+                    _time(about.get("last_updated_timestamp")),
+                )
+                model.versions.append(one)
+            model.versions.sort(key=lambda one: one.number)
+            found.append(model)
+        return found
 
     def runs(self) -> Iterator[FoundRun]:
         """Yield the runs of one experiment after the other."""
@@ -104,6 +166,9 @@ class FilesSource:
         found.artifacts = own if beside else local_folder(found.artifact_uri, self._path, found.id)
         for name, path in _files(os.path.join(folder, "metrics")):
             found.points[name] = _points(path)
+        kept = os.path.join(folder, "ledgit")
+        if os.path.isdir(kept) and not os.path.islink(kept):
+            found.record = {name: _read(path) for name, path in _files(kept) if name in KEPT}
         found.inputs = list(_inputs(folder))
         return found
 
@@ -115,6 +180,16 @@ def _experiments_in(path: str) -> list[str]:
         return []
     places = [os.path.join(path, name) for name in names if name not in _BESIDE and not name.startswith(".")]
     return [place for place in places if os.path.isfile(os.path.join(place, _META))]
+
+
+def _below(place: str, beginning: str = "") -> list[str]:
+    """Return the folders with a ``meta.yaml``; links lead elsewhere."""
+    try:
+        names = sorted(os.listdir(place))
+    except OSError:
+        return []
+    paths = [os.path.join(place, name) for name in names if name.startswith(beginning) and name[0] != "."]
+    return [path for path in paths if not os.path.islink(path) and os.path.isfile(os.path.join(path, _META))]
 
 
 def _runs_in(place: str) -> Iterator[str]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from urllib.parse import unquote, urlsplit
 
-__all__ = ["local_folder", "never_made", "shown"]
+__all__ = ["local_folder", "logged_folder", "never_made", "shown"]
 
 
 def local_folder(uri: str, base: str, run_id: str) -> str:
@@ -22,6 +22,11 @@ def local_folder(uri: str, base: str, run_id: str) -> str:
     if name != "artifacts" or os.path.basename(above) != run_id or os.path.islink(full) or os.path.islink(above):
         return ""
     return full if os.path.isdir(full) else ""
+
+
+def logged_folder(uri: str, base: str, model_id: str) -> str:
+    """Return the folder of a logged model's files, by the rules of :func:`local_folder`: ``models/<id>/artifacts``."""
+    return local_folder(uri, base, model_id) if model_id.startswith("m-") else ""
 
 
 def _path(uri: str) -> str:
