@@ -266,3 +266,29 @@ def test_a_merge_is_not_held_up_by_what_the_other_branch_has(repo: Path) -> None
     assert "big.bin" not in shown
     run_git(repo, "rm", "-q", "--cached", "new.bin")
     assert said(repo, "commit", "-q", "-m", "merge")[0] == 0
+
+
+def test_a_merge_says_which_runs_came_with_it_and_asks_little_where_none_did(repo: Path) -> None:
+    """By commit, or by patch-id after a squash on the host; where no run belongs, the index and the filter's parser
+    (100 ms) stay unloaded."""
+    (repo / "train.py").write_text("print('deeper')\n")
+    run_id = train(0.93)
+    run_git(repo, "switch", "-q", "-c", "other", "HEAD")
+    run_git(repo, "stash", "-q")
+    commit(repo, "notes.txt", "nobody ran this\n", "notes")
+    run_git(repo, "switch", "-q", "main")
+    main(["ls"])
+    install("post-merge")
+
+    assert "was run" not in said(repo, "merge", "-q", "other")[1]
+    code = "import sys; from ledgit.cli import main; main(['hook', 'post-merge', '0']); print(sorted(sys.modules))"
+    loaded = subprocess.run([sys.executable, "-c", code], cwd=repo, capture_output=True, text=True, check=True).stdout
+    assert "'ledgit.store.index_links'" in loaded
+    for name in ("lark", "orjson", "subprocess", "ledgit.store.index", "ledgit.runset"):
+        assert f"'{name}'" not in loaded, name
+
+    run_git(repo, "switch", "-q", "-c", "squashed", "main")
+    run_git(repo, "stash", "pop", "-q")
+    run_git(repo, "commit", "-q", "-a", "-m", "what was run, elsewhere")
+    run_git(repo, "switch", "-q", "main")
+    assert run_id[:8] in said(repo, "merge", "-q", "squashed")[1]

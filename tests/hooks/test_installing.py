@@ -18,6 +18,7 @@ from ledgit.git import Repo
 from ledgit.hooks import HOOKS, HookStatus, install, status, uninstall
 
 BIN = Path(sys.executable).parent
+HOOKS_FOLDER = Path(__file__).parents[2] / "hooks"
 HUSKY = Path(sys.prefix) / "husky/node_modules/husky"
 
 
@@ -299,20 +300,33 @@ def test_a_hook_that_is_a_link_stays_one(repo: Path) -> None:
     assert os.readlink(path) == "../../team-hook.sh"
 
 
-def test_a_ledgit_that_is_broken_stops_no_commit_and_no_hook_of_others(repo: Path, tmp_path: Path) -> None:
-    """Its environment was deleted or half upgraded: what is left on the path ends with a code of the shell's."""
+@pytest.mark.parametrize(
+    "program", ["#!/nowhere/python\n", f"#!/bin/sh\nexec {sys.executable} -c 'import ledgit_that_is_gone'\n"]
+)
+@pytest.mark.parametrize("given", [False, True], ids=["installed", "copied"])
+def test_a_ledgit_that_is_broken_stops_no_commit_and_no_hook_of_others(
+    repo: Path, tmp_path: Path, program: str, given: bool
+) -> None:
+    """Its environment was deleted or half upgraded: the shell's 127 and Python's 1 are faults, and a line says so."""
     broken = tmp_path / "bin/ledgit"
     broken.parent.mkdir()
-    broken.write_text("#!/nowhere/python\n")
+    broken.write_text(program)
     broken.chmod(0o755)
     with ledgit.start_run():
         pass
     hook(repo, "post-commit", "#!/bin/sh\ntouch theirs.txt\n")
-    install(Repo.discover(str(repo)), ["pre-commit", "post-commit"])
+    if given:
+        for name in ("pre-commit", "prepare-commit-msg"):
+            hook(repo, name, (HOOKS_FOLDER / name).read_text())
+    else:
+        install(Repo.discover(str(repo)), ["pre-commit", "post-commit"])
     (repo / "train.py").write_text("print('deeper')\n")
-    env = {**os.environ, "PATH": f"{broken.parent}{os.pathsep}{os.environ['PATH']}"}
+    # Without the whole one: a shell goes on to the next in its path where a script's interpreter is missing.
+    env = {**os.environ, "PATH": f"{broken.parent}{os.pathsep}{os.environ['PATH'].removeprefix(f'{BIN}{os.pathsep}')}"}
 
-    done = subprocess.run(["git", "commit", "-q", "-a", "-m", "deeper"], cwd=repo, env=env, check=False)
+    words = ["git", "commit", "-q", "-a", "-m", "deeper"]
+    done = subprocess.run(words, cwd=repo, env=env, check=False, capture_output=True, text=True)
 
-    assert done.returncode == 0
+    assert done.returncode == 0, done.stderr
+    assert "hook pre-commit did nothing: " in done.stderr
     assert (repo / "theirs.txt").exists()

@@ -346,3 +346,22 @@ def test_a_plain_git_bundle_with_a_basis_needs_it(repo: Path, tmp_path: Path) ->
     assert f"{second}\n{first}" == run_git(tmp_path / "there.git", "rev-list", "taken")
     run_git(repo, "bundle", "verify", "-q", str(tmp_path / "more"))
     assert not is_bundle(str(tmp_path / "more"))
+
+
+def test_files_of_lfs_and_submodules_are_named_since_they_do_not_go_along(project: Path, tmp_path: Path) -> None:
+    """The receiver has a pointer and an empty folder, and would find out when the project fails there."""
+    pointer = f"version https://git-lfs.github.com/spec/v1\noid sha256:{'a' * 64}\nsize 9\n"
+    (project / "weights.bin").write_text(pointer)
+    (project / ".gitattributes").write_text("weights.bin filter=lfs\n")
+    run_git(project, "config", "filter.lfs.clean", "cat")
+    run_git(project, "config", "filter.lfs.smudge", "cat")
+    run_git(project, "add", "weights.bin", ".gitattributes")
+    head = run_git(project, "rev-parse", "HEAD")
+    run_git(project, "update-index", "--add", "--cacheinfo", f"160000,{head},vendor/lib")
+    run_git(project, "commit", "-q", "-m", "more")
+    (project / "vendor/lib").mkdir(parents=True)
+
+    done = ledgit.project.share("my_project", bundle=tmp_path / "more.ledgit")
+
+    assert any("LFS" in note and "weights.bin" in note for note in done.notes)
+    assert any("submodules" in note and "vendor/lib" in note for note in done.notes)

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 from ledgit.errors import LedgitError, ParameterError, ProjectError
 from ledgit.projects.commands import argv, fill, placeholders, shell
-from ledgit.projects.mlproject import EntryPoint
+from ledgit.projects.mlproject import EntryPoint, read_project
 from ledgit.projects.parameters import Bound, Parameter, bind
 
 SHELLS = [name for name in ("sh", "bash", "dash") if shutil.which(name)]
@@ -375,3 +375,18 @@ def test_bash_runs_a_line_where_there_is_one() -> None:
     """As in MLflow: templates say [[ and source."""
     assert "yes\n" == subprocess.check_output(shell("[ 1 = 1 ] && echo yes"), text=True)
     assert "-c" == shell("x")[1]
+
+
+@pytest.mark.parametrize("declared", [True, False], ids=["declared", "script"])
+def test_what_is_not_declared_goes_to_a_program_of_hydras_as_it_takes_it(tmp_path: Path, declared: bool) -> None:
+    """Hydra refuses options that it does not know; its overrides are words."""
+    (tmp_path / "train.py").write_text("import hydra\n\n@hydra.main(version_base=None)\ndef main(cfg): ...\n")
+    (tmp_path / "plain.py").write_text("import argparse\n")
+    if declared:
+        lines = "entry_points:\n  train.py: {command: python train.py}\n  plain.py: {command: python plain.py}\n"
+        (tmp_path / "MLproject").write_text(f"name: demo\n{lines}")
+    project = read_project(str(tmp_path))
+    bound = Bound(extra={"optimizer.lr": "0.1", "name": "a b"})
+
+    assert (argv(project.entry_point("train.py"), bound) or [])[-2:] == ["optimizer.lr=0.1", "name=a b"]
+    assert (argv(project.entry_point("plain.py"), bound) or [])[-4:] == ["--optimizer.lr", "0.1", "--name", "a b"]

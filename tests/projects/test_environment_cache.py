@@ -195,3 +195,47 @@ def test_what_a_process_prepared_stays_while_it_lives(tmp_path: Path) -> None:
 
     assert "0 1\n" == other.stdout
     assert [key] == [one.key for one in remove_environments(cache)[0]]
+
+
+def test_doctor_names_and_removes_environments_whose_interpreter_is_gone(
+    repo: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """And leaves alone those that work, and one that something still runs in."""
+    from ledgit.cli import main
+
+    cache = tmp_path / "cache"
+    monkeypatch.setenv("LEDGIT_CACHE", str(cache))
+    interpreter = tmp_path / "python3"
+    interpreter.write_text("#!/bin/sh\n")
+    interpreter.chmod(0o755)
+
+    def maker(target: Path):
+        def make(folder: str, lock: int) -> dict[str, object]:
+            os.makedirs(f"{folder}/bin")
+            os.symlink(target, f"{folder}/bin/python")
+            return {"python": f"{folder}/bin/python", "manager": "uv", "version": "3.9.1", "made": 1}
+
+        return make
+
+    store = EnvironmentCache(str(cache))
+    for key, target in (("a" * 32, interpreter), ("b" * 32, interpreter), ("c" * 32, Path(sys.executable))):
+        store.make(key, maker(target))
+    assert 0 == main(["doctor"])
+    assert "environment" not in capsys.readouterr().out
+    interpreter.unlink()
+    busy = store.hold("b" * 32)
+    assert busy is not None
+
+    assert 0 == main(["doctor"])
+    said = capsys.readouterr().out
+    assert f"environments aaaaaaaaaaaa, bbbbbbbbbbbb stand on {interpreter}, which is gone" in " ".join(said.split())
+    assert 0 == main(["project", "envs"])
+    assert 2 == capsys.readouterr().out.count("interpreter gone")
+    assert 0 == main(["doctor", "--mend"])
+    said = capsys.readouterr().out
+    assert "removed the environment aaaaaaaaaaaa" in said
+    assert "bbbbbbbbbbbb stays: something runs in it" in said
+    assert ["b" * 32, "c" * 32] == sorted(one.key for one in list_environments(str(cache)))
+    busy.release()
+    assert 0 == main(["doctor", "--mend"])
+    assert ["c" * 32] == [one.key for one in list_environments(str(cache))]

@@ -12,7 +12,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from tests.projects.wheels import closed_index, private_tools, write_wheel
+from tests.projects.wheels import closed_index, private_tools, serving, write_wheel
 
 from ledgit.errors import EnvironmentFailed
 from ledgit.projects.environments import (
@@ -172,6 +172,24 @@ def test_what_is_kept_serves_when_no_index_answers(
     prepared = place.prepare("virtualenv")
 
     assert f"2.0 0.3 {prepared.folder}" == output(prepared, VERSIONS, place.project)
+
+
+def test_what_uv_fetched_from_an_index_serves_when_it_is_gone(
+    place: Place, wheels: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Without a word about the index: uv has all of it, but has to be told to look nowhere else."""
+    with serving(wheels) as address:
+        for name in ("UV_NO_INDEX", "UV_FIND_LINKS"):
+            monkeypatch.delenv(name)
+        monkeypatch.setenv("UV_DEFAULT_INDEX", address)
+        monkeypatch.setenv("UV_HTTP_RETRIES", "0")
+        place.wants("tinytwo")
+        place.prepare("uv")
+    place.wants("tinytwo==0.3")
+
+    prepared = place.prepare("uv")
+
+    assert prepared.folder in output(prepared, VERSIONS, place.project)
 
 
 @pytest.mark.parametrize("manager", ["uv", "virtualenv"])

@@ -16,7 +16,8 @@ import pytest
 from tests.projects.kit import ledgit, newest, users_own
 from tests.projects.kit import project as project  # noqa: PLC0414 - a fixture
 
-from ledgit.projects.child import MARK, marked
+from ledgit.projects.child import MARK
+from ledgit.projects.descendants import marked
 from ledgit.projects.launching import Launch, launch
 from ledgit.projects.workfolder import WorkFolder
 from ledgit.repository import open_repository

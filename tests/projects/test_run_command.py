@@ -126,6 +126,7 @@ def test_what_was_fetched_once_runs_without_a_network(project: Path, tmp_path: P
     url = "https://127.0.0.1:9/p.git"
     git(project, "config", "--global", f"url.file://{bare}.insteadOf", url)
     ledgit(project, "run", f"{url}#sub", "-v", "v1.0", "-e", "where.sh")
+    assert "did you mean v1.0" in ledgit(project, "run", f"{url}#sub", "-v", "v1.O", "-e", "where.sh", code=3).err
     git(project, "config", "--global", "--remove-section", f"url.file://{bare}")
 
     done = ledgit(project, "run", f"{url}#sub", "-v", "v1.0", "-e", "where.sh")
@@ -206,7 +207,7 @@ def test_a_dry_run_writes_nothing(project: Path, git: GitFunction) -> None:
 @pytest.mark.parametrize(
     ("words", "said"),
     [
-        (["run", ".", "-e", "trian"], "no entry point 'trian': it has main, fail"),
+        (["run", ".", "-e", "trian"], "no entry point 'trian': did you mean 'train.py'? it has main, fail"),
         (["run", ".", "-P", "alhpa=1"], "did you mean 'alpha'"),
         (["run", ".", "-P", "alpha=x"], "expected a number"),
         (["run", ".", "-P", "alpha"], "name=value"),

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 from tests.conftest import GitFunction, run_git
-from tests.projects.kit import users_own
+from tests.projects.kit import ledgit, users_own
 
 from ledgit.errors import GitFailed, NotHere, UsageError
 from ledgit.git import Repo
@@ -186,6 +186,9 @@ def test_submodules_are_there_at_the_commit_that_is_recorded(repo: Path, tmp_pat
         assert {"libs/one": {"dirty": True}} == (take_facts(Repo.discover()).code or {})["submodules"]
 
     assert before == users_own(repo)
+    done = ledgit(repo, "run", ".", "--", "cat", "libs/one/lib.py")
+    assert "version = 1\n" == done.out
+    assert "submodule libs/one has changes that are not committed in it" in done.err
 
 
 def test_a_submodule_that_is_not_here_is_said(repo: Path, tmp_path: Path, git: GitFunction) -> None:

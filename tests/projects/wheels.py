@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
+import http.server
 import os
+import threading
 import zipfile
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -40,6 +44,36 @@ def private_tools(monkeypatch: pytest.MonkeyPatch, wheels: Path, cache: Path) ->
     monkeypatch.setenv("UV_FIND_LINKS", str(wheels))
     monkeypatch.setenv("PIP_CACHE_DIR", str(cache / "pip"))
     monkeypatch.setenv("UV_CACHE_DIR", str(cache / "uv"))
+
+
+@contextlib.contextmanager
+def serving(wheels: Path) -> Iterator[str]:
+    """Serve *wheels* as an index on this machine's loopback address; yields its address."""
+
+    class Index(http.server.SimpleHTTPRequestHandler):
+        def do_GET(self) -> None:
+            part = self.path.strip("/").split("/")
+            file = wheels / part[-1]
+            listed = "".join(f'<a href="/files/{one.name}">{one.name}</a>' for one in wheels.glob(f"{part[-1]}-*.whl"))
+            found = part[0] == "files" and file.is_file()
+            self.send_response(200 if found or (part[0] == "index" and listed) else 404)
+            self.send_header("Content-Type", "application/octet-stream" if found else "text/html")
+            self.send_header("Cache-Control", "no-cache")  # what is kept counts only where nobody can be asked
+            self.end_headers()
+            self.wfile.write(file.read_bytes() if found else f"<!DOCTYPE html><html>{listed}</html>".encode())
+
+        def log_message(self, *args: object) -> None:
+            """Be quiet."""
+
+    server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Index)
+    thread = threading.Thread(target=server.serve_forever, daemon=True)
+    thread.start()
+    try:
+        yield f"http://127.0.0.1:{server.server_address[1]}/index"
+    finally:
+        server.shutdown()
+        server.server_close()
+        thread.join()
 
 
 def closed_index(monkeypatch: pytest.MonkeyPatch, port: int) -> None:

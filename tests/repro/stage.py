@@ -51,9 +51,9 @@ class Stage:
         """Run a ledgit command."""
         return self.start(sys.executable, "-m", "ledgit", *words, check=check, **more)
 
-    def json(self, *words: str) -> Any:
+    def json(self, *words: str, **more: str) -> Any:
         """Run a ledgit command and return the JSON it printed."""
-        return json.loads(self.ledgit(*words, "--json", check=False).stdout)
+        return json.loads(self.ledgit(*words, "--json", check=False, **more).stdout)
 
     def runs(self) -> list[Run]:
         """Return all runs, newest first."""

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import os
+import subprocess
+import sys
 from pathlib import Path
 
 from ledgit.projects.repro.blame import environment_findings, hardware_findings
-from ledgit.projects.repro.trace import Trace, read_trace
+from ledgit.projects.repro.repeating import _has_packages
+from ledgit.projects.repro.trace import Trace, read_trace, traced_environment
 from ledgit.records import Environment
 
 HERE = Environment("3.11.7", "cpython", "Linux 6.1", "x86_64", 8, cpu="A", packages={"numpy": "2", "PyYAML": "6"})
@@ -62,3 +66,23 @@ def test_a_trace_is_read_whatever_is_in_it(tmp_path: Path) -> None:
         trace.modules,
     )
     assert Trace() == read_trace(str(tmp_path / "none"))
+
+
+def test_packages_that_pip_put_elsewhere_are_packages_and_no_code(tmp_path: Path) -> None:
+    """``pip install --target`` and PYTHONPATH: what the program imports from there is named as a package."""
+    target, work = tmp_path / "wheels", tmp_path / "work"
+    for path in (target / "small-1.0.dist-info", target / "small", work):
+        path.mkdir(parents=True)
+    (target / "small-1.0.dist-info" / "RECORD").write_text("small/__init__.py,,\n")
+    (target / "small" / "__init__.py").write_text("VALUE = 1\n")
+    environ = traced_environment({**os.environ, "PYTHONPATH": str(target)}, str(tmp_path / "trace"), [])
+    subprocess.run([sys.executable, "-c", "import small"], env=environ, cwd=work, check=True)
+
+    trace = read_trace(str(tmp_path / "trace"))
+
+    assert trace.active
+    assert "small" in trace.packages
+    assert not [path for path in trace.read if path.startswith(str(target))]
+    old, new = (Environment(packages={"small": version}) for version in ("0.9", "1.0"))
+    (finding,) = environment_findings(old, new, trace, [folder for folder in (str(target),) if _has_packages(folder)])
+    assert (finding.text, finding.differs) == ("small: 0.9 → 1.0", True)

@@ -103,18 +103,45 @@ def test_code_another_revision_is_named_with_its_files(stage: Stage) -> None:
     assert "README.md" not in verdict.reasons[0].text
 
 
-def test_code_that_asks_for_an_ignored_file_before_it_opens_it_is_told_of_it(stage: Stage) -> None:
-    """Nobody sees the question; the name in the program and the file in the work tree are what is known."""
-    stage.write(".gitignore", "settings.txt\nother.txt\n")
-    stage.write("settings.txt", "3")
-    stage.write("other.txt", "of no program")
-    asks = "import os\nvalue = open('settings.txt').read() if os.path.exists('settings.txt') else 1\n"
-    stage.write("asks.py", asks + LOGGING)
+ASKS = """\
+import os, pathlib
+found = os.path.exists('local/rate.local'), pathlib.Path('local').is_dir(), os.access('settings.txt', os.R_OK)
+value = sum(found) + len(os.listdir('local') if found[1] else ())
+made = pathlib.Path('out'); made.mkdir(exist_ok=True)
+"""
+
+
+def test_code_that_asks_for_ignored_files_and_opens_none_is_told_of_them(stage: Stage) -> None:
+    """What the program makes itself, and what it does not ask for, is not named."""
+    stage.write(".gitignore", "settings.txt\nother.txt\nout/\nlocal/\n")
+    for name in ("settings.txt", "local/rate.local", "other.txt", "out/result.txt"):
+        stage.write(name, "3")
+    stage.write("asks.py", ASKS + LOGGING)
     verdict = stage.verdict(stage.python("asks.py"))
 
-    assert "different" == verdict.level, said(verdict)
-    assert "code: settings.txt, which asks.py names, is in your work tree and not in the run's tree" in said(verdict)
-    assert "other.txt" not in said(verdict)
+    assert ("different", ("code",)) == (verdict.level, verdict.classes), said(verdict)
+    assert ["local", "local/rate.local", "settings.txt"] == [one.text.partition(" ")[0] for one in verdict.reasons]
+
+
+def test_code_that_no_tree_has_is_named_by_the_module_that_is_gone_or_changed(stage: Stage, tmp_path: Path) -> None:
+    """A folder on PYTHONPATH, outside of the repository: changed since, not named any more, and only tried."""
+    helper = tmp_path / "lib" / "helper.py"
+    helper.parent.mkdir()
+    helper.write_text("VALUE = 1\n")
+    stage.write("needs.py", "from helper import VALUE as value\n" + LOGGING)
+    tries = "try:\n    from helper import VALUE as value\nexcept ImportError:\n    value = 7\n"
+    stage.write("tries.py", tries + LOGGING)
+    path = {"PYTHONPATH": str(helper.parent)}
+    needs, tried = stage.python("needs.py", **path), stage.python("tries.py", **path)
+    gone, without = stage.verdict(needs), stage.verdict(tried)
+    helper.write_text("VALUE = 22\n")
+    changed = stage.json("repro", needs.id, **path)
+
+    assert ("failed", ("code",)) == (gone.level, gone.classes), said(gone)
+    assert "the module helper is neither in the run's tree nor" in gone.reasons[0].text
+    assert "code: the module helper, which tries.py imports, is not found" in said(without)
+    assert ("different", ["code"]) == (changed["verdict"], changed["classes"]), changed
+    assert str(helper) in changed["reasons"][0]["text"]
 
 
 # ---------------------------------------------------------------------- data
@@ -216,6 +243,16 @@ def test_two_classes_at_once_are_both_named(stage: Stage, tmp_path: Path) -> Non
     verdict = stage.verdict(run)
 
     assert ("different", ("data", "randomness")) == (verdict.level, verdict.classes), said(verdict)
+
+
+def test_code_that_is_only_asked_for_and_another_machine_are_both_named(stage: Stage) -> None:
+    """An ignored file that the program does not open, and other processors."""
+    stage.write("rate.local", "3")
+    stage.write("asks.py", "import os\nvalue = os.path.isfile('rate.local') + os.cpu_count()\n" + LOGGING)
+    run = as_from(stage, ("python", "asks.py"), 513.0, cpus=512)
+    verdict = stage.verdict(run)
+
+    assert ("different", ("code", "hardware")) == (verdict.level, verdict.classes), said(verdict)
 
 
 def test_a_difference_that_changes_nothing_is_a_note(stage: Stage) -> None:

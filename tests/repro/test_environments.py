@@ -47,8 +47,8 @@ class Venv:
         (self.packages,) = folder.glob("lib/python*/site-packages")
 
     def install(self, wheel: Path) -> None:
-        """Put *wheel* in, in the place of another version."""
-        for old in self.packages.glob("small*"):
+        """Put *wheel* in, in the place of another version, whose bytecode goes too, as pip has it."""
+        for old in [*self.packages.glob("small*"), *self.packages.glob("__pycache__/small.*")]:
             subprocess.run(["rm", "-r", str(old)], check=True)
         with zipfile.ZipFile(wheel) as file:
             file.extractall(self.packages)
@@ -122,3 +122,48 @@ def test_a_module_that_was_compiled_before_is_seen_in_use(stage: Stage, venv: Ve
 
     assert ("different", ("environment",)) == (verdict.level, verdict.classes), said(verdict)
     assert ["small: 1.0 → 2.0"] == [one.text for one in verdict.reasons]
+
+
+BACKEND = """
+import zipfile
+def build_wheel(folder, config_settings=None, metadata_directory=None):
+    info = "small-1.0.dist-info/"
+    with zipfile.ZipFile(f"{folder}/small-1.0-py3-none-any.whl", "w") as wheel:
+        wheel.write("small.py")
+        wheel.writestr(info + "METADATA", "Metadata-Version: 2.1\\nName: small\\nVersion: 1.0\\n")
+        wheel.writestr(info + "WHEEL", "Wheel-Version: 1.0\\nRoot-Is-Purelib: true\\nTag: py3-none-any\\n")
+        wheel.writestr(info + "RECORD", "small.py,,\\n")
+    return "small-1.0-py3-none-any.whl"
+"""
+BUILDS = '[build-system]\nrequires = []\nbuild-backend = "backend"\nbackend-path = ["."]\n'
+BUILDS += '[project]\nname = "small"\nversion = "1.0"\n'
+
+
+def test_a_package_from_a_commit_is_taken_from_it_again_and_named_if_another_is_here(
+    stage: Stage, venv: Venv, tmp_path: Path, git
+) -> None:
+    """Its version is the same: only where it came from tells them apart; the run's requirements.txt says so, too."""
+    source = tmp_path / "source"
+    source.mkdir()
+    git(source, "init", "-q")
+    commits = []
+    for value in (1, 22):  # of other lengths: bytecode of one second and size is taken for the same
+        for name, text in (("small.py", f"VALUE = {value}\n"), ("backend.py", BACKEND), ("pyproject.toml", BUILDS)):
+            (source / name).write_text(text)
+        git(source, "add", ".")
+        git(source, "commit", "-q", "-m", str(value))
+        commits.append(git(source, "rev-parse", "HEAD"))
+    install = [sys.executable, "-m", "uv", "pip", "install", "-q", "--python", venv.python, "--reinstall"]
+    first, second = (f"git+file://{source}@{commit}" for commit in commits)
+    subprocess.run([*install, f"small @ {first}"], check=True)
+    run = tracked(stage, venv)
+    subprocess.run([*install, f"small @ {second}"], check=True)
+    other = stage.verdict(run, manager="local")
+    made = stage.repeat(run, cache=str(tmp_path / "cache"))
+
+    assert {"small": first} == run.record().environment.origins
+    assert f"small @ {first}" in git(stage.path, "show", f"{run.commit}:.ledgit/run/requirements.txt")
+    assert ("different", ("environment",)) == (other.level, other.classes), said(other)
+    assert [f"small: 1.0 from {first} → 1.0 from {second}"] == [one.text for one in other.reasons]
+    assert ("identical", 1) == (made.verdict.level, made.verdict.metrics[0].wanted), said(made.verdict)
+    assert f"small 1.0 from {first}, not 1.0 from {second}" in made.environment

@@ -15,6 +15,12 @@ from ledgit.errors import NotFound, RunStateError, UsageError
 from ledgit.projects.repro import ReproOptions, audit
 
 USE = "import ledgit as mlflow\nwith mlflow.start_run():\n    mlflow.log_metric('value', value)\n"
+# Nothing of when they began or ended tells these runs apart, as on a machine that makes one in a millisecond.
+FROZEN = """\
+import ledgit.store.active, ledgit.store.journal
+began = ledgit.store.journal.now_ms()
+ledgit.store.active.now_ms = lambda: began
+"""
 MANY = """\
 import sys
 import ledgit as mlflow
@@ -103,6 +109,36 @@ def test_an_audit_runs_a_script_that_makes_many_runs_once(stage: Stage) -> None:
     assert 12 == len(stage.runs())
     repros = {run.tags["ledgit.repro"]: run.metrics for run in stage.runs() if "ledgit.repro" in run.tags}
     assert {run.id: run.metrics for run in originals} == repros
+
+
+def test_nested_runs_that_begin_in_one_millisecond_keep_their_parents(stage: Stage) -> None:
+    """Their own params don't tell which is which, and neither does the time: what they are nested in does."""
+    stage.write("many.py", FROZEN + MANY.replace("3)", "3, 4, 5)"))
+    stage.python("many.py")
+    originals = stage.runs()
+    found = audit(ledgit.open(stage.path), originals, ReproOptions(show=False))
+
+    assert 1 == len({run.start for run in originals})
+    assert [("identical", False)] * 10 == [(one.level, one.earlier) for one in found.runs]
+    assert 20 == len(stage.runs())
+
+
+def test_further_runs_of_every_kind_belong_to_the_repetition(stage: Stage) -> None:
+    """Those of a client, and of commands that the command starts: audits don't take them for runs of their own."""
+    stage.write(
+        "kinds.py",
+        "import subprocess, sys, ledgit as mlflow\nfrom ledgit.client import MlflowClient\n"
+        "mlflow.start_run()\nmlflow.log_metric('value', 1)\nmlflow.end_run()\n"
+        "client = MlflowClient()\nmade = client.create_run('0')\nclient.log_metric(made.info.run_id, 'by', 2)\n"
+        "client.set_terminated(made.info.run_id)\n"
+        "for words in (['record', '-m', 'by=3'], ['run', '-p', 'by=4', '--', 'true']):\n"
+        "    subprocess.run([sys.executable, '-m', 'ledgit', *words], check=True)\n",
+    )
+    stage.python("kinds.py")
+    stage.verdict(stage.runs()[-1])
+
+    assert 4 == sum("ledgit.repro" in run.tags or "ledgit.repro.by" in run.tags for run in stage.runs())
+    assert 8 == len(stage.runs())
 
 
 @pytest.mark.parametrize("depth", [(), ("--depth", "1")], ids=["whole", "shallow"])

@@ -177,6 +177,15 @@ def test_a_forks_runs_are_read_and_not_taken_in(
     assert main(["report", "main...idea", "--md", "--ledger", str(fork)]) == 0
     assert "runs from" in capsys.readouterr().out
     assert main(["check", "main...idea"]) == 1  # of this ledger there is none
+    job = tmp_path / "job@7"  # an address is a path, too, and a path may have an @
+    run_git(tmp_path, "clone", "-q", "--depth=1", "--branch=idea", f"file://{branch}", str(job))
+    fork.rename(tmp_path / "fork@home.git")
+    monkeypatch.chdir(job)
+    capsys.readouterr()
+    assert main(["report", "HEAD..HEAD", "--ledger", "../fork@home.git", "--json"]) == 0
+    shown = json.loads(capsys.readouterr().out)
+    assert shown["foreign"] == str(tmp_path / "fork@home.git")
+    assert [run["by"] for run in shown["head"]["runs"]] == ["commit"]
     assert main(["report", "--ledger", str(tmp_path / "nowhere.git")]) == 9
 
 
@@ -284,3 +293,29 @@ def test_a_renamed_metric_is_new_and_missing_and_never_zero(
     assert "| – |" in rows["`accuracy`"]
     assert "missing" in rows["`accuracy`"]
     assert "new" in rows["`acc`"]
+
+
+def test_a_clone_of_one_branch_says_what_it_lacks_and_gets_it_when_pulling(
+    branch: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """A job without a host's event has one commit of one branch: a sentence says what to fetch, --pull fetches it."""
+    bare, job = tmp_path / "team.git", tmp_path / "job"
+    run_git(tmp_path, "clone", "-q", "--bare", str(branch), str(bare))
+    run_git(bare, "symbolic-ref", "HEAD", "refs/heads/main")
+    run_git(branch, "remote", "add", "origin", str(bare))
+    assert main(["push", "origin", "--publish", "all"]) == 0
+    run_git(tmp_path, "clone", "-q", "--depth=1", "--branch=feature", f"file://{bare}", str(job))
+    monkeypatch.chdir(job)
+    capsys.readouterr()
+
+    assert main(["check"]) == 2
+    said = capsys.readouterr().err
+    assert "--pull gets it, or 'git fetch origin main:refs/remotes/origin/main'" in said
+    assert main(["check", "main...HEAD"]) == 3
+    assert "--pull gets it" in capsys.readouterr().err
+
+    assert main(["report", "--pull", "--json"]) == 0
+    found = json.loads(capsys.readouterr().out)
+    assert found["base"]["commit"] == run_git(bare, "rev-parse", "main")
+    assert found["base"]["runs"]
+    assert run_git(job, "rev-list", "--count", "--all", "--not", "--glob=refs/ledgit/*") == "2"  # no history came along

@@ -130,3 +130,20 @@ def test_a_token_with_a_line_break_is_used_without_and_a_broken_one_is_in_no_mes
 
     assert found.done == "refused"
     assert "secret" not in found.reason
+
+
+@pytest.mark.parametrize("asks", [True, False], ids=["a person's token", "a job's own token"])
+def test_a_comment_that_somebody_else_begins_with_our_marker_is_left_alone(
+    host: Host, place: Place, asks: bool
+) -> None:
+    """The marker is in every report's source for anybody to copy; what says who wrote it is the host."""
+    if not asks:
+        place = Place("github", host.address, place.project, place.number, place.token)  # GitLab's may write no notes
+    host.user = host.user if asks else None
+    theirs = {"id": 99, "login": "mallory", "type": "User"}
+    host.comments = [{"id": 1, "body": f"{MARKER}\nall is well", "user": theirs, "author": theirs}]
+
+    assert [send(place).done, send(place, "worse").done] == ["created", "updated"]
+
+    assert host.comments[0]["body"] == f"{MARKER}\nall is well"
+    assert host.comments[1]["body"] == f"{MARKER}\nworse"

@@ -14,12 +14,15 @@ from hypothesis import strategies as st
 from tests.conftest import run_git
 from tests.review.conftest import Train, commit
 
+from ledgit.records import Points
 from ledgit.repository import open_repository
 from ledgit.review import Review, ReviewSettings, parse_range, read_settings, review
+from ledgit.review.charts import line_chart
 from ledgit.review.escaping import code, fence, html, marker_name, md
 from ledgit.review.html import render_html
 from ledgit.review.machine import render_junit, render_openmetrics, render_sarif
 from ledgit.review.markdown import marker, render_markdown
+from ledgit.review.settings import Gate
 
 EVIL = "@everyone </summary><script>alert(1)</script> [x](http://evil.example) | `a` ``b`` #1 \x1b[31m \u202e -->"
 GATED = read_settings(b"gates:\n  - {metric: accuracy, threshold: 0.01}\n  - {metric: recall}\n")
@@ -238,3 +241,29 @@ def test_each_series_of_openmetrics_is_there_once(repo: Path, train: Train) -> N
     types = [line for line in lines if line.startswith("# TYPE")]
     assert len(types) == len(set(types)) == 5
     assert sum(line.startswith('ledgit_gate_failed{metric="a b"}') for line in lines) == 1
+
+
+def test_a_drawing_in_a_file_of_its_own_says_which_line_is_whose() -> None:
+    """Beside no page that would."""
+    points = Points.of([(0, 0, 1.0), (1, 0, 2.0)])
+
+    alone = line_chart(points, points, standalone=True)
+
+    assert ">baseline</text>" in alone
+    assert ">this branch</text>" in alone
+    assert ">baseline</text>" not in line_chart(None, points, standalone=True)
+    assert ">baseline</text>" not in line_chart(points, points)
+
+
+def test_the_arrow_of_a_metric_is_its_gates(repo: Path, train: Train) -> None:
+    """A gate that declares a direction is judged by it, so the table beside it points there, and guesses nothing."""
+    train(1.0)
+    settings = ReviewSettings(
+        gates=(Gate("accuracy", direction="minimize"),), directions={"accuracy": "maximize", "loss": "minimize"}
+    )
+    repository = open_repository(str(repo))
+
+    (metric,) = review(repository, parse_range(repository, "HEAD..HEAD", settings), settings).metrics
+
+    assert (metric.direction, metric.guessed) == ("minimize", False)
+    assert settings.ways["loss"] == "minimize"

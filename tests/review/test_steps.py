@@ -169,3 +169,18 @@ def test_what_can_not_be_searched_is_one_sentence(
     """Before anything is run."""
     assert main(words) == 2
     assert said in capsys.readouterr().err
+
+
+def test_a_branch_of_any_length_is_looked_at_from_its_first_commit(repo: Path, train: Train) -> None:
+    """The first run is behind thousands of commits, and still what the next one is compared with."""
+    train(0.80)
+    feed = [f"commit refs/heads/main\ncommitter A <a@b> {1_800_000_000 + n} +0000\ndata 1\nx\n" for n in range(5_100)]
+    feed[0] += "from refs/heads/main^0\n"
+    run_git(repo, "fast-import", "--quiet", stdin="".join(feed).encode())
+    commit(repo, "train.py", "print('deeper')\n", "deeper")
+    train(0.95)
+
+    steps = blame(open_repository(str(repo)), "accuracy", "HEAD", ReviewSettings())
+
+    assert [round(step.value, 2) for step in steps] == [0.80, 0.95]
+    assert steps[1].between == 5_100

@@ -161,4 +161,4 @@ def test_a_script_that_is_not_there_is_missed_in_the_folder_as_people_call_it(re
     put(repo, "")
     done = sweep(repo, "trian.py", "-P", "lr=1,2", code=3)
 
-    assert f"project '{repo.name}' has no entry point 'trian.py'" in done
+    assert f"project '{repo.name}' has no entry point 'trian.py': did you mean 'train.py'? it has" in done

@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 from tests.conftest import GitFunction
 from tests.sweeps.cluster import wait_until
+from tests.sweeps.kit import put, sweep, trial_runs
 from tests.sweeps.ordering import TRAIN, Coordinator
 
 from ledgit.errors import ProjectError, UsageError
@@ -98,6 +99,34 @@ def test_a_job_that_is_started_again_finds_that_it_was_before(tmp_path: Path) ->
     channel = FileChannel(str(tmp_path))
 
     assert [True, False] == [channel.claim("run") for _ in range(2)]
+
+
+def test_what_no_worker_gets_is_said_when_a_sweep_starts_and_goes_on(
+    repo: Path, git: GitFunction, tmp_path: Path
+) -> None:
+    """A file of LFS is its pointer there and a submodule an empty folder; on this machine both are what they are."""
+    put(repo, 'print(open("weights.bin").read())')
+    (repo / "weights.bin").write_text(f"version https://git-lfs.github.com/spec/v1\noid sha256:{'a' * 64}\nsize 9\n")
+    (repo / ".gitattributes").write_text("weights.bin filter=lfs\n")
+    git(repo, "config", "filter.lfs.clean", "cat")
+    git(repo, "config", "filter.lfs.smudge", "cat")
+    git(repo, "add", ".")
+    git(repo, "update-index", "--add", "--cacheinfo", f"160000,{git(repo, 'rev-parse', 'HEAD')},vendor/lib")
+    git(repo, "commit", "-q", "-m", "more")
+    (repo / "vendor/lib").mkdir(parents=True)
+    options = [f"-o{key}={tmp_path / key}" for key in ("folder", "scratch")]
+    command = [sys.executable, "-S", "-c", "pass"]
+
+    slurm = ("--executor", "slurm", "-o", "cluster=local", *options)
+    far = sweep(repo, "-P", "a=1,2", "--trials", "1", *slurm, "--", *command, "{a}")
+    more = sweep(repo, "resume", "--trials", "2", "-o", "cluster=local", *options)
+    near = sweep(repo, "-P", "a=1", "--", *command, "{a}")
+
+    for said in (far, more):
+        assert "warning: files that Git LFS keeps do not go along, their pointers do: weights.bin" in said
+        assert "warning: submodules do not go along, their folders are empty there: vendor/lib" in said
+    assert "do not go along" not in near
+    assert ["FINISHED"] * 3 == [run.status for run in trial_runs(repo)]
 
 
 def test_parameters_that_nobody_takes_are_named(tmp_path: Path) -> None:

@@ -2,8 +2,9 @@
 
 from ledgit.compare.diff import SECTIONS, ArtifactRow, MetricRow, RunDiff, diff_runs
 from ledgit.compare.direction import Direction, direction
+from ledgit.compare.htmlview import run_html, runs_html
 from ledgit.compare.inputs import InputRow, compare_inputs, input_facts, input_rows
-from ledgit.compare.reduce import reduce_points
+from ledgit.compare.reduce import extremes, reduce_points
 from ledgit.compare.rows import Row
 from ledgit.compare.samples import SampleComparison, compare_samples
 from ledgit.compare.sparkline import sparkline
@@ -30,9 +31,12 @@ __all__ = [
     "compare_samples",
     "diff_runs",
     "direction",
+    "extremes",
     "input_facts",
     "input_rows",
     "reduce_points",
+    "run_html",
+    "runs_html",
     "sparkline",
     "view_of",
 ]

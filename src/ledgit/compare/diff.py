@@ -89,6 +89,12 @@ class RunDiff:
         differing = ", ".join(f"{count} of {name}" for name, count in counts if count)
         return f"<RunDiff {', '.join(run.name for run in self.runs)}: {differing or 'nothing'} differing>"
 
+    def _repr_html_(self) -> str:
+        """Return what a notebook shows: the rows that differ."""
+        from ledgit.compare.htmlview import diff_html
+
+        return diff_html(self, SECTIONS)
+
     def section(self, name: str) -> Sequence[Row]:
         """Return the rows of one of `SECTIONS`."""
         if name not in SECTIONS:

@@ -31,7 +31,7 @@ def reduce_points(points: Points, n: int) -> Points:
     chosen = [0]
     for bucket in range(buckets):
         start = 1 + bucket * inner // buckets
-        chosen.extend(_extremes(values, start, 1 + (bucket + 1) * inner // buckets))
+        chosen.extend(extremes(values, start, 1 + (bucket + 1) * inner // buckets))
     chosen.append(count - 1)
     return type(points)(
         array("q", [points.steps[index] for index in chosen]),
@@ -40,8 +40,11 @@ def reduce_points(points: Points, n: int) -> Points:
     )
 
 
-def _extremes(values: array[float], start: int, stop: int) -> list[int]:
-    """Return the index of the least and of the greatest of ``values[start:stop]``, in their order."""
+def extremes(values: array[float], start: int, stop: int) -> list[int]:
+    """Return the index of the least and of the greatest of ``values[start:stop]``, in their order.
+
+    NaN counts only where there is nothing else: then it is the first one's index. One index where both are the same.
+    """
     chunk = values[start:stop]
     if not chunk:
         return []

@@ -53,5 +53,5 @@ def _flat(environment: Environment) -> dict[str, Value]:
         "lock_hash": environment.lock_hash,
     }
     flat: dict[str, Value] = {key: value for key, value in facts.items() if value not in (None, "")}
-    flat.update({f"packages.{name}": version for name, version in environment.packages.items()})
+    flat.update({f"packages.{name}": version for name, version in environment.versions.items()})
     return flat

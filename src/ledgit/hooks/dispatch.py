@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
     from ledgit.git import Repo
 
-__all__ = ["HOOKS", "Call", "run_hook"]
+__all__ = ["HOOKS", "REFUSED", "STOPPING", "Call", "run_hook"]
 
 #: Name → what it is for, in a line.
 HOOKS: Mapping[str, str] = {
@@ -26,6 +26,8 @@ HOOKS: Mapping[str, str] = {
 }
 #: Those that may stop Git, by their exit code; all others end with 0 whatever happens.
 STOPPING = ("pre-commit", "pre-push")
+REFUSED = 12
+"""Exit code of a hook that stops Git. A broken Python ends with 1, a missing one with 126 or 127: neither counts."""
 
 
 class Call:
@@ -73,4 +75,4 @@ def run_hook(name: str, call: Call) -> int:
     except OSError as error:
         call.say(f"ledgit: the hook {name} did nothing: {error.strerror or error}")
         return 0
-    return code if name in STOPPING else 0
+    return REFUSED if code and name in STOPPING else 0

@@ -13,7 +13,7 @@ import stat
 from collections.abc import Iterable, Sequence
 
 from ledgit.errors import Conflict, StorageError, UsageError
-from ledgit.hooks.dispatch import HOOKS, STOPPING
+from ledgit.hooks.dispatch import HOOKS, REFUSED, STOPPING
 from ledgit.hooks.managers import Manager, find_manager
 from ledgit.records.values import Values
 
@@ -67,18 +67,25 @@ def block(name: str) -> str:
         else 'if [ -d "$(git rev-parse --git-common-dir)/ledgit" ] && command -v ledgit >/dev/null 2>&1'
         ' && [ -z "${LEDGIT_SKIP_HOOKS-}" ]'
     )
-    # 1 is a hook's own no. Anything else is Ledgit's fault, as where its environment is gone, and stops nobody.
-    stop = "[ $? -ne 1 ] || exit 1" if name in STOPPING else ":"
+    # Any other code is Ledgit's fault, as where its environment is gone, and stops nobody.
+    stop = [f"        [ $ledgit_code -ne {REFUSED} ] || exit 1"] if name in STOPPING else []
+    fault = [
+        "        ledgit_code=$?",
+        *stop,
+        f'        echo "ledgit: hook {name} did nothing: ledgit ended with $ledgit_code; is it installed whole?" >&2',
+        "    }",
+    ]
     if name in _TOLD:
         body = [
             "    ledgit_told=$(cat)",
-            f'    printf \'%s\\n\' "$ledgit_told" | LEDGIT_GIT=$PPID ledgit hook {name} "$@" || {stop}',
+            f'    printf \'%s\\n\' "$ledgit_told" | LEDGIT_GIT=$PPID ledgit hook {name} "$@" || {{',
+            *fault,
             "    exec <<LEDGIT_TOLD",
             "$ledgit_told",
             "LEDGIT_TOLD",
         ]
     else:
-        body = [f'    ledgit hook {name} "$@" </dev/null || {stop}']
+        body = [f'    ledgit hook {name} "$@" </dev/null || {{', *fault]
     return "\n".join([_BEGIN, f"{guard}; then", *body, "fi", _END, ""])
 
 

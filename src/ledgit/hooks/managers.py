@@ -9,6 +9,7 @@ from __future__ import annotations
 import os
 import re
 
+from ledgit.hooks.dispatch import REFUSED, STOPPING
 from ledgit.records.values import Values
 
 TYPE_CHECKING = False
@@ -45,13 +46,15 @@ class Manager(Values):
     def lines(self, hook: str) -> str:
         """Return what to add, with where."""
         told = hook in ("post-rewrite", "pre-push")
+        # A fault of Ledgit's stops nobody, as in the blocks that `installing` writes.
+        fault = f" || [ $? -ne {REFUSED} ]" if hook in STOPPING else " || :"
         if self.name == "husky":
-            return f'in {self.path}/{hook}:\n    ledgit hook {hook} "$@"'
+            return f'in {self.path}/{hook}:\n    ledgit hook {hook} "$@"{fault}'
         if self.name == "lefthook":
             stdin = "\n          use_stdin: true" if told else ""
             return (
                 f"in {self.path}:\n    {hook}:\n      commands:\n        ledgit:\n"
-                f"          run: ledgit hook {hook} {{0}}{stdin}\n  then: lefthook install"
+                f"          run: ledgit hook {hook} {{0}}{fault}{stdin}\n  then: lefthook install"
             )
         if self.name == "pre-commit":
             kind = "" if hook == "pre-commit" else f", and: pre-commit install -t {hook}"
@@ -60,9 +63,8 @@ class Manager(Values):
                 f"          name: ledgit {hook}\n          entry: ledgit hook {hook}\n          language: system\n"
                 f"          stages: [{hook}]\n          always_run: true\n          pass_filenames: false{kind}"
             )
-        return (
-            f'in {self.path}/{hook} (a shell script):\n    ledgit hook {hook} "$@"\n  or: ledgit hooks install --force'
-        )
+        line = f'ledgit hook {hook} "$@"{fault}'
+        return f"in {self.path}/{hook} (a shell script):\n    {line}\n  or: ledgit hooks install --force"
 
 
 def find_manager(repo: Repo, path: str | None = None) -> Manager | None:

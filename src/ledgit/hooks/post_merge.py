@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+
 from ledgit.hooks.belonging import has_runs, one_line, open_quietly
 
 TYPE_CHECKING = False
@@ -20,6 +22,10 @@ def run(call: Call) -> int:
 
     before = read_ref(repo, "ORIG_HEAD")
     if before is None:
+        return 0
+    from ledgit.store import none_belongs
+
+    if none_belongs(repo, os.path.join(repo.common_dir, "ledgit"), f"{before}..HEAD"):
         return 0
     runs = list(
         open_quietly(repo).runs.filter(f"code IN '{before}..HEAD' AND attributes.status = 'FINISHED'").limit(50)

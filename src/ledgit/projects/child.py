@@ -14,6 +14,7 @@ import sys
 import threading
 import time
 
+from ledgit.projects.descendants import marked
 from ledgit.projects.outputs import MOST_KEPT, KeptOutput
 
 TYPE_CHECKING = False
@@ -354,34 +355,6 @@ class Child:
             fcntl.ioctl(self._pty, termios.TIOCSWINSZ, size)
         except OSError:
             pass  # a window without a size
-
-
-def marked(mark: str) -> list[int]:
-    """Return the processes of ours that have *mark* in their environment; none where there is no ``/proc``."""
-    wanted, me = mark.encode("ascii"), os.getpid()
-    found = []
-    try:
-        names = os.listdir("/proc")
-    except OSError:
-        return []
-    for name in names:
-        if not name.isdigit():
-            continue
-        try:
-            fd = os.open(f"/proc/{name}/environ", os.O_RDONLY)
-        except OSError:
-            continue  # somebody else's, or gone
-        try:
-            data = b""
-            while piece := os.read(fd, 1 << 17):
-                data += piece
-            if wanted in data and int(name) != me:
-                found.append(int(name))
-        except OSError:
-            continue
-        finally:
-            os.close(fd)
-    return found
 
 
 def _has_members(group: int) -> bool:

@@ -27,6 +27,7 @@ _SHELL_WORDS = frozenset((
     "unset", "until", "wait", "while", "{", "}",
 ))
 # fmt: on
+_MOST_CODE = 1 << 20
 _BASH = ("/bin/bash", "/usr/bin/bash", "/usr/local/bin/bash")
 
 
@@ -51,8 +52,9 @@ def fill(entry_point: EntryPoint, bound: Bound) -> str:
     """Return the command of *entry_point* with the values in *bound*, as one line for a shell.
 
     A value is quoted as its place needs it: a program gets it whole, whatever is in it. Parameters that are not
-    declared are appended as ``--name value``, and so is a declared ``bool`` without a place in the command that is off
-    by default: ``--name`` if it is on. Any other without a place is left out, as MLflow does.
+    declared are appended as ``--name value`` (``name=value`` for a program of Hydra's), and so is a declared ``bool``
+    without a place in the command that is off by default: ``--name`` if it is on. Any other without a place is left
+    out, as MLflow does.
 
     Raises:
         ProjectError: The template has a brace that is no parameter, or nothing can be appended to it.
@@ -112,9 +114,24 @@ def _appended(entry_point: EntryPoint, bound: Bound, placed: set[str]) -> list[s
     for name, parameter in entry_point.parameters.items():
         if parameter.type == "bool" and name not in placed and bound.typed.get(name) is True and not _is_on(parameter):
             words.append(_word(f"--{name}"))
+    hydra = bool(bound.extra) and _is_hydra(entry_point)
     for name, value in bound.extra.items():
-        words.append(f"{_word(f'--{name}')} {_word(value)}")
+        words.append(_word(f"{name}={value}") if hydra else f"{_word(f'--{name}')} {_word(value)}")
     return words
+
+
+def _is_hydra(entry_point: EntryPoint) -> bool:
+    """Say whether the command starts a program of Hydra's, which takes overrides ``name=value`` and no options."""
+    for word in entry_point.command.replace("'", " ").replace('"', " ").split() if entry_point.folder else ():
+        if word.endswith(".py"):
+            try:
+                with open(os.path.join(entry_point.folder, word), "rb") as file:
+                    text = file.read(_MOST_CODE)
+            except OSError:
+                continue
+            if b"@hydra.main" in text or b"from hydra import main" in text:
+                return True
+    return False
 
 
 def _is_on(parameter: Parameter) -> bool:

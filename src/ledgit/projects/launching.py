@@ -14,7 +14,7 @@ from ledgit.projects.kept import artifact_files
 from ledgit.projects.strays import stores_in, take_strays
 from ledgit.projects.watching import Watch
 from ledgit.store import ActiveRun, RunStart
-from ledgit.tracking.launching import child_environment
+from ledgit.tracking.launching import child_environment, repetition_tags
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -145,7 +145,7 @@ def launch(repository: Opened, order: Launch, started: Callable[[ActiveRun, Chil
             parent_run=order.parent_run,
             command=order.command,
             entry_point=order.entry_point,
-            tags=order.tags,
+            tags={**order.tags, **repetition_tags()},
             python=(prepared.python or None) if prepared is not None else None,
             facts=order.facts,
             directory=order.directory,

@@ -56,9 +56,10 @@ class EntryPoint(Values):
         command: Template for the shell; ``{name}`` is where a parameter's value goes, ``{{`` and ``}}`` are braces.
         parameters: The declared ones, in the order of the file.
         file, line: Where the command stands; no part of what it equals.
+        folder: The project's, where the command's programs are looked at; "" where that is not known. Nor is this.
     """
 
-    __slots__ = ("command", "file", "line", "name", "parameters")
+    __slots__ = ("command", "file", "folder", "line", "name", "parameters")
 
     def __init__(
         self,
@@ -67,9 +68,10 @@ class EntryPoint(Values):
         parameters: Mapping[str, Parameter] | None = None,
         file: str = "",
         line: int | None = None,
+        folder: str = "",
     ) -> None:
         self.name, self.command, self.parameters = name, command, dict(parameters or {})
-        self.file, self.line = file, line
+        self.file, self.line, self.folder = file, line, folder
 
     def _values(self) -> tuple[object, ...]:
         return (self.name, self.command, self.parameters)
@@ -108,11 +110,14 @@ class Project(Values):
             EntryPointNotFound: There is neither; its `known` has the declared ones, then scripts.
         """
         if name in self.entry_points:
-            return self.entry_points[name]
+            declared = self.entry_points[name]
+            return EntryPoint(
+                *(name, declared.command, declared.parameters, declared.file, declared.line), folder=self.folder
+            )
         command = self._script_command(name)
         if command is None:
             raise EntryPointNotFound(name, self.name, [*self.entry_points, *self._scripts()])
-        return EntryPoint(name, command)
+        return EntryPoint(name, command, folder=self.folder)
 
     def _script_command(self, name: str) -> str | None:
         path = os.path.normpath(name)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 
 from ledgit.errors import Conflict, NoRemote, UsageError
+from ledgit.projects.beside import left_beside
 from ledgit.projects.datafiles import DataSent, check_data, find_data, push_data
 from ledgit.projects.finding import subdir_of, work_tree_of
 from ledgit.projects.mlproject import Project
@@ -195,7 +196,9 @@ class _Sharing:
             made = write_bundle(
                 *(self.repo, path, version, commit, found), address=address, history=self.options.history
             )
-            return self._shared(version, path, data=made, bundle=path)
+            return self._shared(
+                version, path, data=made, bundle=path, notes=left_beside(self.repo, commit, self.subdir)
+            )
         branch, target, remote, there = self._target()
         if any(data.tracked for data in found):
             self.say("sending data to the DVC remote")

@@ -34,6 +34,8 @@ def line_chart(base: Points | None, head: Points | None, *, standalone: bool = F
     steps, values = [step for step, _ in finite], [value for _, value in finite]
     frame = _Frame(min(steps), max(steps), min(values), max(values))
     parts = [opening, *_axes(frame, standalone)]
+    if standalone:  # a page names the colours once for all its charts
+        parts += _legend([kind for _, kind in drawn])
     for points, kind in drawn:
         parts += _line(points, frame, _paint(kind, standalone))
     return "".join([*parts, "</svg>"])
@@ -78,6 +80,17 @@ def _axes(frame: _Frame, standalone: bool) -> Sequence[str]:
         )
         if frame.left == frame.right:
             break
+    return parts
+
+
+def _legend(kinds: Sequence[str]) -> Sequence[str]:
+    """Return which colour is whose, below the drawing between its first and last step."""
+    parts, y = [], _HIGH - 6
+    for kind, x in zip(kinds, (_WIDE // 2 - 70, _WIDE // 2 + 20), strict=False):
+        name = {"base": "baseline", "head": "this branch"}[kind]
+        colour = _paint(kind, True)
+        parts.append(f'<line x1="{x}" x2="{x + 16}" y1="{y - 4}" y2="{y - 4}" stroke="{colour}" stroke-width="2"/>')
+        parts.append(f'<text x="{x + 20}" y="{y}" fill="{_paint("soft", True)}">{name}</text>')
     return parts
 
 

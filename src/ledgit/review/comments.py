@@ -115,6 +115,7 @@ class _Session:
         # A secret that was pasted often ends in a line break, which no header may have.
         place = replace(place, token=place.token.strip())
         self.place, self.timeout, self.patience = place, timeout, patience
+        self._user: int | None = None
         base = place.api.rstrip("/")
         if place.host == "github":
             self.repository = f"{base}/repos/{quote(place.project)}"
@@ -124,17 +125,41 @@ class _Session:
             self.comments = f"{self.repository}/merge_requests/{place.number}/notes"
 
     def find(self, marker: str) -> Mapping[str, Any] | None:
-        """Return the oldest comment that begins with *marker*; quoting it in an answer is no report."""
+        """Return our oldest comment that begins with *marker*: neither an answer that quotes it nor another's."""
         for page in range(1, _PAGES + 1):
             rows = self.ask("GET", f"{self.comments}?per_page={_PER_PAGE}&page={page}&sort=asc&order_by=created_at")
             if not isinstance(rows, list):
                 raise _RefusedError(0, f"{self._host} answered with no list of comments")
             for row in rows:
-                if isinstance(row, dict) and str(row.get("body", "")).lstrip().startswith(marker):
+                if isinstance(row, dict) and str(row.get("body", "")).lstrip().startswith(marker) and self._ours(row):
                     return row
             if len(rows) < _PER_PAGE:
                 return None
         return None
+
+    def _ours(self, row: Mapping[str, Any]) -> bool:
+        """Whether this token's user wrote the comment: anybody may write one that begins like a report.
+
+        A job's own token (GitHub's GITHUB_TOKEN, GitLab's CI_JOB_TOKEN) may not ask who it is. On GitHub its comments
+        are a bot's, which no person's is; where nothing tells, the marker has to do.
+        """
+        author = row.get("user" if self.place.host == "github" else "author")
+        if not isinstance(author, dict) or author.get("id") is None:
+            return True
+        if self._user is None:
+            self._user = self._who()
+        if self._user:
+            return bool(author["id"] == self._user)
+        return self.place.host != "github" or author.get("type", "Bot") == "Bot"
+
+    def _who(self) -> int:
+        """Return the id of the token's user; 0 where the host does not say."""
+        try:
+            found = self.ask("GET", f"{self.place.api.rstrip('/')}/user")
+        except _RefusedError:
+            return 0
+        number = found.get("id") if isinstance(found, dict) else None
+        return number if isinstance(number, int) else 0
 
     def create(self, body: str, marker: str) -> Any:
         """Make the comment. Where no answer came it may have been made all the same: that is looked up."""

@@ -19,6 +19,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from ledgit.git import Repo
     from ledgit.repository import Repository
     from ledgit.review.settings import ReviewSettings
 
@@ -48,7 +49,7 @@ class ForeignLedger:
             RecordError, NewerFormat: It is no ledger that can be read.
             StorageError: The disk refused.
         """
-        from ledgit.git import Repo, run_git
+        from ledgit.git import Address, Repo, run_git
         from ledgit.repository import Repository
 
         try:
@@ -57,7 +58,7 @@ class ForeignLedger:
             raise StorageError("the folder for a foreign ledger", error.strerror or str(error)) from error
         try:
             ours = repository.repo
-            _make_repository(self._folder, ours.objects_dir)
+            _make_repository(self._folder, ours)
             repo = Repo.discover(self._folder)
             for name, value in (
                 ("ledgit.fetch", "tip"),
@@ -66,7 +67,7 @@ class ForeignLedger:
             ):
                 run_git(repo, "config", name, value)
             self.repository = Repository(Repo.discover(self._folder))
-            self.address = url.rpartition("@")[2] if "@" in url else url
+            self.address = Address(_absolute(url, ours.work_tree or ours.git_dir)).shown
             self.repository.pull("foreign", progress=progress)
         except BaseException:
             self.close()
@@ -89,14 +90,20 @@ class ForeignLedger:
         shutil.rmtree(self._folder, ignore_errors=True)
 
 
-def _make_repository(path: str, objects: str) -> None:
-    """Make a bare repository that reads another one's objects."""
+def _make_repository(path: str, ours: Repo) -> None:
+    """Make a bare repository that reads the objects of *ours*, and knows where its history is cut off."""
+    try:
+        with open(os.path.join(ours.common_dir, "shallow"), encoding="ascii") as file:
+            cut = file.read()
+    except FileNotFoundError:
+        cut = ""
     for name in ("objects/pack", "objects/info", "refs/heads"):
         os.makedirs(os.path.join(path, name))
     for name, text in (
         ("HEAD", "ref: refs/heads/none\n"),
         ("config", "[core]\n\trepositoryformatversion = 0\n\tbare = true\n"),
-        ("objects/info/alternates", os.path.abspath(objects) + "\n"),
+        ("objects/info/alternates", os.path.abspath(ours.objects_dir) + "\n"),
+        *((("shallow", cut),) if cut else ()),
     ):
         with open(os.path.join(path, name), "w", encoding="utf-8", errors="surrogateescape") as file:
             file.write(text)

@@ -18,6 +18,9 @@ from ledgit.review.settings import Gate
 
 __all__ = ["Counts", "GateResult", "MetricComparison", "State", "compare_metric", "count", "judge", "judge_all"]
 
+#: Part of the values themselves that sums and differences of floats may be off by; it decides nothing.
+ROUNDING = 1e-12
+
 State = Literal["pass", "warn", "fail", "no-baseline", "no-run"]
 
 
@@ -116,6 +119,7 @@ class GateResult:
             "target": self.target,
             "value": self.value,
             "threshold": str(self.gate.threshold),
+            "tolerance": self.gate.tolerance,
             "required": self.gate.required,
             "gate": self.gate.metric,
             "where": self.gate.where,
@@ -259,19 +263,21 @@ def judge(gate: Gate, metric: MetricComparison) -> GateResult:
 def _compared(gate: Gate, metric: MetricComparison, direction: Direction, value: float, target: float) -> GateResult:
     name, sign = metric.name, 1.0 if direction == "maximize" else -1.0
     worse = sign * (target - value)
-    allowed = gate.threshold.of(target)
+    allowed = max(gate.threshold.of(target), gate.tolerance)
+    rounding = ROUNDING * max(abs(target), abs(value))
     than = f"the target {target:.6g}" if gate.target is not None else f"the baseline's {target:.6g}"
-    if worse <= 0:
-        how = "as good as" if worse == 0 else "better than"
+    if worse <= rounding:
+        how = "as good as" if worse >= -rounding else "better than"
         return _result(gate, name, "pass", False, f"{name} {value:.6g} is {how} {than}", target, value)
     by = f"{name} {value:.6g} is {worse:.4g} worse than {than}"
-    if worse <= allowed * (1 + 1e-12):
-        return _result(gate, name, "warn", False, f"{by}, within the threshold of {gate.threshold}", target, value)
+    limit = gate.limit(target)
+    if worse <= allowed + rounding:
+        return _result(gate, name, "warn", False, f"{by}, within the {limit}", target, value)
     if gate.target is None:
         chance = _chance(gate, metric)
         if chance:
             return _result(gate, name, "warn", False, f"{by}, but {chance}", target, value)
-    beyond = f", more than the threshold of {gate.threshold}" if allowed else ""
+    beyond = f", more than the {limit}" if allowed else ""
     return _result(gate, name, "fail", True, f"{by}{beyond}", target, value)
 
 

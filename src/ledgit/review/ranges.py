@@ -15,6 +15,17 @@ if TYPE_CHECKING:
 __all__ = ["PullRequest", "Range", "parents_of", "parse_range"]
 
 
+class BaseNotHere(RevisionNotFound):
+    """The base is not in this clone; *how* says what gets it."""
+
+    def __init__(self, ref: str, how: str) -> None:
+        Exception.__init__(self, ref, how)
+        self.ref, self.near, self.how = ref, (), how
+
+    def __str__(self) -> str:
+        return f"no revision matches {self.ref!r}; if it is a branch that this clone of another one lacks, {self.how}"
+
+
 @dataclass(frozen=True, slots=True)
 class PullRequest:
     """What CI says of the pull request it runs for.
@@ -66,7 +77,12 @@ class Range:
 
 
 def parse_range(
-    repository: Repository, text: str, settings: ReviewSettings, pull_request: PullRequest | None = None
+    repository: Repository,
+    text: str,
+    settings: ReviewSettings,
+    pull_request: PullRequest | None = None,
+    *,
+    fetch: bool = False,
 ) -> Range:
     """Return the range that *text* names.
 
@@ -76,10 +92,13 @@ def parse_range(
             is checked out: against the branch it goes into. BASE or HEAD may be left out beside the dots.
         settings: ``review: base:`` says which branch that is, if a pull request does not.
         pull_request: What CI says.
+        fetch: A base that this clone lacks, as one of a single branch does, is fetched from ``origin``: the branch that
+            was meant, else the one that the remote checks out.
 
     Raises:
         RevisionNotFound: There is no such revision.
         UsageError: *text* is no range, or nothing says what HEAD goes into.
+        Unreachable, AccessDenied, RemoteError: The base can't be fetched.
     """
     base_rev, dots, head_rev = _split(text)
     head_rev = head_rev or "HEAD"
@@ -91,10 +110,12 @@ def parse_range(
             head, merged = parents[1], True
     if not base_rev:
         base_rev = _base_of(repository, settings, pull_request)
+    if not base_rev or not _known(repository, base_rev):
+        base_rev = _fetched(repository, base_rev) if fetch and _has_origin(repository) else base_rev
     if not base_rev:
-        raise UsageError(
-            "nothing says which branch this goes into: name it, as in main...HEAD, or set 'review: {base: main}'"
-        )
+        raise UsageError(_unknown_base(repository))
+    if not _known(repository, base_rev) and _has_origin(repository) and not base_rev.startswith("-"):
+        raise BaseNotHere(base_rev, _how(base_rev))
     other = _commit(repository, base_rev)
     if dots == "..":
         return Range(head_rev, head, base_rev, other, f"{base_rev}, as named", merged)
@@ -135,6 +156,30 @@ def _base_of(repository: Repository, settings: ReviewSettings, pull_request: Pul
         return named
     found = base_ref(repository.repo)
     return "" if found is None else found[0].removeprefix("refs/heads/").removeprefix("refs/remotes/")
+
+
+def _fetched(repository: Repository, named: str) -> str:
+    """Fetch the branch *named*, or where nothing names one the remote's own, and return how it is called here."""
+    from ledgit.git import default_branch, fetch_branch
+
+    branch = named.removeprefix("origin/") or default_branch(repository.repo)
+    found = fetch_branch(repository.repo, branch) if branch and "@" not in branch and ":" not in branch else None
+    return named if found is None else found.removeprefix("refs/remotes/")
+
+
+def _has_origin(repository: Repository) -> bool:
+    return repository.repo.config().get("remote.origin.url") is not None
+
+
+def _how(branch: str) -> str:
+    name = branch.removeprefix("origin/")
+    return f"--pull gets it, or 'git fetch origin {name}:refs/remotes/origin/{name}'"
+
+
+def _unknown_base(repository: Repository) -> str:
+    if _has_origin(repository):
+        return f"this clone has no other branch than its own, so nothing says which one it goes into: {_how('main')}"
+    return "nothing says which branch this goes into: name it, as in main...HEAD, or set 'review: {base: main}'"
 
 
 def _known(repository: Repository, rev: str) -> bool:

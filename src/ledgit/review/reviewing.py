@@ -188,10 +188,10 @@ def review(
 def _metrics(head: Side, base: Side, settings: ReviewSettings) -> list[MetricComparison]:
     names = dict.fromkeys(name for side in (head, base) for run in side.runs for name in run.metrics)
     confidence = {gate.metric: gate.confidence for gate in settings.gates}
-    compared = []
+    compared, ways = [], settings.ways
     for name in sorted(names):
-        way = direction(name, settings.directions)
-        declared = any(name == known or fnmatchcase(name, known) for known in settings.directions)
+        way = direction(name, ways)
+        declared = any(name == known or fnmatchcase(name, known) for known in ways)
         level = confidence.get(name) or next((c for p, c in confidence.items() if fnmatchcase(name, p)), 0.95)
         compared.append(
             compare_metric(
@@ -271,7 +271,7 @@ def _add_details(
     records, found.whole = _records(pairs)
     if len(sides) == 2:
         views = [view_of(record, run.name, run.tags) for record, run in zip(records, sides, strict=True)]
-        found.diff = diff_runs(views, settings.directions)
+        found.diff = diff_runs(views, settings.ways)
         if found.whole and any(row.differs for row in found.diff.artifacts):
             from ledgit.review.in_kind import compare_artifacts
 

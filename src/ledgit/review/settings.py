@@ -28,7 +28,10 @@ _LARGEST = 1 << 20
 #: Params that tell repeats apart, and nothing else.
 SEEDS = ("seed", "*_seed", "random_state", "random_seed")
 
-_GATE_KEYS = ("metric", "target", "threshold", "confidence", "required", "if_no_baseline", "if_no_run", "direction")
+_GATE_KEYS = (
+    *("metric", "target", "threshold", "tolerance", "confidence"),
+    *("required", "if_no_baseline", "if_no_run", "direction"),
+)
 _REVIEW_KEYS = ("base", "baseline", "seeds", "experiment", "all_runs")
 _BASELINE_KEYS = ("run", "stage")
 _METRIC_KEYS = ("direction",)
@@ -68,6 +71,8 @@ class Gate:
         metric: A name or a shell pattern (``val_*``).
         target: The value to be reached, or None (``auto``): the baseline's.
         threshold: How much worse than the target is still fine.
+        tolerance: How much worse is still fine in any case, in the metric's unit: a part of a small or zero
+            baseline may be nothing. The larger of the two counts.
         confidence: With enough repeats of both sides, worse counts only if it is significant at this level.
         required: Whether failing fails the whole; else it is at most a warning.
         if_no_baseline: The state where the baseline lacks the metric: ``warn``, ``pass`` or ``fail``.
@@ -85,6 +90,13 @@ class Gate:
     if_no_run: Literal["fail", "warn"] = "fail"
     direction: Literal["maximize", "minimize"] | None = None
     where: str = ""
+    tolerance: float = 0.0
+
+    def limit(self, target: float) -> str:
+        """Return what of the two decides for *target*, for people."""
+        if self.tolerance > self.threshold.of(target):
+            return f"tolerance of {self.tolerance:g}"
+        return f"threshold of {self.threshold}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,6 +122,12 @@ class ReviewSettings:
     seeds: tuple[str, ...] = SEEDS
     experiment: str = ""
     all_runs: bool = False
+
+    @property
+    def ways(self) -> Mapping[str, str]:
+        """Directions with those that gates declare themselves, which go first: a table says what the gate judges by."""
+        own = {gate.metric: gate.direction for gate in reversed(self.gates) if gate.direction is not None}
+        return own | {name: way for name, way in self.directions.items() if name not in own}
 
 
 def read_settings(data: bytes, where: str = ".ledgit/config.yaml") -> ReviewSettings:
@@ -181,6 +199,7 @@ def _gates(reader: _Reader, listed: Any) -> Iterable[Gate]:
             metric=metric,
             target=None if target == "auto" else reader.number(target, (*path, "target"), "auto or a number"),
             threshold=_threshold(reader, gate.get("threshold", 0), (*path, "threshold")),
+            tolerance=_tolerance(reader, gate.get("tolerance", 0), (*path, "tolerance")),
             confidence=reader.between(gate, path, "confidence", 0.5, 1, 0.95),
             required=reader.flag(gate, path, "required", default=True),
             if_no_baseline=reader.choice(gate, path, "if_no_baseline", ("warn", "pass", "fail"), "warn"),
@@ -206,6 +225,13 @@ def _threshold(reader: _Reader, value: Any, path: Path) -> Threshold:
     if value < 0:
         raise reader.error(path, value, "0 or more: how much worse is still fine")
     return Threshold(value, relative)
+
+
+def _tolerance(reader: _Reader, value: Any, path: Path) -> float:
+    found = reader.number(value, path, "a number in the metric's unit, such as 0.001")
+    if found < 0:
+        raise reader.error(path, value, "0 or more: how much worse is still fine")
+    return found
 
 
 def _directions(reader: _Reader, metrics: Any) -> Iterable[tuple[str, str]]:

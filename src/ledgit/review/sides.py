@@ -73,7 +73,7 @@ class Side:
         }
 
 
-def linked_runs(repository: Repository, revs: str, limit: int = MOST) -> list[tuple[Run, str, str]]:
+def linked_runs(repository: Repository, revs: str, limit: int | None = MOST) -> list[tuple[Run, str, str]]:
     """Return the runs whose code belongs to *revs*, newest first, with the commit each belongs to and by what."""
     quoted = revs.replace("'", "''")
     runs = list(repository.runs.filter(f"code IN '{quoted}'").limit(limit))

@@ -18,10 +18,6 @@ if TYPE_CHECKING:
 
 __all__ = ["Step", "blame", "measured", "walk"]
 
-#: Commits of a branch, by first parent, that are looked at.
-MOST = 5_000
-_RUNS = 10_000
-
 
 @dataclass(frozen=True, slots=True)
 class Step:
@@ -82,7 +78,7 @@ def walk(repository: Repository, revs: str) -> list[str]:
     Raises:
         RevisionNotFound: There is no such revision.
     """
-    args = ("rev-list", "--first-parent", "--reverse", f"--max-count={MOST}", "--end-of-options", revs, "--")
+    args = ("rev-list", "--first-parent", "--reverse", "--end-of-options", revs, "--")
     code, out, _ = try_git(repository.repo, *args)
     if code != 0:
         raise RevisionNotFound(revs)
@@ -95,7 +91,7 @@ def measured(
     """Return of the *commits* of *revs* those with runs that have *metric*, and these."""
     place = set(commits)
     found: dict[str, list[tuple[Run, str]]] = {}
-    for run, commit, by in linked_runs(repository, revs, _RUNS):
+    for run, commit, by in linked_runs(repository, revs, None):
         if commit in place and metric in run.metrics:
             found.setdefault(commit, []).append((run, by))
     # What was run before it was committed belongs to the commit after, where that has all of it.
@@ -129,7 +125,7 @@ def blame(repository: Repository, metric: str, revs: str, settings: ReviewSettin
     """
     commits = walk(repository, revs)
     sides = measured(repository, commits, revs, metric, settings)
-    way = direction(metric, settings.directions)
+    way = direction(metric, settings.ways)
     steps: list[Step] = []
     last: Side | None = None
     gap = 0

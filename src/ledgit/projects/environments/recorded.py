@@ -9,6 +9,7 @@ from collections.abc import Mapping, Sequence
 
 from ledgit.projects.environments.requirements import normal_name
 from ledgit.records.values import Values
+from ledgit.store import direct_urls
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -20,6 +21,12 @@ __all__ = ["Difference", "Lacking", "Wanted", "differences", "direct_packages", 
 _VERSION = re.compile(r"[0-9][A-Za-z0-9.!+_-]*")
 # Versions that setuptools-scm and its like give to a commit: no index has them.
 _COMMIT = re.compile(r"\+(?:.*\.)?g[0-9a-f]{7,40}(?:\.|$)|\.dev\d+\+|\+(?:.*\.)?d\d{8}$|[+.]dirty$")
+
+# Schemes that run nothing but Git's own transports.
+_REPOSITORY = re.compile(
+    r"git\+(?:https?|ssh|git|file)://[^\s;#@]*(?:@[^\s;#@]+)?@[0-9a-f]{40,64}(?:#subdirectory=[\w./-]+)?"
+)
+_ARCHIVE = re.compile(r"https?://[^\s;#@]+#sha256=[0-9a-f]{64}")
 
 
 class Lacking(Values):
@@ -75,7 +82,13 @@ class Difference(Values):
         return f"{self.package} {self.wanted or 'not installed'} → {self.got or 'not installed'}"
 
 
-def from_recorded(environment: Environment, direct: Mapping[str, tuple[str, str]] | None = None) -> Wanted:
+def from_recorded(
+    environment: Environment,
+    direct: Mapping[str, tuple[str, str]] | None = None,
+    *,
+    folder: str = "",
+    fetch: bool = True,
+) -> Wanted:
     """Return what it takes to make *environment* again.
 
     Ledgit itself becomes the requirement ``ledgit``: whatever repeats a run records it, too.
@@ -83,16 +96,25 @@ def from_recorded(environment: Environment, direct: Mapping[str, tuple[str, str]
     Args:
         environment: As a run recorded it.
         direct: Packages of this machine that come from no index: name → version and why; those of the running
-            interpreter by default. A record doesn't say where a package was from, so one of the same name and
+            interpreter by default. Where a record doesn't say where a package was from, one of the same name and
             version is taken to have come from there then, too.
+        folder: The top of the code, where folders of it are that were installed.
+        fetch: Ask for what was recorded to be from a repository, an address or a folder; else it is left out.
     """
     known = direct_packages() if direct is None else direct
+    origins = {normal_name(name): said for name, said in environment.origins.items()}
     requirements: list[str] = []
     lacking: list[Lacking] = []
     for recorded, version in sorted(environment.packages.items()):
         name = normal_name(recorded)
         if name == "ledgit":
             requirements.append(name)
+        elif name in origins:
+            asked, why = _from_origin(origins[name], folder)
+            if asked and fetch:
+                requirements.append(f"{name} @ {asked}")
+            else:
+                lacking.append(Lacking(name, version, why))
         elif not _VERSION.fullmatch(version):
             lacking.append(Lacking(name, version, "its version was not recorded"))
         elif name in known and known[name][0] == version:
@@ -104,6 +126,43 @@ def from_recorded(environment: Environment, direct: Mapping[str, tuple[str, str]
     return Wanted(environment.python, requirements, lacking)
 
 
+def _from_origin(said: str, folder: str) -> tuple[str, str]:
+    """Return what to ask pip for, "" where that can't be, and why it may be missing.
+
+    Nothing that a record says is handed on but a commit of Git's, an archive with its hash, and a place of this
+    machine's that is there.
+    """
+    if _REPOSITORY.fullmatch(said) or _ARCHIVE.fullmatch(said):
+        return said, f"it was installed from {said}"
+    editable = said.startswith("-e ")
+    place, _, digest = said.removeprefix("-e ").partition("#sha256=")
+    what = "installed editable" if editable else "installed"
+    if not place.startswith("file:"):
+        return "", f"it was {what} from {said}, which is not fetched again"
+    path = place.removeprefix("file:")
+    inside = path.startswith("./")
+    full = os.path.normpath(os.path.join(folder, path) if inside else os.path.expanduser(path))
+    if inside and not (full + "/").startswith(os.path.join(os.path.normpath(folder), "")):
+        return "", f"it was {what} from {path}, which leaves the repository"
+    if any(sign.isspace() or sign in "[;#" for sign in full):
+        return "", f"it was {what} from {path}, a name that no requirement can have"
+    if not os.path.exists(full) or (inside and not folder):
+        return "", f"it was {what} from {path}, which is not here"
+    if digest and _sha256(full) != digest:
+        return "", f"it was {what} from {path}, which is another file now"
+    return full, f"it was {what} from {path}"
+
+
+def _sha256(path: str) -> str:
+    from hashlib import file_digest
+
+    try:
+        with open(path, "rb") as file:
+            return file_digest(file, "sha256").hexdigest()
+    except OSError:
+        return ""
+
+
 def direct_packages(folders: Sequence[str] | None = None) -> dict[str, tuple[str, str]]:
     """Return the packages that come from no index: name → version, and where they come from.
 
@@ -113,21 +172,12 @@ def direct_packages(folders: Sequence[str] | None = None) -> dict[str, tuple[str
     import json
 
     found: dict[str, tuple[str, str]] = {}
-    for folder in sys.path if folders is None else folders:
+    for package, version, data in direct_urls(sys.path if folders is None else folders):
         try:
-            names = os.listdir(folder or ".")
-        except OSError:
+            said = json.loads(data)
+        except ValueError:
             continue
-        for name in names:
-            if not name.endswith(".dist-info"):
-                continue
-            try:
-                with open(os.path.join(folder, name, "direct_url.json"), encoding="utf-8") as file:
-                    said = json.load(file)
-            except (OSError, ValueError):
-                continue
-            package, _, version = name.removesuffix(".dist-info").partition("-")
-            found.setdefault(normal_name(package), (version, _origin(said)))
+        found.setdefault(normal_name(package), (version, _origin(said)))
     return found
 
 

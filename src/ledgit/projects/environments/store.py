@@ -45,15 +45,24 @@ class Cached(Values):
         folder: Where it lies.
         used: When it was last wanted, milliseconds since the epoch.
         made: When it was made; 0 of one that was never completed.
+        gone: The interpreter that it stands on, where that is not there any more: it is made anew when it is wanted.
     """
 
-    __slots__ = ("folder", "key", "made", "manager", "python", "requirements", "used")
+    __slots__ = ("folder", "gone", "key", "made", "manager", "python", "requirements", "used")
 
     def __init__(
-        self, key: str, manager: str, python: str, requirements: tuple[str, ...], folder: str, used: int, made: int
+        self,
+        key: str,
+        manager: str,
+        python: str,
+        requirements: tuple[str, ...],
+        folder: str,
+        used: int,
+        made: int,
+        gone: str = "",
     ) -> None:
         self.key, self.manager, self.python, self.requirements = key, manager, python, requirements
-        self.folder, self.used, self.made = folder, used, made
+        self.folder, self.used, self.made, self.gone = folder, used, made, gone
 
     @property
     def size(self) -> int:
@@ -253,6 +262,7 @@ class EnvironmentCache:
                 path,
                 int(status.st_mtime * 1000) if status else 0,
                 int(noted.get("made", 0)) if noted else 0,
+                _gone(str(noted.get("python", ""))),
             )
 
     def remove(self, key: str) -> bool:
@@ -378,6 +388,11 @@ def _read_marker(folder: str) -> dict[str, Any] | None:
     except (OSError, ValueError):
         return None
     return noted if isinstance(noted, dict) else None
+
+
+def _gone(python: str) -> str:
+    """Return where the interpreter *python* would be, links followed, if it is not there; "" if it is."""
+    return os.path.realpath(python) if python and not os.access(python, os.X_OK) else ""
 
 
 def _lstat(path: str) -> os.stat_result | None:

@@ -41,11 +41,30 @@ Pair = tuple[str, str | None, str | None]
 
 
 def packages_differ(recorded: Environment, present: Environment) -> list[Pair]:
-    """Return the packages that are not the same, by name; Ledgit itself is not looked at."""
+    """Return the packages that are not the same, by name; Ledgit itself is not looked at.
+
+    Of two of one version that were installed from other commits, the versions say so: ``1.0 from git+URL@COMMIT``.
+    """
     had = {normalized(name): version for name, version in recorded.packages.items()}
     have = {normalized(name): version for name, version in present.packages.items()}
-    names = sorted({*had, *have} - {_OURS})
-    return [(name, had.get(name), have.get(name)) for name in names if had.get(name) != have.get(name)]
+    found = []
+    for name in sorted({*had, *have} - {_OURS}):
+        old, new = had.get(name), have.get(name)
+        if old is not None and old == new:
+            before, after = _origin(recorded, name), _origin(present, name)
+            # A record without an origin may be older than origins are.
+            if not before or before == after:
+                continue
+            old, new = f"{old} from {before}", f"{new} from {after or 'an index'}"
+        if old != new:
+            found.append((name, old, new))
+    return found
+
+
+def _origin(environment: Environment, name: str) -> str:
+    """Return where a package is from, as far as it says what is in it: of a folder nobody knows the content then."""
+    said = environment.origins.get(name, "")
+    return "a folder" if said.startswith(("file:", "-e ")) and "#" not in said else said
 
 
 def environment_findings(
@@ -87,7 +106,7 @@ def _is_used(pair: Pair, trace: Trace, folders: Sequence[str]) -> bool:
     if version is None:  # what is not here was at most asked for
         guesses = {name.replace("-", "_"), name, _IMPORTED_AS.get(name, name)}
         return not guesses.isdisjoint(trace.modules)
-    return not _tops(name, version, folders).isdisjoint(trace.packages)
+    return not _tops(name, version.partition(" ")[0], folders).isdisjoint(trace.packages)
 
 
 def _tops(name: str, version: str, folders: Sequence[str]) -> set[str]:

@@ -83,7 +83,7 @@ class Executed:
         began: When it began, seconds since the epoch.
         seconds: How long the command ran.
         interrupted: Somebody pressed Ctrl-C.
-        made: All runs that the command made, in their order, where there is more than this one.
+        made: Where the command made more runs than this one: which of them repeats which run, by its id.
     """
 
     run: Run
@@ -93,7 +93,7 @@ class Executed:
     began: float
     seconds: float
     interrupted: bool = False
-    made: tuple[Run, ...] = ()
+    made: Mapping[str, Run] = field(default_factory=dict)
 
 
 def execute(order: Order, name: str, tags: Mapping[str, str], asked: Callable[[], object] | None = None) -> Executed:

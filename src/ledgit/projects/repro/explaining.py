@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 from typing import TYPE_CHECKING
 
 from ledgit.projects.repro.blame import environment_findings, hardware_findings
@@ -10,7 +11,14 @@ from ledgit.projects.repro.data import input_findings
 from ledgit.projects.repro.executing import NOT_STARTED
 from ledgit.projects.repro.findings import CODE, Finding, listed
 from ledgit.projects.repro.interpreter import describe
-from ledgit.projects.repro.watched import Places, changed_code, named_files, unrecorded_files, watched_findings
+from ledgit.projects.repro.watched import (
+    Places,
+    changed_code,
+    named_files,
+    unrecorded_files,
+    wanted_modules,
+    watched_findings,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -25,6 +33,7 @@ if TYPE_CHECKING:
 __all__ = ["Explaining"]
 
 _MOST_NAMED = 5
+_NOT_FOUND = re.compile(r"No module named '(\w+)")
 
 
 class Explaining:
@@ -73,7 +82,15 @@ class Explaining:
         found += input_findings(checks, self.recipe.inputs, logged)
         found += environment_findings(recorded, present, executed.trace, folders)
         found += hardware_findings(recorded, present)
-        return found
+        return found + self._not_found(found)
+
+    def _not_found(self, known: Sequence[Finding]) -> list[Finding]:
+        """Return the module that the command failed for, where nothing else says where it was."""
+        match = _NOT_FOUND.search(self.executed.outcome.problem)
+        if match is None or any(re.search(rf"\b{match[1]}\b", one.text) for one in known):
+            return []
+        text = f"the module {match[1]} is neither in the run's tree nor among the packages that were recorded"
+        return [Finding(CODE, f"{text}: PYTHONPATH may have named a folder with it, which is not recorded")]
 
     def guesses(self) -> list[str]:
         """Return what may be to blame where nothing that was recorded differs."""
@@ -81,6 +98,8 @@ class Explaining:
         unknown = unrecorded_files(self.recipe, self.executed.trace, self.places)
         if unknown:
             said.append(f"the program reads {listed(unknown)}, of which the run recorded no digest (log_input does)")
+        for name, code in wanted_modules(self.executed.trace, self.places)[:_MOST_NAMED]:
+            said.append(f"code: the module {name}, which {code} imports, is not found; PYTHONPATH may have named it")
         for path, code in named_files(self.executed.trace, self.places)[:_MOST_NAMED]:
             said.append(f"code: {path}, which {code} names, is in your work tree and not in the run's tree")
         said.append(

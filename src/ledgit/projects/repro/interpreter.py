@@ -159,10 +159,18 @@ def _rebuild(
     from ledgit.projects.environments.recorded import from_recorded
     from ledgit.projects.mlproject import Project
 
-    wanted = from_recorded(recorded)
-    spec = wanted.spec()
+    wanted = from_recorded(recorded, folder=folder)
     try:
-        made = prepare(spec, Project("repro", {}, spec, folder), manager or "", cache, progress=progress)
+        spec = wanted.spec()
+        try:
+            made = prepare(spec, Project("repro", {}, spec, folder), manager or "", cache, progress=progress)
+        except EnvironmentFailed:
+            without = from_recorded(recorded, folder=folder, fetch=False)
+            if without.requirements == wanted.requirements:
+                raise
+            # A repository that is gone, a folder that can't be built any more: the program may do without.
+            wanted, spec = without, without.spec()
+            made = prepare(spec, Project("repro", {}, spec, folder), manager or "", cache, progress=progress)
     except EnvironmentFailed as error:
         raise EnvironmentFailed(
             error.manager, f"{error.reason}\n--env-manager local runs it in what is here, and says what differs"

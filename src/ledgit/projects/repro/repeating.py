@@ -154,7 +154,7 @@ class Attempt:
         if chosen.rebuilt or chosen.lacking:
             self.tell(f"environment: {chosen.why}")
         self.notes += chosen.notes
-        self.site_folders = tuple(entry for entry in chosen.sys_path if entry.endswith("-packages"))
+        self.site_folders = tuple(entry for entry in chosen.sys_path if _has_packages(entry))
         self._get_data()
         work.note_state()
         top = self.repository.repo.work_tree
@@ -260,7 +260,7 @@ class Attempt:
 
     def run_once(self, order: Order, tags: Mapping[str, str] | None = None) -> Executed:
         """Run the command in the work folder as it was at first, and return the run that is the partner."""
-        from ledgit.projects.repro.matching import further_runs, partner
+        from ledgit.projects.repro.matching import further_runs, partners
 
         if self._started:
             self.work.reset()
@@ -274,8 +274,9 @@ class Attempt:
         others = further_runs(self.repository, done.run.id)
         if not others:
             return done
-        done = replace(done, made=(done.run, *others))
-        other = partner(self.repository, self.original, done.made)
+        found = partners(self.repository, self.original, (done.run, *others))
+        done = replace(done, made=found)
+        other = found[self.original.id]
         if other.id == done.run.id:
             return done
         return self._exchange(done, other, tags or {})
@@ -310,16 +311,16 @@ class Attempt:
 
     def _judge_siblings(self, chosen: Chosen) -> list[Reproduction]:
         """Judge the other runs of the same command by what it made, as far as that settles it."""
-        from ledgit.projects.repro.matching import partner
-
         found: list[Reproduction] = []
         if not all(one.made for one in self.executed):
             return found
         used = {one.run.id for one in self.executed}
         for run in self.siblings_wanted:
             executed = []
+            if not all(run.id in one.made for one in self.executed):
+                continue  # another execution of the command made it, or this one did not
             for one in self.executed:
-                other = partner(self.repository, run, one.made)
+                other = one.made[run.id]
                 record = other.record()
                 outcome = outcome_of(other, record, one.outcome.problem)
                 executed.append(replace(one, run=other, record=record, outcome=outcome))
@@ -348,6 +349,16 @@ class Attempt:
         if verdict.reasons:
             tags[REASONS] = "\n".join(f"{one.kind}: {one.text}" for one in verdict.reasons[:_MOST_REASONS])
         self.repository.tag_runs(runs, tags)
+
+
+def _has_packages(folder: str) -> bool:
+    """Whether packages are installed in *folder*: where the interpreter keeps them, or by ``pip --target``."""
+    if folder.endswith("-packages"):
+        return True
+    try:
+        return any(name.endswith(".dist-info") for name in os.listdir(folder))
+    except OSError:
+        return False
 
 
 def _code_folders(chosen: Chosen, top: str | None, folder: str) -> tuple[str, ...]:

@@ -1,7 +1,8 @@
 """Which files a repetition opened: how a verdict knows what the program looks at.
 
 A folder put first on ``PYTHONPATH`` has a ``sitecustomize`` that notes what Python opens (an audit hook, PEP 578), then
-hands on to the environment's own. Only names are noted, only on this machine. What libraries open past Python (Parquet,
+hands on to the environment's own. What is only asked for (``os.path.exists``) raises no audit event; ``os.stat`` and
+``os.access`` tell of it. Only names are noted, only on this machine. What libraries open past Python (Parquet,
 HDF5) and what other programs open is not seen.
 """
 
@@ -26,6 +27,7 @@ class Trace:
         active: A Python program was watched at all.
         read: Files that were read, and were there before.
         missing: Files that were to be read and were not there.
+        asked: Files and folders of which the program only asked whether they are there, and they were not.
         written: Files that were there, and were opened for writing.
         created: Files that were not there, and were opened for writing.
         packages: Names of what was opened in folders of installed packages.
@@ -35,6 +37,7 @@ class Trace:
     active: bool = False
     read: frozenset[str] = frozenset()
     missing: frozenset[str] = frozenset()
+    asked: frozenset[str] = frozenset()
     written: frozenset[str] = frozenset()
     created: frozenset[str] = frozenset()
     packages: frozenset[str] = frozenset()
@@ -74,6 +77,7 @@ def read_trace(target: str) -> Trace:
         active=b"s" in kinds,
         read=paths(b"r") - created,
         missing=paths(b"m"),
+        asked=paths(b"q") - created,
         written=paths(b"w"),
         created=created,
         packages=frozenset(kinds.get(b"d", ())),

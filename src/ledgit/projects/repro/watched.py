@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -13,7 +14,7 @@ if TYPE_CHECKING:
     from ledgit.projects.repro.recipe import Recipe
     from ledgit.projects.repro.trace import Trace
 
-__all__ = ["Places", "changed_code", "named_files", "unrecorded_files", "watched_findings"]
+__all__ = ["Places", "changed_code", "named_files", "unrecorded_files", "wanted_modules", "watched_findings"]
 
 _PROGRAMS = (
     ".py",
@@ -107,7 +108,7 @@ def unrecorded_files(recipe: Recipe, trace: Trace, places: Places) -> list[str]:
 def named_files(trace: Trace, places: Places) -> list[tuple[str, str]]:
     """Return files of the user's that the run's tree hasn't and its code names, each with the file that names it.
 
-    A program that asks whether a file is there before it opens it can't be seen doing so.
+    What is asked of libraries and other programs, whether a file is there, is not seen.
 
     Args:
         trace: What was opened: the code is what was read of it, and what was written is a result.
@@ -117,19 +118,34 @@ def named_files(trace: Trace, places: Places) -> list[tuple[str, str]]:
     wanted = {path: os.path.basename(path) for path in _only_users(places)}
     wanted = {path: name for path, name in wanted.items() if name not in written}
     found: dict[str, str] = {}
-    for full in sorted(trace.read) if wanted else ():
+    for code, text in _own_code(trace, places) if wanted else ():
+        for path, name in wanted.items():
+            if path not in found and os.fsencode(name) in text:
+                found[path] = code
+    return sorted(found.items())
+
+
+def wanted_modules(trace: Trace, places: Places) -> list[tuple[str, str]]:
+    """Return modules that the run's own code imports and did not get, each with the file that imports it."""
+    found: dict[str, str] = {}
+    for code, text in _own_code(trace, places) if trace.modules else ():
+        for name in re.findall(rb"^\s*(?:import|from)\s+(\w+)", text, re.MULTILINE):
+            if os.fsdecode(name) in trace.modules:
+                found.setdefault(os.fsdecode(name), code)
+    return sorted(found.items())
+
+
+def _own_code(trace: Trace, places: Places) -> Iterator[tuple[str, bytes]]:
+    """Yield path and text of the programs of the work folder that were read."""
+    for full in sorted(trace.read):
         code = places.below(full)
         if code is None or not code.endswith(_PROGRAMS):
             continue
         try:
             with open(full, "rb") as file:
-                text = file.read(_MOST_CODE)
+                yield code, file.read(_MOST_CODE)
         except OSError:
             continue
-        for path, name in wanted.items():
-            if path not in found and os.fsencode(name) in text:
-                found[path] = code
-    return sorted(found.items())
 
 
 def _only_users(places: Places) -> Iterator[str]:
@@ -173,10 +189,10 @@ def _missing(
     *,
     failed: bool,
 ) -> Iterator[Finding]:
-    """Files that the program wanted and that the work folder hasn't."""
+    """Files that the program wanted, or asked for, and that the work folder hasn't."""
     done = tuple(told)
     known = {one.name for one in recipe.inputs}
-    for full in sorted(trace.missing - trace.created):
+    for full in sorted((trace.missing | trace.asked) - trace.created):
         path = places.below(full)
         if path is None or _is_noise(path) or any(path == one or path.startswith(one + "/") for one in done):
             continue
@@ -185,7 +201,7 @@ def _missing(
                 yield Finding(DATA, f"{path}, which DVC tracks, is neither in its cache nor on its remote")
         elif places.top is not None and os.path.lexists(os.path.join(places.top, path)):
             yield Finding(CODE, f"{path} {_ELSEWHERE}")
-        elif failed:
+        elif failed and full in trace.missing:
             yield Finding(CODE, f"{path} is wanted and is not in the run's tree: Git ignored it, or it was made before")
 
 
@@ -238,16 +254,24 @@ def _foreign(trace: Trace, places: Places) -> list[str]:
     """Return what is read outside of repository, home's hidden folders and interpreter."""
     found = []
     hidden = os.path.join(places.home, ".")
-    for full in sorted(trace.read - trace.written):
+    for full in sorted({_source(path) for path in trace.read - trace.written}):
         inside = (places.folder, places.common, *([places.top] if places.top else []))
         if any(_below(full, folder) is not None for folder in inside):
             continue
-        if full.startswith(hidden) or "site-packages" in full or full.endswith(".pyc") or not os.path.isfile(full):
+        if full.startswith(hidden) or "site-packages" in full or not os.path.isfile(full):
             continue
         if os.path.dirname(full) == os.path.dirname(os.path.abspath(__file__)) or "/ledgit/" in full:
             continue
         found.append(full)
     return found
+
+
+def _source(path: str) -> str:
+    """Return the module that *path* is the compiled form of, where that is so."""
+    folder, leaf = os.path.split(path)
+    if not path.endswith(".pyc") or os.path.basename(folder) != "__pycache__":
+        return path
+    return os.path.join(os.path.dirname(folder), leaf.partition(".")[0] + ".py")
 
 
 def _is_younger(path: str, recipe: Recipe, places: Places) -> bool:

@@ -141,7 +141,7 @@ def end_leftovers(run_id: str, grace: float) -> int:
         run_id: The sweep's run.
         grace: Seconds between asking and killing.
     """
-    from ledgit.projects.child import marked
+    from ledgit.projects.descendants import marked
 
     mark = f"{MARK}={run_id}"
     left = set(marked(mark))

@@ -158,6 +158,13 @@ class Sweep(Outcomes):
         if self._error is not None:
             raise self._error
 
+    def left_beside(self) -> list[str]:
+        """Return sentences about what of the code no worker of another machine gets."""
+        from ledgit.projects.beside import left_beside
+
+        tree = self._site.facts.tree
+        return left_beside(self.repository.repo, tree) if tree else []
+
     def stop(self, word: str = STOP_NOW) -> None:
         """End it: ``finish`` lets the trials that run end, ``stop`` asks them to, ``kill`` kills them.
 

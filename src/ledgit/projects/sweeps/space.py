@@ -23,6 +23,7 @@ _CALL = re.compile(r"\s*(log|uniform|int|choice|range)\s*\((.*)\)\s*", re.DOTALL
 #: machines, and nobody wants to read them.
 _DIGITS = 6
 _LARGEST_WHOLE = 1 << 53  # beyond, a float is another number
+_LONGEST_WHOLE = 300  # digits; more are text: no float is as great
 _WAYS = "log(a,b), uniform(a,b), int(a,b), int(a,b,log), choice(a,b,c), range(a,b,step), a,b,c, or one value"
 
 
@@ -336,7 +337,7 @@ def _split(name: str, text: str) -> list[Value]:
 def typed(text: str) -> Value:
     """Return a number where *text* is spelled as one, else the text: ``007`` and ``true`` reach a program so."""
     digits = text.removeprefix("-")
-    if digits.isascii() and digits.isdigit():
+    if digits.isascii() and digits.isdigit() and len(digits) < _LONGEST_WHOLE:
         return int(text) if str(int(text)) == text else text
     if text and text.isascii() and "_" not in text:
         try:

@@ -9,20 +9,61 @@ from __future__ import annotations
 import os
 import sys
 
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
+
+
+class _Question:
+    """Stands for a function of ``os``, and tells of what is not there: such questions raise no audit event.
+
+    An object, as functions of Python become methods where a class takes them for its own (pathlib's did).
+    """
+
+    def __init__(self, name: str, real: Any, missed: Any) -> None:
+        self.__name__ = self.__qualname__ = name
+        self.__module__, self.__doc__ = "os", real.__doc__
+        self.real, self.missed = real, missed
+
+    def __call__(self, path: Any, *args: Any, **named: Any) -> Any:
+        try:
+            answer = self.real(path, *args, **named)
+        except (FileNotFoundError, NotADirectoryError):
+            if named.get("dir_fd") is None:
+                self.missed(path)
+            raise
+        if answer is False and named.get("dir_fd") is None:  # of os.access
+            self.missed(path)
+        return answer
+
+    def __reduce__(self) -> str:
+        return self.__name__
+
 
 def _watch(target: str, folder: str, skipped: tuple[str, ...]) -> None:
     """Append a line for each file that is opened for the first time to *target*.
 
-    ``r`` read, ``w`` written, ``m`` wanted and missing, ``d`` a package's folder, ``i`` a module that was
-    asked for and never came. Lines are whole: each is one write to a file opened for appending.
+    ``r`` read, ``w`` written, ``c`` made, ``m`` wanted and missing, ``q`` not wanted but asked for, and missing,
+    ``d`` a package's folder, ``i`` a module that was asked for and never came. Lines are whole: each is one write to
+    a file opened for appending.
     """
     out = os.open(target, os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC, 0o600)
     seen: set[object] = set()
     asked: dict[str, None] = {}
     writing = os.O_WRONLY | os.O_RDWR | os.O_CREAT
-    exists, fsencode, getcwd, write = os.path.exists, os.fsencode, os.getcwd, os.write
+    fsencode, getcwd, write, stat = os.fsencode, os.getcwd, os.write, os.stat
+    top = os.environ.get("LEDGIT_REPO") or folder
+    inside = (os.path.join(top, ""), os.path.join(os.path.realpath(top), ""))
+    folders = {"os.mkdir": b"c", "os.listdir": b"q", "os.scandir": b"q"}
     shared = os.path.join("/dev", "shm", "")  # where people keep data, unlike the rest of /dev
-    packages = ("site-packages" + os.sep, "dist-packages" + os.sep)
+    packages = ("site-packages" + os.sep, "dist-packages" + os.sep, *_elsewhere(folder))
+
+    def exists(path: str) -> bool:
+        try:
+            stat(path)
+        except (OSError, ValueError):
+            return False
+        return True
 
     def note(kind: bytes, text: str) -> None:
         try:
@@ -63,6 +104,21 @@ def _watch(target: str, folder: str, skipped: tuple[str, ...]) -> None:
             kind = b"c" if kind == b"w" else b"m"
         note(kind, path)
 
+    def missed(path: object, kind: bytes = b"q") -> None:
+        try:
+            if isinstance(path, bytes):
+                path = os.fsdecode(path)
+            elif isinstance(path, os.PathLike):
+                path = os.fspath(path)
+            if isinstance(path, str) and (kind, path) not in seen:
+                seen.add((kind, path))
+                if not os.path.isabs(path):
+                    path = os.path.join(getcwd(), path)
+                if path.startswith(inside) and not exists(path):
+                    note(kind, path)
+        except Exception:
+            return
+
     def hook(event: str, args: tuple[object, ...]) -> None:
         if event == "open":
             try:
@@ -71,6 +127,8 @@ def _watch(target: str, folder: str, skipped: tuple[str, ...]) -> None:
                 return
         elif event == "import":
             asked[str(args[0])] = None
+        elif event in folders:
+            missed(args[0], folders[event])
 
     def leave() -> None:
         for name in asked:
@@ -79,6 +137,13 @@ def _watch(target: str, folder: str, skipped: tuple[str, ...]) -> None:
 
     import atexit
 
+    for name in ("stat", "access"):  # what os.path.exists, isfile and isdir, and pathlib's, come down to
+        real = getattr(os, name)
+        asking = _Question(name, real, missed)
+        for able in (os.supports_fd, os.supports_dir_fd, os.supports_follow_symlinks, os.supports_effective_ids):
+            if real in able:
+                able.add(asking)
+        setattr(os, name, asking)
     sys.addaudithook(hook)
     atexit.register(leave)
     note(b"s", folder)
@@ -94,6 +159,21 @@ def _hand_on(own: str) -> None:
         pass
     if this is not None:
         sys.modules.setdefault("sitecustomize", this)  # who imports this one wants to find some
+
+
+def _elsewhere(folder: str) -> tuple[str, ...]:
+    """Return the folders outside of *folder* that PYTHONPATH names and pip installed into (``--target``)."""
+    found = []
+    for entry in os.environ.get("PYTHONPATH", "").split(os.pathsep):
+        place = os.path.join(os.path.abspath(entry), "")
+        if not entry or place.startswith(os.path.join(folder, "")):
+            continue
+        try:
+            if any(name.endswith(".dist-info") for name in os.listdir(place)):
+                found.append(place)
+        except OSError:
+            continue
+    return tuple(found)
 
 
 def _installed() -> tuple[str, ...]:
