@@ -14,6 +14,8 @@ CASES = (
     "projects",
     "repro",
     "sweep",
+    "ui_live",
+    "mlflow_plugin",
 )
 LARGE = (
     "large_list",
@@ -24,6 +26,7 @@ LARGE = (
     "large_sync",
     "large_tip",
     "large_review",
+    "large_ui",
     "large_git",
     "large_size",
     "large_logging",

@@ -39,7 +39,11 @@ class EntryPointNotFound(NotFound):
         self.ref, self.project, self.known, self.near = name, project, tuple(known), tuple(known)
 
     def __str__(self) -> str:
-        has = f"it has {', '.join(self.known)}" if self.known else "it declares none; a script's path is one, too"
+        from difflib import get_close_matches
+
+        meant = get_close_matches(self.ref, self.known, 1)
+        hint = f"did you mean {meant[0]!r}? " if meant else ""
+        has = f"{hint}it has {', '.join(self.known)}" if self.known else "it declares none; a script's path is one, too"
         return f"project {self.project!r} has no entry point {self.ref!r}: {has}"
 
 

@@ -37,13 +37,15 @@ class NotFound(LedgitError):
 
     exit_code = 3
     kind = "object"
+    #: What to do where nothing is like it: a clause.
+    then = ""
 
     def __init__(self, ref: str, near: Sequence[str] = ()) -> None:
         super().__init__(ref, tuple(near))
         self.ref, self.near = ref, tuple(near)
 
     def __str__(self) -> str:
-        hint = f" (did you mean {' or '.join(self.near[:3])}?)" if self.near else ""
+        hint = f" (did you mean {' or '.join(self.near[:3])}?)" if self.near else self.then and f"; {self.then}"
         return f"no {self.kind} matches {self.ref!r}{hint}"
 
 

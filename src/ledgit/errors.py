@@ -181,12 +181,14 @@ class RunNotFound(NotFound):
     """No run has this id, name or revision."""
 
     kind = "run"
+    then = "'ledgit ls' lists them, 'ledgit pull' gets those of the remote"
 
 
 class ExperimentNotFound(NotFound):
     """No experiment has this name or id."""
 
     kind = "experiment"
+    then = "'ledgit ls --columns experiment' shows them"
 
 
 class ArtifactNotFound(NotFound):
@@ -226,6 +228,11 @@ class RevisionNotFound(NotFound):
     """No commit, branch or tag of Git's has this name."""
 
     kind = "revision"
+
+    def __str__(self) -> str:
+        if self.ref == "HEAD":
+            return "there is no commit yet; make one with 'git add' and 'git commit', or name a branch"
+        return super().__str__()
 
 
 class NotHere(NotFound):

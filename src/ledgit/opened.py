@@ -65,6 +65,10 @@ class Opened:
 
         return Objects.of(self.repo)
 
+    def refresh(self) -> None:
+        """See what other processes did; every verb does so, but :attr:`index` when it is asked itself."""
+        self._refresh()
+
     def _refresh(self) -> None:
         self._records = None
         self.index.refresh()

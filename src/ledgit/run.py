@@ -72,6 +72,21 @@ class Run:
     def __repr__(self) -> str:
         return f"<Run {self.id[:8]} {self.name} {self.status}>"
 
+    def _repr_html_(self) -> str:
+        """Return what a notebook shows: params, newest metrics with their curves, tags."""
+        from time import time
+
+        from ledgit.compare import run_html, sparkline
+        from ledgit.errors import LedgitError
+
+        curves = {}
+        for key in sorted(self.ranges)[:20]:
+            try:
+                curves[key] = sparkline(self.history(key).values)
+            except LedgitError:  # a table without a curve is better than no table
+                break
+        return run_html(self, time(), curves)
+
     def __eq__(self, other: object) -> bool:
         return isinstance(other, Run) and (self.id, self._state.heads) == (other.id, other._state.heads)
 

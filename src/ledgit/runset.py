@@ -39,6 +39,17 @@ class RunSet:
         shown = [f"{name}={value!r}" for name, value, default in asked if value != default]
         return f"<RunSet {' '.join(shown) or 'of all runs'}>"
 
+    def _repr_html_(self) -> str:
+        """Return what a notebook shows: the first 50 runs, with what tells them apart."""
+        from time import time
+
+        from ledgit.compare import runs_html
+
+        shown, limit = 50, self._query.limit
+        runs = list(self.limit(shown if limit is None else min(shown, limit)))
+        total = len(runs) if len(runs) < shown else self._repository.index.count(self._query)
+        return runs_html(runs, total if limit is None else min(total, limit), time())
+
     @property
     def query(self) -> Query:
         """What describes the set."""

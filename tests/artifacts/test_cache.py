@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import hashlib
 import os
 import stat
@@ -11,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from ledgit.artifacts import Cache
+from ledgit.artifacts import Cache, files
 from ledgit.errors import ArtifactDamaged, ArtifactNotFound, StorageError, UnsafePath
 
 CONTENT = b"content" * 1000
@@ -112,6 +113,25 @@ def test_an_object_that_was_cut_short_is_written_again(cache: Cache) -> None:
     assert cache.check(OID)
 
 
+@pytest.mark.parametrize("code", [None, errno.EINVAL, errno.ENOSYS], ids=["renameat2", "NFS", "an old kernel"])
+def test_an_object_that_another_process_put_here_is_never_replaced(
+    cache: Cache, monkeypatch: pytest.MonkeyPatch, code: int | None
+) -> None:
+    """It is marked as used; what was written meanwhile goes."""
+    if code is not None:
+        monkeypatch.setattr(files, "_rename_noreplace", lambda: lambda _source, _target: code)
+    Cache(cache.path).put_bytes(CONTENT)
+    os.utime(cache.location(OID), (0, 0))
+    before = os.stat(cache.location(OID)).st_ino
+
+    new = [cache.put_known(CONTENT, OID) for _ in range(3)]
+
+    assert [False] * 3 == new
+    assert before == os.stat(cache.location(OID)).st_ino
+    assert os.stat(cache.location(OID)).st_mtime > 0
+    assert [cache.location(OID)] == files_in(cache.path)
+
+
 def test_a_copy_is_private_and_replaces_what_is_there(cache: Cache, tmp_path: Path) -> None:
     """Who writes to it writes to nothing of ours."""
     cache.put_bytes(CONTENT)
@@ -185,7 +205,7 @@ def test_half_written_files_of_the_dead_go_after_a_day(cache: Cache) -> None:
 
 WRITER = """
 import sys
-from ledgit.artifacts import Cache
+from ledgit.artifacts import Cache, files
 cache = Cache(sys.argv[1])
 for number in range(300):
     cache.put_bytes(b"%d" % number * 1000)

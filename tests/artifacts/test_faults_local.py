@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
 import shutil
 import subprocess
@@ -85,6 +86,18 @@ def test_a_folder_that_has_no_room_is_refused_and_its_whole_objects_are_whole(mo
     assert found
     assert all(map(cache.check, found))
     assert sorted(map(cache.location, found)) == sorted(files_in(cache.path))
+
+
+def test_what_is_here_needs_no_room(mount: Path) -> None:
+    """The first object of a folder is written before it is looked for."""
+    cache = Cache(str(mount / "cache"))
+    cache.put_bytes(b"x" * 8192)
+    fill(mount)
+
+    assert cache.put_known(b"x" * 8192, hashlib.md5(b"x" * 8192, usedforsecurity=False).hexdigest()) is False
+    with pytest.raises(StorageError, match="No space left"):
+        cache.put_bytes(b"y" * 8192)
+    assert 1 == len(files_in(cache.path))
 
 
 @pytest.fixture

@@ -13,7 +13,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ledgit.cli import parsing
+import ledgit
+from ledgit.cli import main, parsing
 from ledgit.cli.commands import completion
 from ledgit.cli.table import GROUPS, SUMMARIES, overview
 from ledgit.errors import UsageError
@@ -175,3 +176,17 @@ done
 def test_an_option_for_all_commands_that_stands_too_late_is_sent_forward(words: list[str]) -> None:
     with pytest.raises(UsageError, match=f"{words[0].partition('=')[0]} goes before the command"):
         parsing.build("ls").read(words)
+
+
+def test_what_stands_behind_two_dashes_is_no_option(repo: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """A script that names somebody's branch or run so is safe whatever they are called."""
+    start = ledgit.start_run(run_name="--json")
+    ledgit.end_run()
+
+    assert 0 == main(["show", "--", "--json"])
+    assert start.info.run_id in capsys.readouterr().out.splitlines()[0]
+    assert 0 != main(["report", "--", "--output=stolen...HEAD"])
+    assert 0 != main(["check", "--", "--junit=stolen"])
+    assert 0 != main(["diff", "--", "--output=stolen", "HEAD"])
+    assert "'--output=stolen" in capsys.readouterr().err
+    assert not list(repo.glob("*stolen*"))

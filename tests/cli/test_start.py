@@ -33,11 +33,18 @@ def test_help_is_help_however_asked_for(process: Cli) -> None:
     assert process("help", "ls").out == process("ls", "--help").out
 
 
-def test_no_command_is_usage(process: Cli) -> None:
-    ran = process(code=2)
+def test_no_command_says_the_next_step(process: Cli, repo: Path, tmp_path: Path) -> None:
+    """From where one stands: no repository, no runs, runs."""
+    (tmp_path / "empty").mkdir()
+    nowhere = process(code=2, cwd=tmp_path / "empty")
+    empty = process(code=2)
+    process("record", "-m", "accuracy=0.9")
+    full = process(code=2)
 
-    assert ran.out == ""
-    assert ran.err.startswith("usage: ledgit")
+    assert nowhere.out + empty.out + full.out == ""
+    assert "\n  git init " in nowhere.err
+    assert "\n  ledgit run -- python train.py " in empty.err
+    assert "\n  ledgit ls " in full.err
 
 
 def test_an_unknown_command_gets_a_hint(process: Cli) -> None:

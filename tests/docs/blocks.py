@@ -2,7 +2,7 @@
 
 - ```` ```python ```` is run by Python; with ``file=NAME`` after the word it is written to that file instead.
 - ```` ```sh ```` is run by a shell, line by line as typed; ``RUN``, ``RUN_A`` and ``RUN_B`` stand for the
-  newest run, the one before it and the newest again.
+  newest run, the one before it and the newest again. Where it changes the folder, what follows is done there.
 - Other languages (``text``, ``yaml``, ``console`` …) are to be read, and so is a block below a
   ``<!-- not run: reason -->``.
 """
@@ -52,11 +52,11 @@ def run_page(page: Path, folder: Path) -> int:
         elif block.language == "python":
             _run(page, block, folder, [sys.executable, "-c", block.text])
         else:
-            _run(page, block, folder, ["sh", "-e", "-c", _with_runs(block.text)])
+            folder = Path(_run(page, block, folder, ["sh", "-e", "-c", _with_runs(block.text) + AND_WHERE]))
     return done
 
 
-def _run(page: Path, block: Block, folder: Path, command: list[str]) -> None:
+def _run(page: Path, block: Block, folder: Path, command: list[str]) -> str:
     done = subprocess.run(
         command,
         cwd=folder,
@@ -68,11 +68,14 @@ def _run(page: Path, block: Block, folder: Path, command: list[str]) -> None:
         check=False,
     )
     assert done.returncode == 0, f"{page.name}:{block.line} failed:\n{block.text}\n{done.stdout}"
+    return done.stdout.rpartition("\0")[2]
 
 
 # Looked up when the shell comes to it, so that a block can make the run that it then shows.
 PICK = "import json, sys; print(json.load(sys.stdin)[-1 if sys.argv[1:] else 0]['id'])"
 LOOK_UP = f'newest() {{ ledgit ls --json --limit 2 | python -c "{PICK}" $1; }}\n'
+# The last thing a block says is where it ended.
+AND_WHERE = "\nprintf '\\0%s' \"$PWD\"\n"
 
 
 def _with_runs(text: str) -> str:

@@ -103,6 +103,27 @@ def test_what_is_held_back_and_is_not_here_any_more_is_forgotten(clinic: Clinic)
     assert [] == clinic.findings()
 
 
+def test_a_work_folder_that_nobody_works_in_is_listed_and_swept(clinic: Clinic) -> None:
+    """A project's process was killed; one that is still at work holds its lock."""
+    import fcntl
+
+    work = clinic.path / ".git" / "ledgit" / "work"
+    for name in ("dead", "alive"):
+        (work / name).mkdir(parents=True)
+        (work / f"{name}.lock").touch()
+    with open(work / "alive.lock", "rb") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+
+        assert [("hint", "leftovers")] == clinic.found()
+        (finding,) = clinic.findings()
+        assert "ledgit/work/dead" in finding.what
+        assert "alive" not in finding.what
+        clinic.mend()
+
+        assert [] == clinic.findings()
+        assert ["alive", "alive.lock"] == sorted(path.name for path in work.iterdir())
+
+
 def test_leftovers_of_killed_processes_are_swept(clinic: Clinic) -> None:
     """Only old ones: a fresh one belongs to somebody."""
     git_dir = clinic.path / ".git"

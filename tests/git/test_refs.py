@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from tests.git.kit import by_git, locks, loose
 
 from ledgit.errors import Conflict, GitFailed, InvalidName, RefMoved, StorageError
-from ledgit.git import RefUpdate, Repo, list_refs, read_ref, stamp, update_refs
+from ledgit.git import RefUpdate, Repo, list_refs, read_ref, stamp, sync_ref, update_refs
 
 Git = Callable[..., str]
 NAME = "refs/ledgit/runs/" + "0" * 32
@@ -192,6 +192,27 @@ def test_names_that_git_refuses_are_refused(repo: Path, opened: Repo, commits: l
     if "\0" not in name:
         done = subprocess.run(["git", "check-ref-format", name], cwd=repo, check=False)
         assert done.returncode != 0 or name in ("refs/x", "runs/x")  # Git allows them; we ask for refs/ and a kind
+
+
+def test_a_ref_that_goes_while_it_is_synced_is_no_failure(
+    opened: Repo, commits: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A compaction deletes the refs of runs, and the folder that is empty then, while another thread syncs them."""
+    name = "refs/ledgit/runs/" + "a" * 32
+    update_refs(opened, [RefUpdate(name, commits[0])])
+    real = os.fsync
+
+    def gone(fd: int) -> None:
+        real(fd)
+        if os.path.exists(path):
+            os.unlink(path)
+            os.rmdir(os.path.dirname(path))
+
+    path = os.path.join(opened.common_dir, name)
+    monkeypatch.setattr(os, "fsync", gone)
+    sync_ref(opened, name)
+
+    assert not os.path.exists(os.path.dirname(path))
 
 
 def test_refs_of_a_linked_work_tree_are_the_common_ones(

@@ -67,6 +67,7 @@ environments = st.builds(
     Environment, words, words, words, words, st.none() | st.integers(0, 512), st.none() | st.integers(0, 2**50),
     st.none() | words.filter(bool), st.none() | words.filter(bool), st.lists(words, max_size=2).map(tuple),
     st.none() | words.filter(bool), st.none() | words.filter(bool), st.dictionaries(words, words, max_size=4),
+    words, st.dictionaries(words, words, max_size=2),
 )  # fmt: skip
 artifacts = st.builds(
     lambda path, size, digest, stored, nfiles: ArtifactRecord(
@@ -323,9 +324,10 @@ def test_inputs_come_back_in_their_order(found: list[InputRecord]) -> None:
 def test_an_environment_comes_back(environment: Environment) -> None:
     assert decode_environment(encode_environment(environment)) == environment
     lines = requirements_txt(environment).decode()
-    assert sum(f"{name}=={version}\n" in lines for name, version in environment.packages.items()) == len(
-        environment.packages
-    )
+    assert sum(
+        f"{name}=={version}\n" in lines or f"{name} @ {environment.origins.get(name)}\n" in lines
+        for name, version in environment.packages.items()
+    ) == len(environment.packages)
 
 
 @given(st.lists(artifacts, unique_by=lambda one: one.path, max_size=4))

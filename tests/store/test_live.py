@@ -14,7 +14,7 @@ from ledgit.errors import ParamConflict
 from ledgit.git import Repo
 from ledgit.records import input_refs
 from ledgit.repository import Repository, open_repository
-from ledgit.store import ActiveRun, RunStart, summarize
+from ledgit.store import ActiveRun, Folder, RunStart, live_runs, recover, summarize
 from ledgit.store.build import build_record
 from ledgit.store.journal import encode, encode_metric, read_parts
 
@@ -191,3 +191,27 @@ def test_a_run_whose_journal_was_removed_says_so_at_its_end(repository: Reposito
     assert run.finish() is None
 
     assert [f"the journal of run {run.id[:8]} was removed while it was written"] == run.problems
+
+
+def test_a_journal_that_says_what_none_of_ours_does_hides_no_other_run(repo: Path) -> None:
+    """A newer Ledgit's, or one that a disk mixed up: the checksums are right, the words are not."""
+    folder = Folder.of(Repo.discover())
+    with_run = ActiveRun.create(Repo.discover(), RunStart(name="ours"))
+    start = {"at": 1, "id": "b" * 32, "name": "odd", "experiment": "x", "start": 1, "session": "s", "clone": "c"}
+    odd = {
+        "a": [encode("start", {"a": 1}), b"\nd87f7e0c test"],
+        "b": [encode("start", start), encode("params", {"at": 1})],
+        "c": [encode("start", {**start, "id": "c" * 32}), encode_metric("m", 1.0, 0, 1 << 70)],
+    }
+    for name, records in odd.items():
+        path = Path(folder.active_dir(name * 32))
+        path.mkdir()
+        (path / "lock").touch()
+        (path / "1-1-a.log").write_bytes(b"".join(records))
+
+    found = {state.name for state in live_runs(folder)}
+    recovered = recover(Repo.discover(), folder)
+    with_run.finish()
+
+    assert {"ours", "odd"} == found
+    assert ["c" * 32] == list(recovered.commits)

@@ -15,7 +15,17 @@ import time
 from itertools import count
 from typing import TYPE_CHECKING, BinaryIO
 
-from ledgit.artifacts.files import FEW, fill, names_in, remove, sync_all, sync_path, write_new
+from ledgit.artifacts.files import (
+    FEW,
+    fill,
+    names_in,
+    remove,
+    rename_new,
+    sync_all,
+    sync_path,
+    synced_meanwhile,
+    write_new,
+)
 from ledgit.artifacts.hashing import PIECE, clone, copy_and_digest, digest_file, new_digest
 from ledgit.errors import ArtifactDamaged, ArtifactNotFound, StorageError, UnsafePath
 
@@ -51,6 +61,7 @@ class Cache:
         self._files = os.path.join(path, "files", "md5")
         self._mark = os.urandom(6).hex()
         self._numbers = count()
+        self._again = False
 
     def location(self, oid: str) -> str:
         """Return where the object stands, whether it is there or not.
@@ -118,8 +129,10 @@ class Cache:
         folder = f"{self._files}{os.sep}{oid[:2]}{os.sep}"
         target = folder + oid[2:]
         try:
-            if os.access(target, os.F_OK) and self._touch(target, len(data)):
+            # Whoever logs a folder once more logs all of it: after one that was here the next are looked for first.
+            if self._again and self._touch(target, len(data)):
                 return False
+            self._again = False
             scratch = f"{folder}{self._mark}-{os.getpid():x}-{next(self._numbers):x}.tmp"
             try:
                 try:
@@ -127,11 +140,19 @@ class Cache:
                 except FileNotFoundError:  # no such folder yet; asking before each of 10,000 files takes longer
                     os.makedirs(os.path.dirname(target), exist_ok=True)
                     write_new(scratch, data)
-                os.rename(scratch, target)
+                if not rename_new(scratch, target):
+                    self._again = self._touch(target, len(data))
+                    if self._again:
+                        remove(scratch)
+                        return False
+                    os.rename(scratch, target)
             except BaseException:
                 remove(scratch)
                 raise
         except OSError as error:
+            with contextlib.suppress(OSError):
+                if self._touch(target, len(data)):  # nothing needs to be written, however full the disk is
+                    return False
             raise StorageError(f"an artifact into {self.path}", error.strerror or str(error)) from error
         return True
 
@@ -257,6 +278,19 @@ class Cache:
             for folder in (self._files, os.path.dirname(self._files), self.path):
                 sync_path(folder)
         except OSError as error:
+            raise StorageError(f"artifacts in {self.path}", error.strerror or str(error)) from error
+
+    @contextlib.contextmanager
+    def syncing(self) -> Iterator[None]:
+        """Have the disk write what is here already while more is put here: there is less to wait for afterwards.
+
+        Raises:
+            StorageError: The disk refused; a later sync would not be told again.
+        """
+        refused: list[OSError] = []
+        with synced_meanwhile(self._files, refused):
+            yield
+        for error in refused:
             raise StorageError(f"artifacts in {self.path}", error.strerror or str(error)) from error
 
     # ------------------------------------------------------------------ reading

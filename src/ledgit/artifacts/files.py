@@ -3,14 +3,23 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 import os
+import threading
+from functools import cache
+from typing import TYPE_CHECKING
 
 from ledgit.artifacts.hashing import copy_and_digest, copy_data
 
-__all__ = ["FEW", "fill", "names_in", "remove", "sync_all", "sync_path", "write_new"]
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+__all__ = ["FEW", "fill", "names_in", "remove", "rename_new", "sync_all", "sync_path", "synced_meanwhile", "write_new"]
 
 FEW = 64
 """Files that are synced one by one: a sync of the whole file system waits for everybody's, but once."""
+_HERE = -100  # AT_FDCWD: relative names start from the working directory
+_NOREPLACE = 1
 _NEW = os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_CLOEXEC", 0)
 
 
@@ -56,6 +65,46 @@ def remove(path: str) -> None:
         os.unlink(path)
 
 
+def rename_new(source: str, target: str) -> bool:
+    """Give *source* the name *target* unless something has it; whether it has it now.
+
+    One call where the system and the file system know how (Linux: ``renameat2`` with ``RENAME_NOREPLACE``), else a
+    look first.
+
+    Raises:
+        OSError: It can't be renamed.
+    """
+    rename = _rename_noreplace()
+    if rename is not None:
+        code = rename(os.fsencode(source), os.fsencode(target))
+        if code == 0:
+            return True
+        if code == errno.EEXIST:
+            return False
+        if code not in (errno.EINVAL, errno.ENOSYS, errno.EPERM):  # a file system or a sandbox that has no such call
+            raise OSError(code, os.strerror(code), source, None, target)
+    if os.path.lexists(target):
+        return False
+    os.rename(source, target)
+    return True
+
+
+@cache
+def _rename_noreplace() -> Callable[[bytes, bytes], int] | None:
+    """Return what renames and gives an error's number (0: none), or None where the C library has no such call."""
+    import ctypes
+
+    call = getattr(ctypes.CDLL(None, use_errno=True), "renameat2", None)
+    if call is None:
+        return None
+    call.argtypes = (ctypes.c_int, ctypes.c_char_p, ctypes.c_int, ctypes.c_char_p, ctypes.c_uint)
+
+    def rename(source: bytes, target: bytes) -> int:
+        return ctypes.get_errno() if call(_HERE, source, _HERE, target, _NOREPLACE) else 0
+
+    return rename
+
+
 def names_in(path: str) -> list[str]:
     """Return the names in a folder, in order; none if there is no such folder."""
     try:
@@ -92,3 +141,25 @@ def sync_all(path: str) -> None:
             raise OSError(code, os.strerror(code))
     finally:
         os.close(fd)
+
+
+@contextlib.contextmanager
+def synced_meanwhile(path: str, refused: list[OSError]) -> Iterator[None]:
+    """Sync the file system that *path* is on while something else is done; *refused* gets the disk's error."""
+
+    def sync() -> None:
+        try:
+            sync_all(path)
+        except OSError as error:
+            refused.append(error)
+
+    thread = threading.Thread(target=sync, name="ledgit-sync", daemon=True)
+    try:
+        thread.start()
+    except RuntimeError:  # the interpreter is ending, or there are too many
+        yield
+        return
+    try:
+        yield
+    finally:
+        thread.join()

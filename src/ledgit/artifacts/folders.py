@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import stat
 import time
@@ -35,6 +36,7 @@ _SELDOM = ("\0", "\\", "//", "/.", "/\n", "\n/", "\n.", "\n\n", ":/")
 _HEX = b"0123456789abcdef"
 _SMALL = 1 << 20
 """Bytes up to which a file is read in one piece."""
+_MANY = 2_000  # files from which on the disk is asked to begin before all are there
 _AT_ONCE = 64  # small files that a thread takes before it looks for more
 _READING = os.O_RDONLY | os.O_NONBLOCK | os.O_NOCTTY | os.O_CLOEXEC
 
@@ -265,7 +267,11 @@ def take_folder(
     if progress is not None:
         progress("files", 0, len(listed))
     # Nearly all of it is the kernel's work, on as many files at a time as there are processors.
-    in_threads(take_small, [listed[at : at + _AT_ONCE] for at in range(0, len(listed), _AT_ONCE)])
+    pieces = [listed[at : at + _AT_ONCE] for at in range(0, len(listed), _AT_ONCE)]
+    half = len(pieces) // 2 if len(listed) >= _MANY else 0
+    in_threads(take_small, pieces[:half])
+    with cache.syncing() if half else contextlib.nullcontext():
+        in_threads(take_small, pieces[half:])
     if large:
         in_threads(take, large)
     oid = cache.put_bytes(encode_list((path, md5) for path, (md5, _) in members.items()), folder=True)

@@ -58,7 +58,9 @@ def _run(words: list[str]) -> int:
         terminal.write(overview(), page=True)
         return 0
     if command is None:
-        terminal.note(overview().rstrip("\n"))
+        from ledgit.cli.welcome import welcome
+
+        terminal.note(welcome())
         return UsageError.exit_code
     if command not in SUMMARIES:
         raise UsageError(_unknown(command))

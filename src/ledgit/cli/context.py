@@ -8,10 +8,13 @@ from ledgit.errors import UsageError
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from ledgit.cli.progress import Progress
     from ledgit.opened import Opened
     from ledgit.repository import Repository
     from ledgit.review import Place, PullRequest
+    from ledgit.runset import RunSet
     from ledgit.sharing import Sharing
 
 
@@ -29,6 +32,39 @@ def repository(*, writing: bool = False) -> Repository:
     found = open_repository(_named())
     _prepare(found, writing)
     return found
+
+
+def selected(
+    repository: Repository,
+    view: str,
+    *,
+    filter: str | None = None,  # noqa: A002 - as the option
+    branch: str | None = None,
+    experiment: Sequence[str] = (),
+    since: str | None = None,
+    mine: bool = False,
+) -> RunSet:
+    """Return the runs that ``--filter``, ``--branch``, ``--experiment``, ``--since`` and ``--mine`` leave."""
+    runs = repository.runs.view(view)
+    if filter:
+        runs = runs.filter(filter)
+    if branch:
+        runs = runs.branch(branch)
+    if experiment:
+        runs = runs.experiment(*experiment)
+    if since:
+        from ledgit.records.times import parse_since
+
+        runs = runs.since(parse_since(since))
+    return runs.mine() if mine else runs
+
+
+def mlflow_login() -> tuple[str, str]:
+    """Return user and password for a server of MLflow's, as MLflow's own variables have them; a token has no user."""
+    token = os.environ.get("MLFLOW_TRACKING_TOKEN", "")
+    if token:
+        return "", token
+    return os.environ.get("MLFLOW_TRACKING_USERNAME", ""), os.environ.get("MLFLOW_TRACKING_PASSWORD", "")
 
 
 def sharing(*, writing: bool = False) -> Sharing:

@@ -6,7 +6,7 @@ import argparse
 import sys
 from collections.abc import Sequence
 from types import ModuleType
-from typing import Any, NoReturn
+from typing import Any, NoReturn, overload
 
 from ledgit.cli.table import EXIT_CODES, SUMMARIES, module_name
 from ledgit.errors import UsageError
@@ -30,6 +30,9 @@ class _Formatter(argparse.RawDescriptionHelpFormatter):
         return "\n\n".join(fill(part, width) for part in text.split("\n\n"))
 
 
+_MARK = "\0"  # no argument of a program can have one
+
+
 class Parser(argparse.ArgumentParser):
     """An argument parser whose errors are `UsageError`, so one place prints them."""
 
@@ -47,7 +50,15 @@ class Parser(argparse.ArgumentParser):
         trailing = next((action for action in self._actions if action.nargs == argparse.REMAINDER), None)
         if trailing is not None:
             return self._read_command(trailing, words)
-        return self.parse_intermixed_args(words)
+        if "--" not in words:
+            return self.parse_intermixed_args(words)
+        # argparse forgets the -- when options and other arguments are mixed: what a script puts behind it,
+        # such as the name of somebody's branch, must never become an option.
+        at = words.index("--")
+        args = self.parse_intermixed_args([*words[:at], *(_MARK + word for word in words[at + 1 :])])
+        for name, value in vars(args).items():
+            setattr(args, name, _unmarked(value))
+        return args
 
     def _read_command(self, trailing: argparse.Action, words: list[str]) -> argparse.Namespace:
         """Read what stands before the first ``--``; that and all behind it is the command, whatever it looks like."""
@@ -90,6 +101,12 @@ class Parser(argparse.ArgumentParser):
         if unknown and option in ("-C", "--color", "--no-pager"):
             raise UsageError(f"{option} goes before the command, as in 'ledgit {option}{_VALUES.get(option, '')} ls'")
         raise UsageError(f"{self.prog.removeprefix('ledgit ')}: {message}; see '{self.prog} --help'")
+
+
+def _unmarked(value: Any) -> Any:
+    if isinstance(value, str):
+        return value.removeprefix(_MARK)
+    return [_unmarked(one) for one in value] if isinstance(value, list) else value
 
 
 def load(command: str) -> ModuleType:
@@ -213,17 +230,28 @@ def typed(text: str) -> str | int | float | bool:
     return text
 
 
-def seconds(text: str) -> float:
-    """Read a time such as ``90``, ``1.5h``, ``5m`` or ``2d``.
+@overload
+def seconds(option: str, text: str, *, zero: bool = False) -> float: ...
+@overload
+def seconds(option: str, text: str | None, *, zero: bool = False) -> float | None: ...
+def seconds(option: str, text: str | None, *, zero: bool = False) -> float | None:
+    """Read the time given for *option*, such as ``90``, ``1.5h``, ``5m`` or ``2d``; None where none is given.
+
+    Args:
+        option: Its name, for the error.
+        text: What was given.
+        zero: Whether 0 means something.
 
     Raises:
         UsageError: It is none.
     """
+    if text is None:
+        return None
     factor = {"s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0}.get(text[-1:], 0.0)
     try:
         found = float(text[:-1]) * factor if factor else float(text)
     except ValueError:
         found = -1.0
-    if not 0 < found < float("inf"):
-        raise UsageError(f"--timeout is {text!r}, expected a time such as 90 (seconds), 5m or 2h")
+    if not 0 <= found < float("inf") or (found == 0 and not zero):
+        raise UsageError(f"{option} is {text!r}, expected a time such as 90 (seconds), 5m or 2h")
     return found

@@ -47,7 +47,7 @@ def _list_envs(args: argparse.Namespace, found: list[Any]) -> int:
     rows = [
         [
             one.key[:12],
-            one.manager or "not complete",
+            f"{one.manager or 'not complete'}{', interpreter gone' if one.gone else ''}",
             one.python,
             _size(one.size),
             text.age(min(one.used, int(now * 1000)), now),
@@ -72,8 +72,8 @@ def _list_envs(args: argparse.Namespace, found: list[Any]) -> int:
 def _remove_envs(args: argparse.Namespace) -> int:
     import time
 
-    from ledgit.cli.times import parse_since
     from ledgit.projects.environments import remove_environments
+    from ledgit.records.times import parse_since
     from ledgit.tracking.launching import cache_folder
 
     now = int(time.time() * 1000)
@@ -101,6 +101,7 @@ def _env_json(one: Any) -> dict[str, Any]:
         "folder": one.folder,
         "used": iso(one.used),
         "made": iso(one.made) if one.made else None,
+        "interpreter_gone": one.gone or None,
     }
 
 

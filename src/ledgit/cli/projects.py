@@ -77,7 +77,7 @@ def _request(args: argparse.Namespace, command: list[str], repository: Repositor
         tags={**context.ci_tags(), **parsing.pairs(args.tag, "tag")},
         params={key: parsing.typed(value) for key, value in parsing.pairs(args.param, "param").items()},
         parent_run=context.current_run(),
-        timeout=None if args.timeout is None else parsing.seconds(args.timeout),
+        timeout=parsing.seconds("--timeout", args.timeout),
         keep=tuple(args.keep),
         output=not args.no_output,
         capture=args.capture_args,

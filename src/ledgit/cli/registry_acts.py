@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from ledgit.cli import context, parsing, render, terminal, text
-from ledgit.cli.registry_shown import event_json, version_json, what
+from ledgit.cli.registry_shown import event_json, version_json
 from ledgit.errors import UsageError
 from ledgit.registry import Registry
 
@@ -91,7 +91,7 @@ def _done(args: argparse.Namespace, registry: Registry, events: list[Event]) -> 
         return 0
     for event in events:
         terminal.write(f"{text.clean(event.tag)}\n")
-    _note(f"{what(events[-1])}; 'ledgit push' shares it")
+    _note(f"{events[-1].words()}; 'ledgit push' shares it")
     if silent:
         _note(silent)
     return 0

@@ -130,7 +130,7 @@ def check(args: argparse.Namespace) -> int:
     policy = policy_for_ci(repository, args.policy)
     since = None
     if args.since is not None:
-        from ledgit.cli.times import parse_since
+        from ledgit.records.times import parse_since
 
         since = parse_since(args.since)
     checked, refused = check_tags(repository, policy, args.tags, since)

@@ -6,6 +6,7 @@ import time
 from typing import TYPE_CHECKING, Any
 
 from ledgit.cli import context, render, terminal, text
+from ledgit.records.times import parse_until
 from ledgit.registry.reading import RegistryReading
 
 if TYPE_CHECKING:
@@ -255,7 +256,7 @@ def _event_lines(events: Sequence[Event], style: text.Style) -> list[str]:
     for event in events:
         signed = ", signed" if event.signed else ""
         lines.append(
-            f"{text.moment(event.time * 1000)}  {style.bold(text.clean(what(event)))}"
+            f"{text.moment(event.time * 1000)}  {style.bold(text.clean(event.words()))}"
             f"  {text.clean(event.author)}{signed}"
         )
         lines += [f"    {line}" for line in text.clean_lines(event.reason.strip()) if event.reason]
@@ -264,25 +265,12 @@ def _event_lines(events: Sequence[Event], style: text.Style) -> list[str]:
     return lines
 
 
-def what(event: Event) -> str:
-    """Return what an event did, for people."""
-    named = f"{event.model}@{event.version}" if event.version else event.model
-    if event.action == "assign":
-        before = f" (before: {event.previous})" if event.previous else ""
-        return f"promoted {named} to {event.stage}{before}"
-    if event.action == "unassign":
-        return f"took {named} out of {event.stage}"
-    return {"register": f"registered {named}", "deregister": f"deregistered {named}"}.get(
-        event.action, f"deprecated {event.model}"
-    )
-
-
 def which(args: argparse.Namespace) -> int:
     """Say which version stands at a stage."""
     from ledgit.errors import ModelNotFound, VersionNotFound
 
     registry = RegistryReading(context.opened())
-    at = None if args.at is None else _moment(args.at)
+    at = None if args.at is None else parse_until(args.at)
     try:
         found = registry.which(args.model, args.stage, at)
     except ModelNotFound:
@@ -321,22 +309,6 @@ def _standing_at(registry: RegistryReading, version: ModelVersion, stage: str, a
         ),
         None,
     )
-
-
-def _moment(given: str) -> int:
-    """Return a time in ms; a date alone is the last moment of that day."""
-    from ledgit.cli.times import parse_since
-
-    found = parse_since(given)
-    words = given.strip()
-    if len(words) == 10 and words[4] == words[7] == "-":
-        from datetime import datetime, timedelta
-
-        found = int((datetime.fromtimestamp(found / 1000).astimezone() + timedelta(days=1)).timestamp() * 1000) - 1
-    return found
-
-
-# ---------------------------------------------------------------------- JSON
 
 
 def version_json(version: ModelVersion) -> dict[str, Any]:

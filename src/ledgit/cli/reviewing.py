@@ -32,7 +32,9 @@ def add_range(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--experiment", metavar="NAME", help="only runs of this experiment")
     parser.add_argument("--all-runs", action="store_true", help="all runs of the code, not the newest's repeats alone")
     parser.add_argument("--clean", action="store_true", help="runs with uncommitted changes don't count")
-    parser.add_argument("--pull", action="store_true", help="get the remote's runs first")
+    parser.add_argument(
+        "--pull", action="store_true", help="get the remote's runs first, and the base's branch if it is not here"
+    )
     parser.add_argument(
         "--ledger", metavar="URL", default="", help="the head's runs are in this repository's ledger, as a fork's are"
     )
@@ -89,7 +91,7 @@ def _make(
 
         with Progress() as progress:
             repository.pull(progress=progress)
-    reach = parse_range(repository, args.range, settings, context.pull_request())
+    reach = parse_range(repository, args.range, settings, context.pull_request(), fetch=args.pull)
     return review(
         repository,
         reach,

@@ -28,6 +28,7 @@ GROUPS = (
             ("diff", "show what differs between runs"),
             ("log", "show who changed a run, and when"),
             ("rev", "print a run's commit, for plain Git"),
+            ("ui", "browse, compare and steer runs in the terminal"),
         ),
     ),
     (
@@ -133,6 +134,7 @@ def overview() -> str:
         "  ledgit ls 'metrics.accuracy > 0.9'       runs that are good",
         "  ledgit diff calm-owl                     what changed since the run before",
         "  git show $(ledgit rev calm-owl)          a run is a commit",
+        "  ledgit ui                                all of it, to browse",
         "",
         EXIT_CODES.rstrip("\n"),
     ]

@@ -17,12 +17,12 @@ def configure(color: str, pager: bool) -> None:
 
 def interactive() -> bool:
     """Whether somebody can be asked: standard input and error are terminals."""
-    return _is_tty(sys.stdin) and _is_tty(sys.stderr)
+    return is_terminal(sys.stdin) and is_terminal(sys.stderr)
 
 
 def output_is_terminal() -> bool:
     """Whether standard output is a terminal."""
-    return _is_tty(sys.stdout)
+    return is_terminal(sys.stdout)
 
 
 def columns() -> int:
@@ -77,7 +77,8 @@ def note(text: str) -> None:
     sys.stderr.write(text + "\n")
 
 
-def _is_tty(stream: object) -> bool:
+def is_terminal(stream: object) -> bool:
+    """Whether *stream* is a terminal; closed and replaced ones are none."""
     try:
         return bool(stream.isatty())  # type: ignore[attr-defined]
     except (AttributeError, ValueError):

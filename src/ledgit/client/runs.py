@@ -97,13 +97,14 @@ class RunClient:
         from ledgit.store import RunStart
         from ledgit.tracking import exits, experiments
         from ledgit.tracking.active import ActiveRun
+        from ledgit.tracking.launching import repetition_tags
 
         given = {key: str(value) for key, value in (tags or {}).items()}
         parent = given.pop("mlflow.parentRunId", None)
         start = RunStart(
             experiment=experiments.for_new_run(None if experiment_id is None else str(experiment_id)),
             name=run_name or given.pop("mlflow.runName", None),
-            tags=given,
+            tags={**given, **repetition_tags()},
             parent_run=None if parent is None else self._repository.run(parent).id,
             start=start_time,
         )

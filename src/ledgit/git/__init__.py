@@ -38,6 +38,15 @@ if TYPE_CHECKING:
     from ledgit.git.covering import has_files_of
     from ledgit.git.gcrunning import gc_is_running, repack_is_running
     from ledgit.git.helper import Helper, helper_objects, reading_environment
+    from ledgit.git.history import (
+        History,
+        HistoryCommit,
+        Tip,
+        ahead_behind,
+        head_of,
+        list_tips,
+        resolve_commit,
+    )
     from ledgit.git.leftovers import release_leftovers
     from ledgit.git.linked import add_worktree, fill_submodules, remove_worktree, reset_worktree
     from ledgit.git.links import (
@@ -52,6 +61,7 @@ if TYPE_CHECKING:
     from ledgit.git.objects import Objects, read_loose
     from ledgit.git.pack import ObjectSet, Pack, release_pack
     from ledgit.git.packmerge import merge_packs
+    from ledgit.git.paging import page_git
     from ledgit.git.parsing import (
         EXECUTABLE,
         FILE,
@@ -83,6 +93,7 @@ if TYPE_CHECKING:
         start_fetch,
     )
     from ledgit.git.trees import build, check_name, check_path, edit_tree, encode_tree, graft, without
+    from ledgit.git.upstream import default_branch, fetch_branch
     from ledgit.git.worktree import Applied, apply_tree, create_branch
 
 __all__ = [
@@ -92,6 +103,8 @@ __all__ = [
     "FILE",
     "GITLINK",
     "Helper",
+    "History",
+    "HistoryCommit",
     "LEAN",
     "SYMLINK",
     "TREE",
@@ -118,8 +131,10 @@ __all__ = [
     "SnapshotOptions",
     "Submodule",
     "TreeEntry",
+    "Tip",
     "add_worktree",
     "address",
+    "ahead_behind",
     "apply_tree",
     "base_ref",
     "build",
@@ -132,10 +147,12 @@ __all__ = [
     "commit_files",
     "create_branch",
     "current_branch",
+    "default_branch",
     "edit_tree",
     "encode_tree",
     "ensure_attributes",
     "fetch",
+    "fetch_branch",
     "fetch_bundle",
     "fill_submodules",
     "find_base",
@@ -143,12 +160,14 @@ __all__ = [
     "git_version",
     "graft",
     "has_files_of",
+    "head_of",
     "helper_objects",
     "identity",
     "ignored_by",
     "init_repository",
     "list_refs",
     "list_remote",
+    "list_tips",
     "make_bundle",
     "gc_is_running",
     "mend_index",
@@ -156,6 +175,7 @@ __all__ = [
     "merge_packs",
     "not_committed",
     "outside_environment",
+    "page_git",
     "parse_commit",
     "parse_tree",
     "patch_id",
@@ -174,6 +194,7 @@ __all__ = [
     "remove_worktree",
     "reset_worktree",
     "repack_is_running",
+    "resolve_commit",
     "resolve_links",
     "run_git",
     "set_driver",
@@ -200,6 +221,7 @@ _MODULES = {
     "covering": "has_files_of",
     "gcrunning": "gc_is_running repack_is_running",
     "helper": "Helper helper_objects reading_environment",
+    "history": "History HistoryCommit Tip ahead_behind head_of list_tips resolve_commit",
     "linked": "add_worktree fill_submodules remove_worktree reset_worktree",
     "links": "Branch CodeFacts Link merge_base reachable resolve_links",
     "mirror": "Fetched Mirror",
@@ -207,6 +229,7 @@ _MODULES = {
     "leftovers": "release_leftovers",
     "pack": "ObjectSet Pack release_pack",
     "packmerge": "merge_packs",
+    "paging": "page_git",
     "parsing": "EXECUTABLE FILE GITLINK SYMLINK TREE Commit Signature TreeEntry parse_commit parse_tree",
     "patches": "base_ref code_patch_ids find_base patch_id",
     "reflock": "remove_left_lock",
@@ -217,6 +240,7 @@ _MODULES = {
     "snapshot": "LeftOut Snapshot SnapshotOptions Submodule protect take_snapshot",
     "transport": "Address Fetching PushResult PushUpdate address fetch list_remote push start_fetch",
     "trees": "build check_name check_path edit_tree encode_tree graft without",
+    "upstream": "default_branch fetch_branch",
     "worktree": "Applied apply_tree create_branch",
 }
 

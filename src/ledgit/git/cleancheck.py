@@ -19,14 +19,13 @@ import time
 from ledgit.git.command import try_git
 from ledgit.git.indexfile import read_index
 from ledgit.git.objects import read_loose
-from ledgit.git.refs import read_ref
+from ledgit.git.refs import read_head
 from ledgit.git.repo import Repo
 from ledgit.records.values import Values
 
 __all__ = ["Clean", "clean_head"]
 
 _SMALL = 128 << 10
-_HEX = frozenset("0123456789abcdef")
 _GITLINK = 0o160000
 _trees: dict[str, str] = {}
 _MANY = 1000
@@ -61,7 +60,7 @@ def clean_head(repo: Repo, quiet: tuple[str, ...]) -> Clean | None:
     tree = _whole_tree(index.data)
     if tree is None:
         return None
-    commit, branch = _head(repo)
+    commit, branch = read_head(repo)
     if commit is None or _tree_of(repo, commit) != tree:
         return None
     upstream: str | None = None
@@ -165,21 +164,6 @@ def _root_of(extension: bytes) -> str | None:
     if not newline or line.startswith(b"-") or len(rest) < 20:
         return None
     return rest[:20].hex()
-
-
-def _head(repo: Repo) -> tuple[str | None, str | None]:
-    """Return (commit, branch) that HEAD names, from its file."""
-    try:
-        with open(os.path.join(repo.git_dir, "HEAD"), encoding="utf-8", errors="surrogateescape") as file:
-            text = file.read().rstrip("\n")
-    except OSError:
-        return None, None
-    if text.startswith("ref: refs/heads/"):
-        name = text[5:]
-        return read_ref(repo, name), name.removeprefix("refs/heads/")
-    if len(text) == 40 and _HEX.issuperset(text):
-        return text, None
-    return None, None
 
 
 def _tree_of(repo: Repo, commit: str) -> str | None:

@@ -180,6 +180,7 @@ def spawn_git(
     env: Mapping[str, str] | None = None,
     cwd: str | None = None,
     feed: bool = False,
+    source: int | None = None,
     isolate: bool = False,
 ) -> Spawned:
     """Start ``git ARGS`` to be listened to until its end; where `can_spawn`, and then sooner than :func:`start_git`.
@@ -190,6 +191,7 @@ def spawn_git(
         env: Variables to set on top of :func:`git_environment`.
         cwd: Folder to run in; by default the top of the work tree.
         feed: It gets something to read; otherwise it reads nothing.
+        source: A descriptor that it reads from instead.
         isolate: Run in a process group of its own, so that Ctrl-C at a terminal doesn't reach it.
 
     Raises:
@@ -203,7 +205,7 @@ def spawn_git(
             os.stat(os.path.join(cwd, "."))  # raises what starting in it would
         with _starting:
             folder = () if cwd is None else ("-C", cwd)
-            process = spawn(("git", *folder, *args), environment, feed=feed, isolate=isolate)
+            process = spawn(("git", *folder, *args), environment, feed=feed, source=source, isolate=isolate)
             _note(process)
         return process
     except OSError as err:

@@ -197,13 +197,25 @@ def _changes(repo: Repo, newest: Sequence[_CommitTree], base: str | None) -> dic
     # Newest first: of several commits with the same patch the oldest stays.
     found = dict(patch_ids(repo, [row.commit for row in newest]))
     base = base or find_base(repo)
-    start = merge_base(repo, newest[0].commit, base) if base and newest else None
-    if start is not None:
+    if base is None or not newest or base == newest[0].commit:
+        return found  # nothing is since the base
+    since, start_tree = _since(repo, base, newest[0].commit)
+    if start_tree:
         known = set(newest)
-        since = [row for row in _history(repo, f"{start}..{newest[0].commit}") if row in known]
-        start_tree = tree_id(repo, start)
-        by_tree = {row.tree: row.commit for row in since}
+        by_tree = {row.tree: row.commit for row in since if row in known}
         # Asked for backwards: git patch-id names a patch by the first of the two ids.
-        for patch, tree in patch_ids(repo, [f"{row.tree} {start_tree}" for row in since]):
+        for patch, tree in patch_ids(repo, [f"{tree} {start_tree}" for tree in by_tree]):
             found[patch] = by_tree[tree]
     return found
+
+
+def _since(repo: Repo, base: str, tip: str) -> tuple[list[_CommitTree], str]:
+    """Return the commits of *tip* since it left *base*, newest first, and the tree there; "" where there is none."""
+    args = ("log", "--boundary", "--format=%m%H %T", "--no-show-signature", "--no-color", "--topo-order")
+    lines = run_git(repo, *args, "--end-of-options", f"{base}..{tip}", "--").decode("ascii").splitlines()
+    starts = [line[42:82] for line in lines if line[0] == "-"]
+    if len(starts) < 2:
+        return [_CommitTree(line[1:41], line[42:82]) for line in lines if line[0] == ">"], "".join(starts)
+    # It was merged in between: where they parted last is not the only commit that stands below.
+    start = merge_base(repo, tip, base)
+    return ([], "") if start is None else (_history(repo, f"{start}..{tip}"), tree_id(repo, start))

@@ -6,10 +6,12 @@ A thread beside a young run comes here, see :mod:`ledgit.records.values` for wha
 from __future__ import annotations
 
 import os
+from contextlib import suppress
 
 from ledgit.errors import GitFailed
-from ledgit.git.command import run_git, start_git, try_git
+from ledgit.git.command import run_git, spawn_git, try_git
 from ledgit.git.refs import read_ref
+from ledgit.git.spawn import can_spawn
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -158,20 +160,30 @@ def patch_ids(repo: Repo, requests: Iterable[str], pair: tuple[str, str] | None 
 
 def _pipeline(repo: Repo, args: tuple[str, ...], data: bytes | None) -> list[tuple[str, str]]:
     """``git diff-tree | git patch-id``, without the diff passing through Python."""
-    diff = start_git(repo, *_DIFF, *args, stdin=data is not None)
-    with diff:
-        assert diff.stdout is not None
-        assert diff.stderr is not None
-        digest = start_git(repo, "patch-id", "--stable", stdin=diff.stdout)
-        diff.stdout.close()
-        if diff.stdin is not None:
-            diff.stdin.write(data or b"")
-            diff.stdin.close()
-        out, err = digest.communicate()
-        said = diff.stderr.read()
-    if diff.returncode != 0:
-        raise GitFailed(_DIFF[:1], diff.returncode, said.decode("utf-8", "replace"))
-    if digest.returncode != 0:
-        raise GitFailed(("patch-id",), digest.returncode, err.decode("utf-8", "replace"))
+    if not can_spawn():
+        code, diff, problem = try_git(repo, *_DIFF, *args, stdin=data or b"")
+        ended, out, trouble = try_git(repo, "patch-id", "--stable", stdin=diff)
+        return _rows(code, problem, ended, out, trouble)
+    said: list[bytes] = []
+    problems: list[bytes] = []
+    with spawn_git(repo, *_DIFF, *args, feed=data is not None) as differ:
+        with spawn_git(repo, "patch-id", "--stable", source=differ.fd("out")) as digest:
+            differ.close_one("out")  # else it would never hear that its reader is gone
+            if data is not None:
+                with suppress(BrokenPipeError):  # it has ended, and says why
+                    os.write(differ.fd("in"), data)  # _CHUNK requests: less than a pipe holds
+                differ.close_one("in")
+            ended = digest.listen(said.append, problems.append)
+        with open(os.dup(differ.fd("err")), "rb") as file:
+            problem = file.read().decode("utf-8", "replace")
+        code = differ.wait()
+    return _rows(code, problem, ended, b"".join(said), b"".join(problems).decode("utf-8", "replace"))
+
+
+def _rows(code: int, problem: str, ended: int, out: bytes, trouble: str) -> list[tuple[str, str]]:
+    if code != 0:
+        raise GitFailed(_DIFF[:1], code, problem)
+    if ended != 0:
+        raise GitFailed(("patch-id",), ended, trouble)
     rows = [line.split(" ") for line in out.decode("ascii").splitlines()]
     return [(row[0], row[1]) for row in rows]

@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 
     from ledgit.git.repo import Repo
 
-__all__ = ["RefUpdate", "list_refs", "read_ref", "stamp", "update_refs"]
+__all__ = ["RefUpdate", "list_refs", "read_head", "read_ref", "stamp", "update_refs"]
 
 ZERO = "0" * 40
 _MOST_FILES = 64  # locks held open at a time; larger updates are Git's
@@ -63,6 +63,19 @@ def read_ref(repo: Repo, name: str) -> str | None:
     if value is None:
         value = packed_refs(repo, name).get(name)
     return value
+
+
+def read_head(repo: Repo) -> tuple[str | None, str | None]:
+    """Return the commit and the branch that HEAD names, from its file; None for what only Git could tell."""
+    try:
+        with open(os.path.join(repo.git_dir, "HEAD"), encoding="utf-8", errors="surrogateescape") as file:
+            text = file.read().rstrip("\n")
+    except OSError:
+        return None, None
+    if text.startswith("ref: refs/heads/"):
+        name = text[5:]
+        return read_ref(repo, name), name.removeprefix("refs/heads/")
+    return oid_of(text.encode("ascii", "replace")), None
 
 
 def list_refs(repo: Repo, prefix: str = "refs/ledgit/") -> dict[str, str]:
@@ -160,7 +173,10 @@ def sync_ref(repo: Repo, name: str) -> None:
             os.fsync(fd)
         finally:
             os.close(fd)
-        _sync_folder(os.path.dirname(path))
+        try:
+            _sync_folder(os.path.dirname(path))
+        except FileNotFoundError:  # the ref was deleted meanwhile, and its folder was empty then
+            pass
     except OSError as err:
         raise _write_error(repo, err) from err
 

@@ -70,7 +70,7 @@ class Spawned:
                         rest = rest[:0]
                     if not rest:
                         poller.unregister(fd)
-                        self._close("in")
+                        self.close_one("in")
                         feeding = -1
                     continue
                 data = os.read(fd, _ROOM)
@@ -121,21 +121,30 @@ class Spawned:
     def close(self) -> None:
         """Close the pipes."""
         for name in list(self._fds):
-            self._close(name)
+            self.close_one(name)
 
-    def _close(self, name: str) -> None:
+    def close_one(self, name: str) -> None:
+        """Close one pipe: ``in``, ``out`` or ``err``."""
         fd = self._fds.pop(name, -1)
         if fd >= 0:
             os.close(fd)
 
 
-def spawn(arguments: tuple[str, ...], env: Mapping[str, str], *, feed: bool = False, isolate: bool = False) -> Spawned:
+def spawn(
+    arguments: tuple[str, ...],
+    env: Mapping[str, str],
+    *,
+    feed: bool = False,
+    source: int | None = None,
+    isolate: bool = False,
+) -> Spawned:
     """Start the command *arguments*, which is looked for in ``PATH``.
 
     Args:
         arguments: The command's name and its arguments.
         env: Its whole environment.
         feed: It gets something to read; otherwise it reads nothing.
+        source: A descriptor that it reads from instead, such as another command's output; it stays the caller's.
         isolate: Run in a process group of its own, so that Ctrl-C at a terminal doesn't reach it.
 
     Raises:
@@ -149,6 +158,8 @@ def spawn(arguments: tuple[str, ...], env: Mapping[str, str], *, feed: bool = Fa
     try:
         if feed:
             fd, ours["in"] = os.pipe()
+        elif source is not None:
+            fd = os.dup(source)
         else:
             fd = os.open(os.devnull, os.O_RDONLY)
         theirs.append(_above(fd))

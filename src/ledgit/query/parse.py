@@ -60,8 +60,8 @@ CODE_IN.7: /code\s+(?:not\s+)?in(?=\s*\()/i
 CODE_IN_ONE.6: /code\s+(?:not\s+)?in\s+(?:'(?:[^']|'')*'|{keys.DOUBLE_QUOTED}|[^\s()'"`,]+)/i
 PART.3: /(?i:min|max|last)(?=\s*\()/
 DATE.5: /\d{{4}}-\d\d-\d\d(?:T[0-9:.]+(?:Z|[+-]\d\d:?\d\d)?)?(?![\w.])/
-DURATION.4: /\d+(?:\.\d+)?(?:ms|s|mins?|m|hours?|h|days?|d|weeks?|w|mo|y)\b/i
-NUMBER.3: /[+-]?(?:(?:\d+\.?\d*|\.\d+)(?:e[+-]?\d+)?|inf(?:inity)?)(?![\w.])/i
+DURATION.4: /\d++(?:\.\d++)?(?:ms|s|mins?|m|hours?|h|days?|d|weeks?|w|mo|y)\b/i
+NUMBER.3: /[+-]?(?:(?:\d++\.?\d*+|\.\d++)(?:e[+-]?\d++)?|inf(?:inity)?)(?![\w.])/i
 SINGLE_QUOTED: /'(?:[^']|'')*'/
 DOUBLE_QUOTED: /{keys.DOUBLE_QUOTED}/
 BACK_QUOTED: /{keys.BACK_QUOTED}/

@@ -28,6 +28,8 @@ class Environment:
         cuda: version of CUDA.
         packages: installed distributions and their versions.
         cpu: model of the processor, as the kernel gives it.
+        origins: where packages came from that no index gave: ``git+URL@COMMIT``, the URL of an archive, or
+            ``file:PATH``, with ``-e `` before it of what is editable.
     """
 
     python: str = ""
@@ -43,6 +45,15 @@ class Environment:
     cuda: str | None = None
     packages: Mapping[str, str] = field(default_factory=dict)
     cpu: str = ""
+    origins: Mapping[str, str] = field(default_factory=dict)
+
+    @property
+    def versions(self) -> dict[str, str]:
+        """Versions of the packages for people: ``1.0``, or ``1.0 from git+URL@COMMIT``."""
+        said = self.origins
+        return {
+            name: f"{version} from {said[name]}" if name in said else version for name, version in self.packages.items()
+        }
 
 
 _TEXTS = ("python", "implementation", "platform", "machine", "cpu")
@@ -55,6 +66,8 @@ def encode_environment(environment: Environment) -> bytes:
         value = getattr(environment, key)
         if value not in (None, "", ()):
             document[key] = value
+    if environment.origins:
+        document["origins"] = {name: environment.origins[name] for name in sorted(environment.origins)}
     document["packages"] = {name: environment.packages[name] for name in sorted(environment.packages)}
     return dump_document(document)
 
@@ -76,11 +89,15 @@ def decode_environment(data: bytes, where: str = "environment.yaml") -> Environm
         driver=top.optional_text("driver"),
         cuda=top.optional_text("cuda"),
         packages=top.text_map("packages"),
+        origins=top.text_map("origins"),
     )
 
 
 def requirements_txt(environment: Environment) -> bytes:
-    """Return the packages as sorted ``name==version`` lines that pip reads."""
-    packages = environment.packages
+    """Return the packages as sorted lines that pip reads: ``name==version``, or ``name @ git+URL@COMMIT``."""
+    packages, origins = environment.packages, environment.origins
     ordered = sorted(packages, key=lambda name: (name.lower(), name))
-    return "".join([f"{name}=={packages[name]}\n" for name in ordered]).encode()
+    fetched = {name: said for name, said in origins.items() if said.partition(" ")[0].startswith(("git+", "http"))}
+    return "".join(
+        [f"{name} @ {fetched[name]}\n" if name in fetched else f"{name}=={packages[name]}\n" for name in ordered]
+    ).encode()

@@ -67,6 +67,17 @@ class Event:
         self._message = message
         self._facts = None if message is None else [*(getattr(message, key) for key in FACTS), message.extra]
 
+    def words(self, *, within: bool = False) -> str:
+        """Return what it did, for people; *within*: where the model is said already."""
+        named = f"{self.model}@{self.version}" if self.version and not within else self.version or self.model
+        if self.action == "assign":
+            before = f" (before: {self.previous})" if self.previous else ""
+            return f"promoted {named} to {self.stage}{before}"
+        if self.action == "unassign":
+            return f"took {named} out of {self.stage}"
+        done = {"register": f"registered {named}", "deregister": f"deregistered {named}"}
+        return done.get(self.action, f"deprecated {self.model}")
+
     @classmethod
     def of_row(cls, row: Sequence[Any]) -> Event:
         """Return the event whose values, in the order of the constructor's, are *row*; of the message its facts.

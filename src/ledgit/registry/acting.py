@@ -285,6 +285,27 @@ class RegistryActing(RegistryDescribing):
         """
         return policies(self.opened.repo)
 
+    def refusals(
+        self, event: str, name: str, version: ModelVersion | None = None, stage: str = "", *, sign: bool | None = None
+    ) -> list[str]:
+        """Return why the policy would refuse an act, one sentence a rule; [] if it may be done.
+
+        Args:
+            event: ``assign``, ``unassign``, ``deregister`` or ``deprecate``.
+            name: The model.
+            version: What it is about, if it is about a version.
+            stage: The stage, if it is about one.
+            sign: As for the act.
+
+        Raises:
+            ConfigError, RecordError: A policy is not what it must be.
+        """
+        try:
+            self._judge(event, name, version, stage, sign)
+        except PolicyRefused as error:
+            return list(error.reasons)
+        return []
+
     def _judge_registration(self, name: str, version: str, run: Run, sign: bool | None) -> None:
         found = [policy for policy in self.policies() if policy.rules]
         if not found:

@@ -83,6 +83,9 @@ def parse_order(items: Sequence[str] | None, keys: Sequence[str]) -> tuple[Order
     return tuple(found)
 
 
+_LONGEST = 300  # digits of a number; Python refuses to read some thousand
+
+
 class _Parser:
     def __init__(self, text: str, keys: Sequence[str]) -> None:
         self.text, self.keys = text, keys
@@ -178,9 +181,9 @@ class _Parser:
             text = word[1:-1].replace(word[0] * 2, word[0])
             if key not in _NUMBERS:
                 return text
-            if text.isascii() and text.isdigit():
+            if text.isascii() and text.isdigit() and len(text) < _LONGEST:
                 return int(text)
-        elif kind == "number" and key in _NUMBERS:
+        elif kind == "number" and key in _NUMBERS and len(word) < _LONGEST:
             return int(word)
         expected = "a whole number" if key in _NUMBERS else "text in quotes, as 'churn'"
         raise FilterError(self.text, at, f"{key} is compared with {expected}")

@@ -192,7 +192,9 @@ class _Verifying:
         return chain
 
     def add(self, name: str, text: str = "", **facts: Any) -> Step:
-        """Begin the next step."""
+        """Begin the next step; *progress* hears of each, and whatever it raises ends it all."""
+        if self.progress is not None:
+            self.progress(f"looking at the {name} of {self.version.tag}", len(self.chain.steps), None)
         self.chain.steps.append(Step(name, text, facts=facts))
         return self.chain.steps[-1]
 

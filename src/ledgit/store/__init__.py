@@ -20,8 +20,10 @@ if TYPE_CHECKING:
     from ledgit.store.folder import Folder
     from ledgit.store.given import Facts, protect_code, take_facts
     from ledgit.store.index import Index, Page
+    from ledgit.store.index_quick import none_belongs
     from ledgit.store.journal import JournalState, read_parts
     from ledgit.store.live import active_ids, live_runs, summarize
+    from ledgit.store.origins import direct_urls
     from ledgit.store.recovery import Recovered, recover
 
 # The package's parts are loaded when used: `ledgit ls` needs the index, not the journal's
@@ -52,11 +54,13 @@ _HOME = {
     "take_facts": "given",
     "Index": "index",
     "Page": "index",
+    "none_belongs": "index_quick",
     "JournalState": "journal",
     "read_parts": "journal",
     "active_ids": "live",
     "live_runs": "live",
     "summarize": "live",
+    "direct_urls": "origins",
     "Recovered": "recovery",
     "recover": "recovery",
 }
@@ -80,11 +84,13 @@ __all__ = [
     "active_ref",
     "check_experiment",
     "committed_config",
+    "direct_urls",
     "edit_run",
     "edit_runs",
     "experiment_id",
     "finalize",
     "live_runs",
+    "none_belongs",
     "protect_code",
     "read_experiments",
     "read_head",

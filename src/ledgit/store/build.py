@@ -8,7 +8,7 @@ from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
-from ledgit.errors import InvalidValue
+from ledgit.errors import InvalidValue, LedgitError, RecordError
 from ledgit.records.clock import Clock, Clocks
 from ledgit.records.environment import Environment
 from ledgit.records.history import union
@@ -47,7 +47,22 @@ class Built:
 
 
 def build_record(state: JournalState, base: RunRecord | None) -> Built:
-    """Fold the journal *state*, on top of *base* when the run is resumed, into a record."""
+    """Fold the journal *state*, on top of *base* when the run is resumed, into a record.
+
+    Raises:
+        InvalidValue: It has no start.
+        RecordError: It says something that no journal of ours does.
+    """
+    try:
+        return _build(state, base)
+    except LedgitError:
+        raise
+    except (ValueError, TypeError, LookupError, AttributeError) as error:
+        reason = f"says what this Ledgit can't read ({type(error).__name__}: {str(error)[:80]}); upgrade it"
+        raise RecordError("a run's journal", reason) from error
+
+
+def _build(state: JournalState, base: RunRecord | None) -> Built:
     built = Built()
     start = state.first("start")
     if start is None:

@@ -26,6 +26,7 @@ __all__ = [
     "make_branch",
     "needs_code",
     "needs_commit",
+    "page_patch",
     "parent_commit",
     "write_params",
 ]
@@ -94,10 +95,24 @@ def code_patch(repo: Repo, old: str, new: str, paths: Sequence[str] = ()) -> str
     """
     from ledgit.git import reading_environment, run_git
 
-    within = ("--", *(f":(top,literal){path}" for path in paths), *_OUTSIDE_RUN[2:]) if paths else _OUTSIDE_RUN
-    args = ("diff", *_PLAIN, old, new, *within, *_ours(repo, old, new))
-    out = run_git(repo, *args, env=reading_environment(repo))
+    out = run_git(repo, "diff", *_PLAIN, *_between(repo, old, new, paths), env=reading_environment(repo))
     return out.decode("utf-8", "surrogateescape")
+
+
+def page_patch(repo: Repo, old: str, new: str, paths: Sequence[str] = ()) -> int:
+    """Show the same on the terminal, with the pager, the colours and the diff program its user likes.
+
+    Returns:
+        Git's exit code.
+    """
+    from ledgit.git import page_git
+
+    return page_git(repo, "diff", "--find-renames", *_between(repo, old, new, paths))
+
+
+def _between(repo: Repo, old: str, new: str, paths: Sequence[str]) -> list[str]:
+    within = ("--", *(f":(top,literal){path}" for path in paths), *_OUTSIDE_RUN[2:]) if paths else _OUTSIDE_RUN
+    return [old, new, *within, *_ours(repo, old, new)]
 
 
 def _ours(repo: Repo, old: str, new: str) -> list[str]:

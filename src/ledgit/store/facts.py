@@ -9,6 +9,8 @@ from __future__ import annotations
 import os
 import sys
 
+from ledgit.store.origins import origins
+
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any
@@ -108,8 +110,8 @@ _QUESTION = (
 _PATIENCE = 20.0
 
 
-def _interpreter(python: str | None) -> tuple[str, str, dict[str, str]]:
-    """Return version, implementation and packages of *python*, by default of this process."""
+def _interpreter(python: str | None) -> tuple[str, str, tuple[str, ...]]:
+    """Return version, implementation of *python*, by default of this process, and where it looks for packages."""
     if python is not None:
         import json
         import subprocess
@@ -117,10 +119,10 @@ def _interpreter(python: str | None) -> tuple[str, str, dict[str, str]]:
         try:
             done = subprocess.run([python, "-c", _QUESTION], capture_output=True, timeout=_PATIENCE, check=True)
             version, implementation, path = json.loads(done.stdout)
-            return version, implementation, packages(tuple(path[1:]))  # [0] is the folder of -c
+            return version, implementation, tuple(path[1:])  # [0] is the folder of -c
         except (OSError, ValueError, subprocess.SubprocessError):
-            return "", "", {}
-    return ".".join(map(str, sys.version_info[:3])), sys.implementation.name, packages()
+            return "", "", ()
+    return ".".join(map(str, sys.version_info[:3])), sys.implementation.name, tuple(sys.path)
 
 
 def environment_facts(work_tree: str | None, python: str | None = None) -> dict[str, Any]:
@@ -132,7 +134,7 @@ def environment_facts(work_tree: str | None, python: str | None = None) -> dict[
         work_tree: Where a lock file may be.
         python: The interpreter the run uses, if it is not this process.
     """
-    version, implementation, installed = _interpreter(python)
+    version, implementation, path = _interpreter(python)
     lock_file = lock_hash = ""
     if work_tree:
         for name in LOCK_FILES:
@@ -154,7 +156,8 @@ def environment_facts(work_tree: str | None, python: str | None = None) -> dict[
         "machine": system.machine,
         "cpu": cpu_model(),
         "cpus": _cpus(),
-        "packages": installed,
+        "packages": packages(path),
+        "origins": origins(path, work_tree),
         "lock_file": lock_file or None,
         "lock_hash": lock_hash or None,
         "gpus": gpus,

@@ -13,17 +13,22 @@ from __future__ import annotations
 from functools import partial
 from typing import TYPE_CHECKING, NamedTuple
 
-from ledgit.query import Query
+from ledgit.query import Key, Query
 from ledgit.store.index_upkeep import Upkeep
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
-    from typing import Any
+    from typing import Any, TypeVar
 
     from ledgit.git import Link
     from ledgit.records import RunState
+    from ledgit.store.index_commits import CodeRuns
     from ledgit.store.index_database import Database
+    from ledgit.store.index_links import Linked
     from ledgit.store.index_search import Plan
+    from ledgit.store.index_window import Window
+
+    P = TypeVar("P", bound=Plan)
 
 __all__ = ["ExperimentCount", "Index", "Page"]
 
@@ -130,6 +135,89 @@ class Index(Upkeep):
             found = self._do(partial(self._states, ids=some))
             yield from (found[run] for run in some if run in found)
 
+    def window(
+        self,
+        query: Query,
+        *,
+        group: str | None = None,
+        best: str | None = None,
+        maximize: bool = True,
+        lasting: bool = False,
+    ) -> Window:
+        """Return the order of all runs that *query* asks for, without the runs: 16 bytes each.
+
+        Args:
+            query: The query.
+            group: What the runs are grouped by: ``experiment``, ``branch``, ``commit``, ``params.NAME`` …; the order
+                counts within groups.
+            best: A metric whose best value each group is to tell.
+            maximize: Whether more of it is better.
+            lasting: The question will be asked again and may have an index made for its kind.
+
+        Raises:
+            FilterError: The filter, an order or *group* doesn't parse.
+            InvalidValue: Runs can't be grouped by that.
+        """
+        from ledgit.store.index_window import WindowPlan, group_key, read_window
+
+        by = group_key(group) if group is not None else None
+
+        def run(database: Database) -> Window:
+            measured = Key("metrics", best) if best is not None else None
+            plan = self._planned(database, query, WindowPlan, group=by, best=measured, lasting=lasting)
+            return read_window(database, plan, maximize=maximize)
+
+        return self._do(run)
+
+    def columns(self, query: Query, *wanted: Key) -> list[list[Any]]:
+        """Return columns of all runs that *query* asks for, in no order and without a limit: no run is decoded.
+
+        Args:
+            query: The query.
+            wanted: What is asked of each run: metrics, params, tags, attributes.
+
+        Returns:
+            Lists of id, name, start (ms), and a list for each of *wanted*: numbers or texts, None where a run has none;
+            NaN of a metric is None too.
+
+        Raises:
+            FilterError: The filter doesn't parse.
+        """
+        from ledgit.store.index_columns import ColumnsPlan, read_columns
+
+        def run(database: Database) -> list[list[Any]]:
+            plan = self._planned(database, query, ColumnsPlan, wanted=wanted)
+            return read_columns(database, plan, wanted)
+
+        return self._do(run)
+
+    def states(self, ids: Sequence[str]) -> dict[str, RunState]:
+        """Return those of the runs *ids* that are there, by id."""
+        return self._do(lambda database: self._states(database, ids))
+
+    def spare_memory(self) -> None:
+        """Keep at most 4 MB of the index's file in memory instead of 64: for who stays open for hours.
+
+        A question that reads more than fits reads all of it again, from the system's memory: 2 µs a page.
+        """
+        self._do(lambda database: database.db.execute("PRAGMA cache_size = -4000"))
+
+    def nested(self) -> dict[str, str]:
+        """Return the runs that are nested in another: id → id of that one."""
+        from ledgit.store.index_window import nested_runs
+
+        def run(database: Database) -> dict[str, str]:
+            live = [(state.id, state.parent_run) for state in self._live.runs.values() if state.parent_run is not None]
+            return nested_runs(database, live)
+
+        return self._do(run)
+
+    def branches(self) -> list[tuple[str, int, int]]:
+        """Return the branches that runs were started on, (name, runs, start of the newest): the newest first."""
+        from ledgit.store.index_window import branch_counts
+
+        return self._do(lambda database: branch_counts(database, bool(self._live.runs)))
+
     def _states(self, database: Database, ids: Sequence[str]) -> dict[str, RunState]:
         live = self._live.runs
         with database.reading():
@@ -172,6 +260,28 @@ class Index(Upkeep):
             changed = self._find("code_commit = ? AND dirty = 1 AND deleted = 0", commit, limit=limit)
             found |= {state.id: state for state in changed}
         return sorted(found.values(), key=lambda state: (-state.start, state.id))
+
+    def by_code(self, query: Query, metric: str = "", *, least: bool = False) -> list[CodeRuns]:
+        """Return the runs that *query* asks for by the code they were made from.
+
+        Args:
+            query: Which runs; its order and limit don't count.
+            metric: Find the best run by this metric too.
+            least: Less of it is better.
+
+        Raises:
+            FilterError: The filter doesn't parse, or names a revision that is not here.
+        """
+        from ledgit.store.index_commits import runs_by_code
+
+        def run(database: Database) -> list[CodeRuns]:
+            plan = self._plan(database, query)
+            if metric and database.has_partial("metrics"):
+                self._complete_columns(database, {"metrics"})
+            with database.reading():
+                return runs_by_code(database, plan, metric, least=least)
+
+        return self._do(run)
 
     def link(self, state: RunState, rev: str) -> Link | None:
         """Return the commit of *rev* (a revision, or a range ``A..B``) that a run's code belongs to.
@@ -295,14 +405,20 @@ class Index(Upkeep):
     def _plan(self, database: Database, query: Query) -> Plan:
         from ledgit.store.index_search import Plan
 
+        return self._planned(database, query, Plan)
+
+    def _planned(self, database: Database, query: Query, kind: type[P], **asked: object) -> P:
+        """Return a plan of a *kind* that was told what else is *asked*, with all it needs in the tables."""
         live = bool(self._live.runs)
 
-        def codes(rev: str) -> tuple[set[int], set[int]]:
-            from ledgit.store.index_links import Links
+        def codes() -> Linked:
+            from ledgit.store.index_links import Linked
 
-            return Links(self.repo, database, rev).codes(live)
+            return Linked(self.repo, database, live)
 
-        plan = Plan(database, query, self._experiments, codes, live=live)
+        plan = kind(database, query, self._experiments, codes, live=live)
+        for name, value in asked.items():
+            setattr(plan, name, value)
         if database.has_partial():
             from ledgit.store.index_complete import lacking
 

@@ -32,13 +32,14 @@ _COLUMN = re.compile(r"\br\.(\w+)")
 _PLAIN = re.compile(r"r\.(\w+)")
 
 
-def covering_index(database: Database, where: str, terms: Sequence[Term]) -> str | None:
+def covering_index(database: Database, where: str, terms: Sequence[Term], *, make: bool = True) -> str | None:
     """Return the name of an index for a question of this kind, made if need be; None without one.
 
     Args:
         database: The index's database.
         where: The condition; columns are ``r.<name>``.
         terms: The order.
+        make: Whether one may be made.
     """
     (greatest,) = database.db.execute(f"SELECT max(n) FROM {database.runs.run}").fetchone()
     if greatest is None or greatest < LARGE:
@@ -60,6 +61,8 @@ def covering_index(database: Database, where: str, terms: Sequence[Term]) -> str
     known = _known(database)
     if name in known:
         return name
+    if not make:
+        return None
     made = database.try_to_write(lambda: _make(database, name, listed, known))
     return name if made else None
 

@@ -74,6 +74,7 @@ class Database:
         path: The file, None when in memory.
         runs: Finalized runs.
         live: Runs that are being written, in temporary tables of this connection.
+        kept_set: What the set that stays in the table of `index_search`'s sets was made from; None: there is none.
     """
 
     def __init__(self, db: sqlite3.Connection, path: str | None) -> None:
@@ -81,6 +82,7 @@ class Database:
         self.path = path
         self.runs = Table(db)
         self.live = Table(db, "live_", temporary=True)
+        self.kept_set: object = None
         self._schema: int | None = None
         self._later: list[Callable[[], object]] = []
 

@@ -9,12 +9,11 @@ the others are compared by tree, by the declared code paths, and by patch-id.
 
 from __future__ import annotations
 
+import os
 from typing import TYPE_CHECKING, NamedTuple
 
-import orjson
-
 from ledgit.errors import GitFailed, NotFound
-from ledgit.git import Branch, CodeFacts, Link, code_patch_ids, find_base, try_git
+from ledgit.git import Branch, CodeFacts, Link, code_patch_ids, find_base, stamp, try_git
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -22,11 +21,14 @@ if TYPE_CHECKING:
     from ledgit.git import Repo
     from ledgit.records import CodeRef
     from ledgit.store.index_database import Database
+    from ledgit.store.index_quick import CodesAlone
 
-__all__ = ["Links"]
+__all__ = ["Linked", "Links"]
 
 _KEPT = 4
 """Tips whose answers are kept."""
+
+_SIGNS = frozenset("@^~:{} ")
 
 _WAYS = ("commit", "tree", "subtree", "patch-id")
 
@@ -38,10 +40,47 @@ class _Code(NamedTuple):
     derived: str | None = None
 
 
+class Linked:
+    """The codes of revisions, as queries ask for them.
+
+    Args:
+        repo: The repository.
+        database: The index's.
+        live: Whether codes of live runs are asked for too.
+
+    Attributes:
+        settled: Whether what was found last changes with the repository's refs alone.
+    """
+
+    def __init__(self, repo: Repo, database: Database, live: bool) -> None:
+        self._repo, self._database, self._live = repo, database, live
+        self.settled = False
+
+    def __call__(self, rev: str) -> tuple[set[int], set[int]]:
+        """Return the numbers of the finalized runs' codes that belong to *rev*, and of the live runs'.
+
+        Raises:
+            NotFound: There is no such revision.
+        """
+        links = Links(self._repo, self._database, rev)
+        found = links.codes(self._live)
+        self.settled = links.settled
+        return found
+
+    def mark(self, branch: str) -> object:
+        """Return what the finalized runs' codes of a *branch* depend on, in two stats and no process; None: on more."""
+        repo = self._repo
+        # What has these signs changes without a ref; so does what is no branch but a file of Git's, as FETCH_HEAD.
+        if repo.shallow or _SIGNS & set(branch) or ".." in branch or os.path.exists(os.path.join(repo.git_dir, branch)):
+            return None
+        refs = stamp(repo, "refs/")
+        return None if refs is None else (branch, refs, self._database.meta("generation"))
+
+
 class Links:
     """The links of runs' codes to the commits of *rev*, a revision or a range ``A..B``."""
 
-    def __init__(self, repo: Repo, database: Database, rev: str) -> None:
+    def __init__(self, repo: Repo, database: Database | CodesAlone, rev: str) -> None:
         self._repo, self._database, self._rev = repo, database, rev
         self._base = find_base(repo)
         code, out, _ = try_git(repo, "rev-parse", "--verify", "--quiet", "--end-of-options", f"{rev}^{{commit}}")
@@ -59,6 +98,7 @@ class Links:
                 if row[1]:
                     patches = dict(database.db.execute("SELECT patch_id, oid FROM patch WHERE tip = ?", (self._tip,)))
         self._stored = patches is not None
+        self.settled = False
         self._branch = Branch(repo, self._commit or rev, base=self._base, patches=patches)
 
     def codes(self, live: bool) -> tuple[set[int], set[int]]:
@@ -69,7 +109,9 @@ class Links:
         """
         if not self._found:
             raise NotFound(self._rev)
-        fresh = self._answers(self._unknown(self._database.runs.codes.name), keep=True)
+        unknown = self._unknown(self._database.runs.codes.name)
+        self.settled = not unknown and self._tip is not None
+        fresh = self._answers(unknown, keep=True)
         rows = self._database.db.execute("SELECT code FROM link WHERE tip = ? AND oid <> ''", (self._tip,))
         found = {number for (number,) in rows} | set(fresh)
         return found, set(self._answers(self._read(self._database.live.codes.name, ""))) if live else set()
@@ -107,10 +149,12 @@ class Links:
         return self._read(table, condition, self._tip)
 
     def _read(self, table: str, condition: str, *values: object) -> dict[int, _Code]:
+        from ledgit.records.parsing import loads  # a hook's 50 ms have no room for orjson's 12
+
         sql = f"SELECT c.n, c.oid, c.tree, c.patch_id, c.subtrees, c.derived FROM {table} c {condition}"
         found = {}
         for number, oid, tree, patch_id, subtrees, derived in self._database.db.execute(sql, values):
-            paths = orjson.loads(subtrees) if subtrees else {}
+            paths = loads(subtrees.encode()) if subtrees else {}
             found[number] = _Code(CodeFacts(oid or None, tree or None, paths, patch_id or None), derived)
         return found
 

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
-__all__ = ["ATTRIBUTES", "ENDS", "KINDS", "SCHEMA", "Facet"]
+__all__ = ["ATTRIBUTES", "ENDS", "FILE", "KINDS", "SCHEMA", "Facet"]
 
-SCHEMA = 6
+FILE = "index.sqlite3"
+"""The index in Ledgit's folder."""
+
+SCHEMA = 7
 """Written to the index file's ``user_version``; with any other number the file is made anew."""
 
 KINDS = ("params", "metrics", "tags")

@@ -19,11 +19,14 @@ if TYPE_CHECKING:
 
     from ledgit.query import Expr, OrderKey, Query
     from ledgit.store.index_database import Database
+    from ledgit.store.index_links import Linked
     from ledgit.store.index_table import Table
 
 __all__ = ["Experiments", "Plan", "Row", "read_token", "write_token"]
 
 _MOST_IDS = 10_000
+#: Number of the set that stays from one query to the next.
+_KEPT = -2
 
 Experiments = dict[str, tuple[str, bool]]
 """What is recorded about experiments: label → (name that people see, deleted)."""
@@ -48,7 +51,7 @@ class Plan:
         index: The database.
         query: The query.
         experiments: What is recorded about experiments.
-        codes: Returns the numbers of the codes that belong to a revision: finalized runs', and live runs'.
+        codes: Makes what finds the numbers of the codes that belong to a revision.
         live: Whether there are live runs to be put among the others.
 
     Raises:
@@ -60,14 +63,14 @@ class Plan:
         index: Database,
         query: Query,
         experiments: Experiments,
-        codes: Callable[[str], Codes],
+        codes: Callable[[], Linked],
         live: bool,
     ) -> None:
         self.index = index
         self.db = index.db
         self.query = query
         self.experiments = experiments
-        self.codes = codes
+        self._linker = codes
         self.live = live
         self.sets: dict[tuple[str, str], int] = {}
         self.expr: Expr | None = None
@@ -143,6 +146,11 @@ class Plan:
             total += self.db.execute(f"SELECT count(*) FROM {source} WHERE {where}", values).fetchone()[0]
         return total
 
+    def grouped(self, table: Table, columns: str, group: str) -> list[tuple[Any, ...]]:
+        """Return *columns* (SQL of ours) of the runs in *table* that match, one row for each *group*."""
+        where, values = self._where(table)
+        return self.db.execute(f"SELECT {columns} FROM {table.run} r WHERE {where} GROUP BY {group}", values).fetchall()
+
     def _part(self, source: int, table: Table, after: Sequence[Any] | None) -> tuple[str, list[Any], tuple[Term, ...]]:
         """Return the statement for one table but for its order, its values, and the terms of the order."""
         where, values = self._where(table)
@@ -159,8 +167,13 @@ class Plan:
 
     def _source(self, table: Table, where: str, terms: Sequence[Term]) -> str:
         """Return what to select from: the table, by an index that has all the question needs."""
-        index = covering_index(self.index, where, terms) if table is self.index.runs else None
+        makes = self._makes_covers()
+        index = covering_index(self.index, where, terms, make=makes) if table is self.index.runs else None
         return f"{table.run} r" + (f" INDEXED BY {index}" if index else "")
+
+    def _makes_covers(self) -> bool:
+        """Whether an index may be made for this kind of question."""
+        return True
 
     def _terms(self, table: Table) -> tuple[Term, ...]:
         if not self.order:  # spelled out, because the compiler takes 4 ms to load
@@ -194,8 +207,6 @@ class Plan:
             if len(query.ids) > _MOST_IDS:
                 raise InvalidValue("ids", len(query.ids), f"at most {_MOST_IDS} ids at once")
             add(f"r.id IN ({_marks(query.ids)})", *query.ids)
-        if query.branch is not None:
-            add(f"(r.branch = ? OR {self._is_among('branch', query.branch, table)})", query.branch)
         if self.expr is not None:
             from ledgit.query import FUNCTIONS, compile_filter, wanted
 
@@ -205,6 +216,8 @@ class Plan:
                 if name in sql.text:
                     self.db.create_function(name, 1, function, deterministic=True)
             add(f"({sql.text})", *sql.bindings)
+        if query.branch is not None:  # after what is quicker to find out
+            add(f"(r.branch = ? OR {self._is_among('branch', query.branch, table)})", query.branch)
         if self.live and table is self.index.runs:
             add(f"r.id NOT IN (SELECT id FROM {self.index.live.run})")
         return " AND ".join(parts) or "1", values
@@ -232,14 +245,35 @@ class Plan:
             return
         sql = "CREATE TEMP TABLE IF NOT EXISTS among (k INTEGER, item, PRIMARY KEY (k, item)) WITHOUT ROWID"
         self.db.execute(sql)
-        self.db.execute("DELETE FROM temp.among")
+        self.db.execute("DELETE FROM temp.among WHERE k >= 0")
+        self._codes = self._linker()
         for what, name, position in asked:
-            if (what, name) not in self.sets:
-                number = self.sets[what, name] = 2 * len(self.sets)
-                # Ids are the same in both tables; the numbers of codes are not.
-                runs, live = self._below(name) if what == "ancestor" else self._linked(what, name, position)
-                rows = [(number, item) for item in runs] + [(number + 1, item) for item in live]
-                self.db.executemany("INSERT INTO temp.among VALUES (?, ?)", rows)
+            if (what, name) in self.sets:
+                continue
+            if what == "branch" and self._is_kept(name):
+                self.sets[what, name] = _KEPT
+                continue
+            number = self.sets[what, name] = 2 * len(self.sets)
+            # Ids are the same in both tables; the numbers of codes are not.
+            runs, live = self._below(name) if what == "ancestor" else self._linked(what, name, position)
+            rows = [(number, item) for item in runs] + [(number + 1, item) for item in live]
+            self.db.executemany("INSERT INTO temp.among VALUES (?, ?)", rows)
+
+    def _is_kept(self, branch: str) -> bool:
+        """Have a *branch*'s codes stay in the table until something changes, where one can say when that is.
+
+        Who types a filter asks again with every few keys, and finding them out takes Git and 20 ms.
+        """
+        mark = self._codes.mark(branch) if not self.live else None
+        if mark is None:
+            return False
+        if mark != self.index.kept_set:
+            runs, _ = self._linked("branch", branch, 0)
+            self.index.kept_set = None
+            self.db.execute("DELETE FROM temp.among WHERE k < 0")
+            self.db.executemany("INSERT INTO temp.among VALUES (?, ?)", [(_KEPT, item) for item in runs])
+            self.index.kept_set = mark if self._codes.settled else None
+        return True
 
     def _is_among(self, what: str, name: str, table: Table) -> str:
         number = self.sets[what, name] + (table is not self.index.runs)
@@ -252,7 +286,7 @@ class Plan:
     def _linked(self, what: str, rev: str, position: int) -> Codes:
         """Return the numbers of the codes that belong to *rev*."""
         try:
-            return self.codes(rev)
+            return self._codes(rev)
         except (GitFailed, NotFound):
             if what == "branch":
                 return set(), set()  # gone, or of another clone: then the name alone tells

@@ -41,6 +41,7 @@ _INDEXES = (
     ("", "experiment", "(experiment, deleted, started)"),
     ("", "name", "(name)"),
     ("", "partial", "(partial) WHERE partial > 0"),
+    ("", "nested", "(parent_run, id) WHERE parent_run IS NOT NULL"),
 )
 
 Complete = Callable[[list[tuple[int, "RunState", bytes]]], None]

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from ledgit.errors import RecordError, StorageError
 from ledgit.store.index_live import LiveRuns
+from ledgit.store.index_schema import FILE
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -22,9 +23,8 @@ if TYPE_CHECKING:
 
     T = TypeVar("T")
 
-__all__ = ["FILE", "Upkeep"]
+__all__ = ["Upkeep"]
 
-FILE = "index.sqlite3"
 _EXPERIMENT_SQL = "coalesce((SELECT e.name FROM experiment e WHERE e.label = r.experiment), r.experiment)"
 _READ_ONLY = {3, 8, 14, 23}  # PERM READONLY CANTOPEN AUTH
 _ATTEMPTS = 3

@@ -33,6 +33,7 @@ if TYPE_CHECKING:
 
 __all__ = ["JournalState", "dump_json", "encode", "encode_metric", "now_ms", "read_blocks", "read_parts"]
 
+_WIDEST = 1 << 63
 PART_SUFFIX = ".log"
 _BLOCK = 4 << 20
 time_ns = time.time_ns
@@ -175,7 +176,7 @@ def parse_lines(
         clock: Time of the last event before *data* in its part: no event is earlier.
 
     Returns:
-        The other events as (time, kind, data), how many lines were torn, and the newest time.
+        The other events as (time, kind, data), how many lines were torn or say nothing, and the newest time.
     """
     from ledgit.records.history import Points
 
@@ -192,20 +193,27 @@ def parse_lines(
         except (ValueError, IndexError):
             torn += 1
             continue
-        if payload[:2] == b"m\t":
-            _, key_bytes, value, step, time = payload.split(b"\t")
-            key = key_bytes.decode()
-            points = histories.get(key)
-            if points is None:
-                points = histories[key] = Points()
-            stamp = int(time)
-            points.append(int(step), stamp, float(value))
-            last = max(last, stamp)
+        try:
+            if payload[:2] == b"m\t":
+                _, key_bytes, text, step_text, time = payload.split(b"\t")
+                key, step, stamp, value = key_bytes.decode(), int(step_text), int(time), float(text)
+                if not (-_WIDEST <= step < _WIDEST and -_WIDEST <= stamp < _WIDEST):  # three arrays, or none
+                    torn += 1
+                    continue
+                points = histories.get(key)
+                if points is None:
+                    points = histories[key] = Points()
+                points.append(step, stamp, value)
+                last = max(last, stamp)
+                continue
+            kind, _, body = payload.partition(b"\t")
+            item = _loads(body)
+            at, name = int(item["at"]), kind.decode()
+        except (ValueError, TypeError, LookupError):
+            torn += 1  # whole, and yet no record of ours: it must not keep anybody from the other runs
             continue
-        kind, _, text = payload.partition(b"\t")
-        item = _loads(text)
-        clock = max(clock, int(item["at"]))
-        events.append((clock, kind.decode(), item))
+        clock = max(clock, at)
+        events.append((clock, name, item))
     return events, torn, max(last, clock)
 
 

@@ -13,6 +13,7 @@ from typing import Any
 
 import orjson
 
+from ledgit.errors import LedgitError
 from ledgit.records.clock import Clocks
 from ledgit.records.history import Points
 from ledgit.records.run import CodeRef
@@ -61,8 +62,15 @@ def summarize(directory: str, previous: bytes | None = None) -> tuple[RunState |
     """Fold the journal in *directory*, starting from the summary *previous*.
 
     Returns:
-        The run (None if no start record could be read) and the new summary.
+        The run (None if no start record could be read, or one that says what none of ours does) and the new summary.
     """
+    try:
+        return _summarize(directory, previous)
+    except (ValueError, TypeError, LookupError, AttributeError, LedgitError):
+        return None, b""  # of another Ledgit, or damaged: `doctor` tells of it, the other runs are listed
+
+
+def _summarize(directory: str, previous: bytes | None) -> tuple[RunState | None, bytes]:
     fold: dict[str, Any] = _restore(previous)
     offsets: dict[str, int] = fold["offsets"]
     try:

@@ -41,31 +41,44 @@ _ROUNDS = 4
 _PAUSE = 0.02
 
 
-def note_pack(repo: Repo, folder: Folder, name: str) -> None:
-    """Remember a pack (``pack-<hex>``) that we wrote, and merge when it is time.
+def note_pack(repo: Repo, folder: Folder, name: str) -> bool:
+    """Remember a pack (``pack-<hex>``; "" for none) that we wrote, and merge when it is time.
+
+    Returns:
+        False where a ``git gc`` is at work, so that what should be merged goes on waiting for the next call.
 
     Never raises: the pack is fine where it is. Nor does it wait for a process that is merging,
-    which may be slow or stopped: it leaves the name for whoever has the list next.
+    which may be slow or stopped: it leaves the name for whoever has the list next. Before there
+    are enough new ones to be merged, taking them into the list would cost more than all the rest.
     """
-    list_pack(folder, name)
+    waiting = list_pack(folder, name)
+    if name and waiting < FACTOR:
+        return True
+    from ledgit.git import gc_is_running
+
     with contextlib.suppress(OSError, LedgitError):
+        if gc_is_running(repo):
+            return False
         for _ in range(_ROUNDS):
             tidy(repo, folder)
             if not os.path.exists(os.path.join(folder.path, _NEW)):
                 break
+    return True
 
 
-def list_pack(folder: Folder, name: str) -> None:
-    """Remember a pack ("" for none) for the next :func:`note_pack`. Never raises."""
+def list_pack(folder: Folder, name: str) -> int:
+    """Remember a pack ("" for none) for the next :func:`note_pack`; return about how many wait now. Never raises."""
     if not name:
-        return
+        return 0
     with contextlib.suppress(OSError, LedgitError):
         folder.make(folder.path)
         fd = os.open(os.path.join(folder.path, _NEW), os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o644)
         try:
-            os.write(fd, f"0 {name}\n".encode("ascii"))
+            written = os.write(fd, f"0 {name}\n".encode("ascii"))
+            return os.fstat(fd).st_size // written
         finally:
             os.close(fd)
+    return FACTOR  # nothing could be written; the list says what there is
 
 
 def shrink(repo: Repo, folder: Folder, wait: float = 5.0) -> list[str]:

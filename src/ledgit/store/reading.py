@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from ledgit.store.artifacts.histories import Fetch
     from ledgit.store.folder import Folder
 
-__all__ = ["open_artifact", "read_history", "read_record"]
+__all__ = ["committed_history", "open_artifact", "read_history", "read_record"]
 
 
 def _journal(folder: Folder, state: RunState) -> JournalState | None:
@@ -82,15 +82,16 @@ def read_history(
     """
     journal = _journal(folder, state)
     fresh = journal.histories.get(metric) if journal is not None else None
-    old = _committed_history(folder, objects, state, metric, fetch) if state.heads else None
+    old = committed_history(folder, objects, state, metric, fetch) if state.heads else None
     if fresh is None:
         return old
     return fresh.sorted_unique() if old is None else union(old, fresh)
 
 
-def _committed_history(
-    folder: Folder, objects: Objects, state: RunState, metric: str, fetch: Fetch | None
+def committed_history(
+    folder: Folder, objects: Objects, state: RunState, metric: str, fetch: Fetch | None = None
 ) -> Points | None:
+    """Return the points of *metric* in the run's commits alone: of a resumed run those of earlier sessions."""
     found: dict[str, Points] = {}
     histories: list[Points] = []
     for head in state.heads:

@@ -50,6 +50,7 @@ class _Settler:
 
     def __init__(self) -> None:
         self.waiting: list[_Unsettled] = []
+        self.unmerged: dict[str, _Unsettled] = {}  # by repository: packs that a `git gc` kept from being merged
         self.exiting = False
         self.working = threading.Lock()
         self.listing = threading.Lock()
@@ -67,11 +68,15 @@ class _Settler:
                 os.sync()
             for item in items:
                 with contextlib.suppress(Exception):  # one that got out would end the sync thread
-                    _settle(item, synced=synced)
+                    if not _settle(item, synced=synced):
+                        self.unmerged[item.folder.path] = item
+            for path, item in [*self.unmerged.items()]:
+                if note_pack(item.repo, item.folder, ""):
+                    del self.unmerged[path]
             for item in {item.folder.path: item for item in items}.values():
                 compact_if_due(item.repo, item.folder)
             with self.listing:
-                if not self.waiting:
+                if not self.waiting and not self.unmerged:
                     syncer.unregister(self)
 
 
@@ -92,7 +97,8 @@ def hand_over(repo: Repo, folder: Folder, run_id: str, session: str, pack: Pack)
     _settler.tick()
 
 
-def _settle(item: _Unsettled, *, synced: bool = False) -> None:
+def _settle(item: _Unsettled, *, synced: bool = False) -> bool:
+    """Settle one; False where its pack should be merged with others and a ``git gc`` is at work."""
     from ledgit.git import sync_ref
 
     if not synced:
@@ -104,10 +110,10 @@ def _settle(item: _Unsettled, *, synced: bool = False) -> None:
         if not _is_whole(item.repo, _fresh_objects(item.repo), item.directory, run_id, session):
             item.pack.release()
             os.rename(item.directory, item.folder.active_dir(run_id))
-            return
+            return True
     item.folder.discard(item.directory)
     item.pack.release()
-    note_pack(item.repo, item.folder, os.path.basename(item.pack.path))
+    return note_pack(item.repo, item.folder, os.path.basename(item.pack.path))
 
 
 def settle_all() -> None:
@@ -232,7 +238,7 @@ def _compacted(repo: Repo, objects: Objects, directory: str, run_id: str) -> lis
 
 
 def _after_fork() -> None:
-    _settler.waiting = []
+    _settler.waiting, _settler.unmerged = [], {}
     _settler.working = threading.Lock()  # the thread that may have held them is the parent's
     _settler.listing = threading.Lock()
 

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from ledgit.git import Repo
     from ledgit.store.folder import Folder
 
-__all__ = ["release_work", "remove_dead_work", "take_work"]
+__all__ = ["dead_work", "release_work", "remove_dead_work", "take_work"]
 
 #: Seconds that a lock may be there before its folder.
 _YOUNG = 10.0
@@ -63,6 +63,24 @@ def release_work(path: str, lock: int) -> None:
     except OSError:
         pass
     os.close(lock)
+
+
+def dead_work(folder: Folder) -> list[str]:
+    """Return the paths of the work folders that :func:`remove_dead_work` would remove; nothing is changed."""
+    try:
+        names = sorted({name.removesuffix(".lock") for name in os.listdir(folder.work)})
+    except OSError:
+        return []
+    found = []
+    for path in (os.path.join(folder.work, name) for name in names):
+        try:
+            os.close(_lock_dead(path))
+        except FileNotFoundError:
+            pass
+        except OSError:
+            continue
+        found.append(path)
+    return found
 
 
 def remove_dead_work(repo: Repo, folder: Folder) -> int:

@@ -8,7 +8,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-__all__ = ["cache_folder", "child_environment", "parent_run"]
+__all__ = ["cache_folder", "child_environment", "parent_run", "repetition_tags"]
 
 
 def child_environment(run_id: str, repository_path: str, **more: str) -> dict[str, str]:
@@ -33,6 +33,15 @@ def parent_run(environ: Mapping[str, str] | None = None) -> str | None:
     """Return the id of the run that this process was started in, if any."""
     source = os.environ if environ is None else environ
     return source.get("LEDGIT_RUN_ID") or source.get("MLFLOW_RUN_ID") or None
+
+
+def repetition_tags() -> dict[str, str]:
+    """Return the tags of every new run of a command that ``ledgit repro`` repeats; none otherwise.
+
+    The first run that the command starts joins the repetition; these say of the further ones what they belong to.
+    """
+    by = os.environ.get("LEDGIT_REPRO_BY")
+    return {"ledgit.repro.by": by} if by else {}
 
 
 def cache_folder() -> str:

@@ -15,6 +15,7 @@ from ledgit.store import ActiveRun as Store
 from ledgit.store import RunStart
 from ledgit.tracking import exits, experiments, session
 from ledgit.tracking.active import ActiveRun, bind
+from ledgit.tracking.launching import repetition_tags
 from ledgit.tracking.session import environment, local
 
 TYPE_CHECKING = False  # this is on the way of every start, where each import counts
@@ -113,13 +114,10 @@ def _new(
         parent = _parent_id(parent)
     elif stack:
         parent = stack[-1].id
-    by = environment("LEDGIT_REPRO_BY")
-    if by is not None:
-        tags["ledgit.repro.by"] = by  # a further run of a command that is repeated
     start = RunStart(
         experiment=experiments.for_new_run(experiment_id),
         name=name,
-        tags={**_ci_tags(), **{key: str(value) for key, value in tags.items()}},
+        tags={**_ci_tags(), **{key: str(value) for key, value in tags.items()}, **repetition_tags()},
         parent_run=parent,
         entry_point=_entry_point(sys.argv),
     )

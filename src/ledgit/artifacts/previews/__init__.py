@@ -36,7 +36,7 @@ def preview(path: str, source: bytes | str | os.PathLike[str] | BinaryIO, width:
         found = _look(file, max(width, 20), max(height, 3))
     room, lines = max(width, 20), max(height, 3)
     return Preview(
-        found.kind, clean(found.title), tuple(fit(line, room) for line in found.lines[:lines]), found.picture
+        found.kind, clean(found.title), tuple(fit(clean(line), room) for line in found.lines[:lines]), found.picture
     )
 
 
@@ -50,7 +50,8 @@ def preview_folder(path: str, members: Iterable[tuple[str, int | None]], width: 
         height: Likewise.
     """
     found = archives.listing(path, "folder", list(members), max(height, 3))
-    return Preview(found.kind, clean(found.title), tuple(fit(line, max(width, 20)) for line in found.lines), None)
+    room = max(width, 20)
+    return Preview(found.kind, clean(found.title), tuple(fit(clean(line), room) for line in found.lines), None)
 
 
 def _look(file: Source, width: int, height: int) -> Preview:

@@ -64,6 +64,7 @@ def run(args: argparse.Namespace) -> int:
     findings = _examine(repository, args.remote)
     if args.mend and findings:
         mended += mend(repository.repo, repository.folder, repository.index, findings)
+        mended += _remove_dead_environments()
         findings = _examine(context.repository(), args.remote)
     if args.format == "json":
         names = ("level", "group", "key", "what", "mend")
@@ -94,8 +95,40 @@ def _examine(repository: Repository, remote: str | None) -> list[Finding]:
 
     where = (repository.repo, repository.folder, repository.index)
     with Progress() as progress:
-        findings = examine(*where, progress)
+        findings = [*examine(*where, progress), *_dead_environments()]
     return findings if remote is None else in_order([*findings, *ask_remote(*where, remote or None)])
+
+
+def _dead_environments() -> list[Finding]:
+    """Return the environments of projects whose interpreter was uninstalled; they are the user's, not a run's."""
+    from ledgit.projects.environments import list_environments
+    from ledgit.store.doctor import HINT, Finding
+    from ledgit.tracking.launching import cache_folder
+
+    dead: dict[str, list[str]] = {}
+    for one in list_environments(cache_folder()):
+        if one.gone:
+            dead.setdefault(one.gone, []).append(one.key[:12])
+    found = []
+    for python, keys in sorted(dead.items()):
+        which = f"environment {keys[0]} stands" if len(keys) == 1 else f"environments {', '.join(keys)} stand"
+        what = f"of the environments that projects ran in, {which} on {python}, which is gone"
+        mends = "'ledgit doctor --mend' removes what nothing can run in; it is made anew when it is wanted"
+        found.append(Finding(HINT, "environments", "environments.dead", what, mends))
+    return found
+
+
+def _remove_dead_environments() -> list[str]:
+    from ledgit.projects.environments import list_environments, remove_environments
+    from ledgit.tracking.launching import cache_folder
+
+    cache = cache_folder()
+    dead = tuple(one.key for one in list_environments(cache) if one.gone)
+    if not dead:
+        return []
+    gone, stay = remove_environments(cache, keys=dead)
+    done = [f"removed the environment {one.key[:12]}, whose interpreter is gone" for one in gone]
+    return done + [f"the environment {one.key[:12]} stays: something runs in it" for one in stay]
 
 
 def _print(findings: list[Finding], mended: list[str]) -> None:

@@ -13,7 +13,8 @@ if TYPE_CHECKING:
 
 HELP = """\
 Do what a hook of Git's is for. The scripts that 'ledgit hooks install' writes call this; so can any manager of hooks.
-Standard input is what Git tells the hook. But for pre-commit and pre-push, it ends with 0 whatever happens.
+Standard input is what Git tells the hook. It ends with 0 whatever happens; pre-commit and pre-push end with 12 to
+stop Git, and the scripts take any other code for a fault of ours.
 """
 EPILOG = """
 ledgit hook post-commit

@@ -7,7 +7,6 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from ledgit.cli import columns, context, parsing, render, terminal, text
-from ledgit.cli.times import parse_since
 from ledgit.errors import ExperimentNotFound, FilterError, LedgitError, UsageError
 
 if TYPE_CHECKING:
@@ -104,17 +103,15 @@ def run(args: argparse.Namespace) -> int:
 
 def _select(args: argparse.Namespace) -> RunSet:
     repository = context.repository()
-    runs = repository.runs.view(args.view)
-    if args.filter:
-        runs = runs.filter(args.filter)
-    if args.branch:
-        runs = runs.branch(args.branch)
-    if args.experiment:
-        runs = runs.experiment(*args.experiment)
-    if args.since:
-        runs = runs.since(parse_since(args.since))
-    if args.mine:
-        runs = runs.mine()
+    runs = context.selected(
+        repository,
+        args.view,
+        filter=args.filter,
+        branch=args.branch,
+        experiment=args.experiment,
+        since=args.since,
+        mine=args.mine,
+    )
     return runs.sort(*(_sort_key(repository, key) for key in args.sort)) if args.sort else runs
 
 

@@ -114,14 +114,22 @@ def _schema_rows(metadata: Model) -> list[tuple[str, str]]:
 
 def _add_serve(parser: argparse.ArgumentParser) -> None:
     _add_model(parser)
-    parser.add_argument("--host", default="127.0.0.1", help="address to listen at (this machine alone)")
-    parser.add_argument("-p", "--port", type=int, default=5000, help="port to listen at; 0 for a free one (5000)")
-    parser.add_argument("-w", "--workers", type=int, default=1, metavar="N", help="processes (1)")
-    parser.add_argument("--threads", type=int, default=4, metavar="N", help="predictions at a time in each (4)")
-    parser.add_argument("--max-body", default="64MiB", metavar="SIZE", help="largest request (64MiB)")
-    parser.add_argument("--timeout", type=float, default=60.0, metavar="SECONDS", help="longest request (60)")
-    parser.add_argument("--grace", type=float, default=30.0, metavar="SECONDS", help="to finish when told to stop (30)")
-    parser.add_argument("--watch", type=float, metavar="SECONDS", help="look this often where the stage stands")
+    parser.add_argument(
+        "--host", default="127.0.0.1", help="address to listen at (default: 127.0.0.1, this machine alone)"
+    )
+    parser.add_argument(
+        "-p", "--port", type=int, default=5000, help="port to listen at; 0 for a free one (default: 5000)"
+    )
+    parser.add_argument("-w", "--workers", type=int, default=1, metavar="N", help="processes (default: 1)")
+    parser.add_argument(
+        "--threads", type=int, default=4, metavar="N", help="predictions at a time in each (default: 4)"
+    )
+    parser.add_argument("--max-body", default="64MiB", metavar="SIZE", help="largest request (default: 64MiB)")
+    parser.add_argument("--timeout", default="60", metavar="TIME", help="longest request (default: 60 seconds)")
+    parser.add_argument(
+        "--grace", default="30", metavar="TIME", help="to finish when told to stop (default: 30 seconds)"
+    )
+    parser.add_argument("--watch", metavar="TIME", help="look this often where the stage stands: 10 (seconds), 5m")
     parser.add_argument("--pull", action="store_true", help="with --watch: pull before each look")
     parser.add_argument("--access-log", action="store_true", help="a line for each request")
     _add_trust(parser)
@@ -141,9 +149,9 @@ def _serve(args: argparse.Namespace) -> int:
         workers=args.workers,
         threads=args.threads,
         max_body=parse_size(args.max_body, "--max-body"),
-        timeout=args.timeout,
-        grace=args.grace,
-        watch=args.watch,
+        timeout=parsing.seconds("--timeout", args.timeout),
+        grace=parsing.seconds("--grace", args.grace, zero=True),
+        watch=parsing.seconds("--watch", args.watch),
         pull=args.pull,
         trust=args.trust,
         access_log=args.access_log,
@@ -164,7 +172,7 @@ def _add_predict(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--output-format", choices=kinds, help="what to write")
     parser.add_argument("--params", metavar="JSON", help="params of prediction, as a JSON object")
     parser.add_argument("--keep", action="store_true", help="write the columns of the input, too")
-    parser.add_argument("--rows", type=int, default=10_000, metavar="N", help="rows at a time (10000)")
+    parser.add_argument("--rows", type=int, default=10_000, metavar="N", help="rows at a time (default: 10000)")
     _add_trust(parser)
 
 
@@ -202,10 +210,12 @@ def _predict(args: argparse.Namespace) -> int:
 def _add_docker(parser: argparse.ArgumentParser) -> None:
     _add_model(parser)
     parser.add_argument("folder", metavar="FOLDER", help="folder to make: Dockerfile, model, requirements")
-    parser.add_argument("--base", metavar="IMAGE", help="image to start from (python of this version, slim)")
+    parser.add_argument("--base", metavar="IMAGE", help="image to start from (default: python of this version, slim)")
     parser.add_argument("--wheel", metavar="FILE", help="install this Ledgit instead of the released one")
-    parser.add_argument("-p", "--port", type=int, default=8080, help="port in the container (8080)")
-    parser.add_argument("-w", "--workers", type=int, default=1, metavar="N", help="processes in the container (1)")
+    parser.add_argument("-p", "--port", type=int, default=8080, help="port in the container (default: 8080)")
+    parser.add_argument(
+        "-w", "--workers", type=int, default=1, metavar="N", help="processes in the container (default: 1)"
+    )
     _add_trust(parser)
     parsing.add_formats(parser)
 

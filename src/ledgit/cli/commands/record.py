@@ -6,9 +6,9 @@ import argparse
 from typing import TYPE_CHECKING
 
 from ledgit.cli import context, parsing, terminal
-from ledgit.cli.times import parse_since
 from ledgit.errors import ParamConflict, RunNotFound, UsageError
 from ledgit.projects.kept import artifact_files
+from ledgit.records.times import parse_since
 
 if TYPE_CHECKING:
     from ledgit.repository import Repository, Run
@@ -138,6 +138,7 @@ def _metrics(given: list[str]) -> list[tuple[str, float]]:
 
 def _create(repository: Repository, args: argparse.Namespace) -> ActiveRun:
     from ledgit.store import ActiveRun, RunStart
+    from ledgit.tracking.launching import repetition_tags
 
     start = RunStart(
         experiment=context.experiment(repository, args.experiment),
@@ -145,7 +146,7 @@ def _create(repository: Repository, args: argparse.Namespace) -> ActiveRun:
         parent_run=context.current_run(),
         command=(),
         entry_point="ledgit record",
-        tags=context.ci_tags(),
+        tags={**context.ci_tags(), **repetition_tags()},
         detached=args.start,
     )
     return ActiveRun.create(repository.repo, start)

@@ -137,7 +137,7 @@ def _add_ls(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--filter", metavar="FILTER", default="", help="such as \"tags.team = 'fraud' AND version_number > 3\""
     )
-    parser.add_argument("--limit", metavar="N", type=int, help="at most so many; 0 for all (as text: 100)")
+    parser.add_argument("-n", "--limit", metavar="N", type=int, help="at most N; 0 for all (default: 100, all as JSON)")
     parsing.add_formats(parser, "csv")
 
 
@@ -149,7 +149,7 @@ def _add_show(parser: argparse.ArgumentParser) -> None:
 def _add_history(parser: argparse.ArgumentParser) -> None:
     _model(parser, "?")
     parser.add_argument("--stage", metavar="STAGE", help="only what was done at this stage")
-    parser.add_argument("--limit", metavar="N", type=int, help="at most so many; 0 for all (as text: 100)")
+    parser.add_argument("-n", "--limit", metavar="N", type=int, help="at most N; 0 for all (default: 100, all as JSON)")
     parsing.add_formats(parser)
 
 

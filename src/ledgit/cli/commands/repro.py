@@ -65,7 +65,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--diagnose", action="store_true", help="what of the randomness goes with hash seed and threads fixed"
     )
-    parser.add_argument("--timeout", metavar="SECONDS", type=float, help="end the command after that")
+    parser.add_argument("--timeout", metavar="TIME", help="end the command after so long: 90 (seconds), 5m, 2h")
     parser.add_argument("--no-trace", action="store_true", help="don't note which files Python opens")
     parser.add_argument("--no-output", action="store_true", help="don't show what the command prints")
     parser.add_argument("--dry-run", action="store_true", help="say what would be done, and what the run lacks")
@@ -137,8 +137,6 @@ def _options(args: argparse.Namespace, *, many: bool) -> ReproOptions:
 
     if args.repeats is not None and args.repeats < 1:
         raise UsageError(f"--repeats is {args.repeats}, expected 1 or more")
-    if args.timeout is not None and not args.timeout > 0:
-        raise UsageError(f"--timeout is {args.timeout:g}, expected a number of seconds above 0")
     secrets = {}
     for pair in args.set:
         name, equals, value = pair.partition("=")
@@ -152,7 +150,7 @@ def _options(args: argparse.Namespace, *, many: bool) -> ReproOptions:
         code=args.code,
         diagnose=args.diagnose,
         secrets=secrets,
-        timeout=args.timeout,
+        timeout=parsing.seconds("--timeout", args.timeout),
         show=not (args.no_output or many or args.format == "json"),
         trace=not args.no_trace,
         cache=cache_folder(),

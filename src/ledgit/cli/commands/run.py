@@ -96,7 +96,7 @@ def _means_project(args: argparse.Namespace) -> bool:
 def _run_command(args: argparse.Namespace, command: list[str]) -> int:
     params = {key: parsing.typed(value) for key, value in parsing.pairs(args.param, "param").items()}
     tags = {**context.ci_tags(), **parsing.pairs(args.tag, "tag")}
-    timeout = None if args.timeout is None else parsing.seconds(args.timeout)
+    timeout = parsing.seconds("--timeout", args.timeout)
     from ledgit.projects.child import KILLED_BY_TIMEOUT, Child, find
     from ledgit.projects.watching import Watch
 
@@ -109,7 +109,7 @@ def _run_command(args: argparse.Namespace, command: list[str]) -> int:
         return 127
     repository = context.repository()
     from ledgit.store import ActiveRun, RunStart
-    from ledgit.tracking.launching import child_environment
+    from ledgit.tracking.launching import child_environment, repetition_tags
 
     active = ActiveRun.create(
         repository.repo,
@@ -119,7 +119,7 @@ def _run_command(args: argparse.Namespace, command: list[str]) -> int:
             parent_run=context.current_run(),
             command=tuple(command),
             entry_point=_entry_point(command),
-            tags=tags,
+            tags={**tags, **repetition_tags()},
             python=_python(program),
         ),
     )

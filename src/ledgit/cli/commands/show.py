@@ -118,6 +118,7 @@ def as_dict(found: Run, record: RunRecord, link: Link | None) -> dict[str, objec
             "platform": environment.platform,
             "gpus": list(environment.gpus),
             "packages": dict(environment.packages),
+            "origins": dict(environment.origins),
         },
         "conflicts": {key: list(values) for key, values in found.conflicts.items()},
     }
@@ -249,7 +250,7 @@ class _Page:
 
     def _packages(self) -> list[str]:
         environment = self.record.environment
-        return self._pairs(environment.packages) if environment is not None and self.args.packages else []
+        return self._pairs(environment.versions) if environment is not None and self.args.packages else []
 
     def _note(self) -> list[str]:
         note = str(self.run.tags.get(NOTE_TAG, ""))

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
     from typing import Any
 
-    from ledgit.projects.sweeps import SweepPlan
+    from ledgit.projects.sweeps import Sweep, SweepPlan
     from ledgit.repository import Repository
 
 HELP = """\
@@ -144,29 +144,14 @@ def _style(args: argparse.Namespace) -> Style:
     return Style(terminal.use_color() and getattr(args, "format", "text") == "text")
 
 
-def seconds(option: str, text: str | None) -> float | None:
-    """Read a time such as ``90``, ``1.5h``, ``5m`` or ``2d``, given with *option*.
-
-    Raises:
-        UsageError: It is none.
-    """
-    if text is None:
-        return None
-    factor = {"s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0}.get(text[-1:], 0.0)
-    try:
-        return float(text[:-1]) * factor if factor else float(text)
-    except ValueError:
-        raise UsageError(f"{option} is {text!r}, expected a time such as 90 (seconds), 5m or 2h") from None
-
-
 def _running(args: argparse.Namespace) -> dict[str, Any]:
     """Return the fields of a plan that a session decides, None where nothing was said."""
     return {
         "trials": args.trials,
         "jobs": args.jobs,
-        "timeout": seconds("--timeout", args.timeout),
-        "grace": seconds("--grace", args.grace),
-        "max_time": seconds("--max-time", args.max_time),
+        "timeout": parsing.seconds("--timeout", args.timeout),
+        "grace": parsing.seconds("--grace", args.grace, zero=True),
+        "max_time": parsing.seconds("--max-time", args.max_time),
         "stop_after_failures": args.stop_after_failures,
         "patience": args.patience,
         "target": args.target,
@@ -192,7 +177,14 @@ def _start(args: argparse.Namespace) -> int:
     sweep = Sweep.start(
         repository, plan, base=os.getcwd(), project=args.project, progress=_tell, parent_run=context.current_run()
     )
+    _warn(sweep, executor)
     return show(sweep, executor, _style(args), quiet=args.quiet)
+
+
+def _warn(sweep: Sweep, executor: Any) -> None:
+    """Say what workers on other machines won't have; with an address to fetch the code from it is the same."""
+    for note in sweep.left_beside() if executor is not None else ():
+        terminal.note(f"ledgit: warning: {note}")
 
 
 def _plan(args: argparse.Namespace, repository: Repository) -> SweepPlan:
@@ -281,6 +273,7 @@ def _resume(args: argparse.Namespace) -> int:
     except BaseException:
         sweep.close()
         raise
+    _warn(sweep, executor)
     return show(sweep, executor, _style(args), quiet=args.quiet)
 
 

@@ -167,8 +167,8 @@ def _parts(column: str, how: Any, frame: Frame) -> list[tuple[str, Any]]:
             )  # fmt: skip
         else:
             labels = _labels([_text(value) for value in distinct])
-            parts = [(label, values == value) for label, value in zip(labels, distinct, strict=True)]
-            return [(name, np.asarray(mask, dtype=bool) & ~lost) for name, mask in parts] + _lost(lost)
+            parts = [(label, _equal(np, values, value)) for label, value in zip(labels, distinct, strict=True)]
+            return [(name, mask & ~lost) for name, mask in parts] + _lost(lost)
     try:
         numbers = np.where(lost, np.nan, values).astype(float)
     except (TypeError, ValueError):
@@ -237,6 +237,13 @@ def _distinct(values: Any, lost: Any) -> list[Any]:
         return sorted(found)
     except TypeError:
         return sorted(found, key=str)
+
+
+def _equal(np: Any, values: Any, value: Any) -> Any:
+    """Return which rows have *value*: text is compared as it is, where NumPy would cut off NULs at its end."""
+    if values.dtype.kind == "O":
+        return np.array([bool(one == value) for one in values], dtype=bool)
+    return np.asarray(values == value, dtype=bool)
 
 
 def _text(value: Any) -> str:

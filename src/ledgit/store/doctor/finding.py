@@ -16,7 +16,7 @@ __all__ = ["GROUPS", "HINT", "PROBLEM", "Finding", "Patient", "many", "shown"]
 PROBLEM = "problem"  #: something does not work, or may be lost
 HINT = "hint"  #: good to know, or leftovers that do no harm
 
-GROUPS = ("git", "settings", "runs", "ledger", "index", "remote", "registry")
+GROUPS = ("git", "settings", "runs", "ledger", "index", "remote", "registry", "environments")
 """What findings are about, in the order they are shown."""
 
 _SHOWN = 5

@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 from ledgit.store.doctor.finding import HINT, PROBLEM, Finding, shown
+from ledgit.store.work import dead_work
 
 if TYPE_CHECKING:
     from ledgit.store.doctor.finding import Patient
@@ -23,7 +24,9 @@ _TEMPORARY = "ledgit-new-"
 
 def check_leftovers(patient: Patient) -> Iterator[Finding]:
     """Check Ledgit's folder, Git's packs and the locks on refs."""
-    found = [*_in_folder(patient), *_packs(patient)]
+    common = patient.repo.common_dir
+    work = [os.path.relpath(path, common) for path in dead_work(patient.folder)]
+    found = [*_in_folder(patient), *_packs(patient), *work]
     if found:
         what = f"left by killed processes: {shown(found)}"
         yield Finding(HINT, "runs", "leftovers", what, "ledgit doctor --mend")

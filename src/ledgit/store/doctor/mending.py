@@ -35,11 +35,13 @@ def mend(patient: Patient, findings: Iterable[Finding]) -> list[str]:
 
 def _recover(patient: Patient) -> list[str]:
     from ledgit.store.recovery import recover
+    from ledgit.store.work import remove_dead_work
 
     result = recover(patient.repo, patient.folder)
     done = [f"finalized run {run_id[:8]}" for run_id in result.commits]
     done += [f"run {run_id[:8]} stays as it is: {why}" for run_id, why in result.failed.items()]
     _sweep(patient.folder)
+    remove_dead_work(patient.repo, patient.folder)
     return done or ["removed what killed processes left"]
 
 

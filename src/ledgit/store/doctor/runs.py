@@ -40,7 +40,7 @@ def _journals(patient: Patient) -> Iterator[Finding]:
         yield Finding(PROBLEM, "runs", "waiting", what, "ledgit doctor --mend")
     for name in sorted(set(active_ids(patient.folder)) - {state.id for state in runs}):
         path = patient.folder.active_dir(name)
-        what = f"{path} holds no readable start of a run"
+        what = f"{path} holds no readable start of a run; it is damaged, or a newer Ledgit's"
         yield Finding(PROBLEM, "runs", "torn", what, f"look at it, then: rm -r {path}")
 
 

@@ -16,8 +16,8 @@ if TYPE_CHECKING:
 __all__ = ["Rule", "kept_by", "parse_rule", "parse_span"]
 
 _SPANS = {"h": 3600, "d": 86_400, "w": 604_800, "y": 31_557_600}
-_SPAN = re.compile(r"(\d+)\s*(h|d|w|y)", re.ASCII)
-_BEST = re.compile(r"best\s+(\d+)\s+by\s+(.+?)(?:\s+(asc|desc))?", re.IGNORECASE | re.DOTALL)
+_SPAN = re.compile(r"(\d{1,12})\s*(h|d|w|y)", re.ASCII)
+_BEST = re.compile(r"best\s+(\d{1,12})\s+by\s+(.+?)(?:\s+(asc|desc))?", re.IGNORECASE | re.DOTALL)
 _EXPECTED = "'best N by metrics.NAME', 'younger SPAN' (such as 30d), 'tagged', 'registered', or 'filter EXPRESSION'"
 _PAGE = 5000
 

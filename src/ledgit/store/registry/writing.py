@@ -52,9 +52,10 @@ class Registration(Values):
         reason: Why; free text.
         sign: Whether the tag is signed; None: as Git's configuration says.
         when: Milliseconds since the epoch; None: now. Never before the model's newest tag.
+        number: The integer version, for one that has it elsewhere already; None: the next one.
     """
 
-    __slots__ = ("bump", "model", "path", "reason", "run", "sign", "version", "when")
+    __slots__ = ("bump", "model", "number", "path", "reason", "run", "sign", "version", "when")
 
     def __init__(
         self,
@@ -66,7 +67,9 @@ class Registration(Values):
         reason: str = "",
         sign: bool | None = None,
         when: int | None = None,
+        number: int | None = None,
     ) -> None:
+        self.number = number
         self.model, self.run, self.path, self.version, self.bump = model, run, path, version, bump
         self.reason, self.sign, self.when = reason, sign, when
 
@@ -153,7 +156,7 @@ def _register(
     now = max(now, tags.newest() + 1)
     source = find_source(repo, folder, objects, step.fresh, run, path, now)
     date = max(now, source.date)
-    number = tags.next_number()
+    number = tags.next_number() if registration.number is None else registration.number
     subject = f"Register {_line(name)} {version} from run {_line(run.name)}"
     trailers = f"Ledgit-Run: {run.id}\nLedgit-Version: {tag}\n"
     signature = step.who(date)

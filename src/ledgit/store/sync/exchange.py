@@ -294,15 +294,16 @@ def follows(objects: Objects, tip: str, before: str | None) -> bool:
 
 
 def _refused(line: Line, error: LedgitError) -> RecordError:
-    where, what = "it", str(error)
+    where, what, mend = "it", str(error), "whoever pushed it last can mend it, 'git push --force' of an older one too"
     if isinstance(error, RecordError):
         where, what = error.where, error.reason
     elif isinstance(error, NotFound):
-        what = f"lacks the object {error.ref[:12]}"
+        # Or 'git gc --prune=now' took it in the moment between its arrival and its ref.
+        what, mend = f"lacks the object {error.ref[:12]}", f"repeat the command, and if it stays so, {mend}"
     kind = type(error) if isinstance(error, RecordError) else RecordError
     return kind(
         f"the ledger of {line.remote.shown} was refused and nothing of it taken over",
-        f"{where} {what}; whoever pushed it last can mend it, 'git push --force' of an older one too",
+        f"{where} {what}; {mend}",
     )
 
 

@@ -232,6 +232,7 @@ class _Logger:
         """Start and end a child run for each of the best candidates; they share the search's start."""
         from ledgit.store import RunStart
         from ledgit.tracking.autologging.patching import AUTOLOGGING_TAG
+        from ledgit.tracking.launching import repetition_tags
 
         rank = (
             next((key for key in ("rank_test_score", *rows[0]) if key.startswith("rank_test_")), None) if rows else None
@@ -240,13 +241,14 @@ class _Logger:
             rows = sorted(rows, key=lambda row: int(row[rank]))
         seed = search.estimator
         base = seed.get_params(deep=not _is_search(seed))
+        again = repetition_tags()
         for row in rows[: self.max_tuning_runs]:
             start = RunStart(
                 experiment=run.experiment,
                 parent_run=run.id,
                 start=run.start,
                 entry_point=scoring.entry_point(),
-                tags={AUTOLOGGING_TAG: "sklearn", **_tags(seed), **(self.options.extra_tags or {})},
+                tags={AUTOLOGGING_TAG: "sklearn", **_tags(seed), **(self.options.extra_tags or {}), **again},
             )
             child = type(run).create(run.repo, start)
             status = "FAILED"

@@ -8,8 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ledgit.cli.times import parse_since
 from ledgit.errors import InvalidValue
+from ledgit.records.times import parse_since
 
 NOW = 1_795_413_600.0
 
