@@ -26,6 +26,7 @@ ledgit ui --branch main --screen branches
 ledgit ui --run calm-owl-417            one run
 ledgit ui --ascii --read-only           on a plain terminal, with hands behind the back
 ledgit ui --serve --open                in the browser, read-only
+ledgit ui --mlflow                      MLflow's own web UI on this repository
 """
 SCREENS = ("runs", "branches", "models", "sweeps", "compare")
 
@@ -51,6 +52,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def _add_serving(parser: argparse.ArgumentParser) -> None:
     served = parser.add_argument_group("in a browser")
     served.add_argument("--serve", action="store_true", help="serve it at 127.0.0.1, by a link that works once")
+    served.add_argument(
+        "--mlflow",
+        action="store_true",
+        help="serve MLflow's own web UI instead (with its --port, --host, --open alone)",
+    )
     served.add_argument("--port", metavar="N", type=int, help="the port (default: 8421 if it is free; 0: any)")
     served.add_argument("--open", action="store_true", help="open the link on this machine")
     served.add_argument("--writable", action="store_true", help="let the browser change things (default: read-only)")
@@ -66,6 +72,8 @@ def run(args: argparse.Namespace) -> int:
     """Show the UI, or print the list where nobody sits at a terminal."""
     if args.keys:
         return _print_keys()
+    if args.mlflow:
+        return _serve_mlflow(args)
     if args.serve:
         return _serve(args)
     # The process behind a browser has no terminal of its own.
@@ -126,6 +134,35 @@ def _serve(args: argparse.Namespace) -> int:
     )
     return serve_ui(
         ["ledgit", "ui", *words], serving, lambda line: print(line, flush=True), environment=dict(os.environ)
+    )
+
+
+def _serve_mlflow(args: argparse.Namespace) -> int:
+    """Serve MLflow's UI until Ctrl-C; what only says something to our own is refused."""
+    from ledgit.mlflow import webui
+
+    theirs = ("mlflow", "port", "host", "open", "insecure")
+    plain = vars(parsing.build("ui").read([]))
+    off = [name for name in plain if name not in theirs and getattr(args, name) != plain[name]]
+    if off:
+        called = {"filter": "FILTER", "opened": "--run"}
+        words = ", ".join(called.get(name, "--" + name.replace("_", "-")) for name in off)
+        raise UsageError(f"--mlflow starts MLflow's own UI, which knows no {words}; leave that out, or --mlflow")
+    webui.check_installed()
+
+    def show(address: str) -> None:
+        import webbrowser
+
+        webbrowser.open(address)
+
+    return webui.serve_mlflow(
+        context.repository().path,
+        lambda line: print(line, flush=True),
+        environment=dict(os.environ),
+        host=args.host,
+        port=args.port,
+        insecure=args.insecure,
+        ready=show if args.open else None,
     )
 
 
