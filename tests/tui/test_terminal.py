@@ -86,6 +86,25 @@ def test_stopping_and_going_on(repo: Path) -> None:
         terminal.wait_for("1\n")
 
 
+def test_a_stop_and_a_continue_from_elsewhere(repo: Path) -> None:
+    """As a shell's Ctrl-Z and fg do it, but without a chance to leave the screen in order before."""
+    log_runs(repo, 1)
+    with Terminal(UI, 90, 24, cwd=repo) as terminal:
+        terminal.wait_for("run-0", "help")
+        [pid] = terminal.children()
+        before = len(os.listdir(f"/proc/{pid}/task"))
+        for number in (signal.SIGCONT, signal.SIGSTOP, signal.SIGCONT):
+            os.kill(pid, number)
+            time.sleep(0.3)
+        terminal.keys("?")
+        terminal.wait_for("What the keys do here")
+        assert before == len(os.listdir(f"/proc/{pid}/task"))
+        terminal.keys("Escape")
+        terminal.wait_for("run-0", "help")
+        terminal.keys("q")
+        terminal.wait_for("ended with 0")
+
+
 @pytest.mark.parametrize("how", ["hang up", "SIGTERM"])
 def test_it_ends_when_its_terminal_goes(repo: Path, how: str) -> None:
     """No process is left behind when SSH is cut."""

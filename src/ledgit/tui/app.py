@@ -28,6 +28,7 @@ from ledgit.tui.widgets.header import MAIN
 
 if TYPE_CHECKING:
     from textual.command import Provider
+    from textual.driver import Driver
 
     from ledgit.tui.keys import Settings
     from ledgit.tui.session import Session
@@ -214,6 +215,15 @@ class LedgitApp(App[int]):
         self.session.light = not self.current_theme.dark
         for screen in self.screen_stack:
             screen.refresh(layout=True)
+
+    def get_driver_class(self) -> type[Driver]:
+        """Return what draws: in a terminal, what bears that the terminal goes."""
+        found = super().get_driver_class()
+        if found.__name__ != "LinuxDriver":  # a browser's, a test's
+            return found
+        from ledgit.tui.driver import TerminalDriver
+
+        return TerminalDriver
 
     def get_default_screen(self) -> Screen[Any]:
         """Return what is below all screens."""
