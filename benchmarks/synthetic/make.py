@@ -159,19 +159,23 @@ def _code(plan: Plan, stream: PackStream) -> tuple[list[Code], dict[str, str]]:
 _maker: Maker
 
 
+def _begin(maker: Maker) -> None:
+    global _maker  # noqa: PLW0603 - one for each process
+    _maker = maker
+
+
 def _work(slots: list[Slot]) -> Chunk:
     return _maker.chunk(slots)
 
 
 def _chunks(maker: Maker, plan: Plan, slots: list[Slot], jobs: int) -> Iterator[Chunk]:
     """Yield the runs in order; a few pieces ahead are made, never all."""
-    global _maker  # noqa: PLW0603 - what forked workers find
-    _maker = maker
     pieces = plan.chunks(slots)
     if jobs == 1 or len(slots) < 5_000:
-        yield from map(_work, pieces)
+        yield from map(maker.chunk, pieces)
         return
-    with multiprocessing.get_context("fork").Pool(jobs) as pool:
+    # Forked workers would hold the locks that threads of this process had at that moment.
+    with multiprocessing.get_context("spawn").Pool(jobs, _begin, (maker,)) as pool:
         waiting = deque(pool.apply_async(_work, (piece,)) for _, piece in zip(range(2 * jobs), pieces, strict=False))
         while waiting:
             chunk = waiting.popleft().get()

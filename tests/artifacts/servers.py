@@ -146,11 +146,10 @@ def why_no_s3rver() -> str:
     return "" if S3rver.program.exists() else "no s3rver here; 'make s3rver' installs it"
 
 
-# Python's own answers 501 to a PUT before it has read what comes, and closes: who still sends may see a reset instead.
 _READS = """
-import functools, http.server, sys
+import functools, http.server, socket, struct, sys
 class Reading(http.server.SimpleHTTPRequestHandler):
-    def do_PUT(self):
+    def do_POST(self):
         if "chunked" in self.headers.get("Transfer-Encoding", ""):
             while size := int(self.rfile.readline().split(b";")[0] or b"0", 16):
                 self.rfile.read(size + 2)
@@ -158,16 +157,25 @@ class Reading(http.server.SimpleHTTPRequestHandler):
         else:
             self.rfile.read(int(self.headers.get("Content-Length") or 0))
         self.send_error(501)
-handler = functools.partial(Reading, directory=sys.argv[2])
+class Resetting(Reading):
+    def do_POST(self):
+        if self.headers.get("Content-Length") == "0":
+            return super().do_POST()
+        # As one whose answer is lost: it closes while it is still sent to.
+        self.close_connection = True
+        self.connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+        self.connection.shutdown(socket.SHUT_RD)
+kind = Resetting if "resets" in sys.argv else Reading
+handler = functools.partial(kind, directory=sys.argv[2])
 http.server.ThreadingHTTPServer(("127.0.0.1", int(sys.argv[1])), handler).serve_forever()
 """
 
 
 @contextlib.contextmanager
-def http_server(folder: Path, log: Path) -> Iterator[str]:
-    """Serve the files below *folder*, for reading; yields the address."""
+def http_server(folder: Path, log: Path, *how: str) -> Iterator[str]:
+    """Serve the files below *folder*, for reading; yields the address. One that ``"resets"`` reads no upload."""
     port = free_port()
-    command = [sys.executable, "-c", _READS, str(port), str(folder)]
+    command = [sys.executable, "-c", _READS, str(port), str(folder), *how]
     with process(command, port, log):
         yield f"http://127.0.0.1:{port}"
 

@@ -67,6 +67,18 @@ def test_a_web_server_takes_nothing(remote: ObjectRemote, clone: Clone) -> None:
     assert "it is read-only: this server takes no uploads" in moved.failed[clone.large]
 
 
+def test_a_refusal_that_is_lost_with_its_connection(clone: Clone, store: Path, tmp_path: Path) -> None:
+    """A server that closes while it is still sent to says no, and is asked for the word."""
+    with (
+        http_server(store.parent, tmp_path / "log", "resets") as address,
+        clone.remote(f"{address}/store") as remote,
+    ):
+        moved = remote.upload(clone.cache, [clone.large])
+
+    assert isinstance(moved.errors[clone.large], RemoteFull)
+    assert "it is read-only: this server takes no uploads" in moved.failed[clone.large]
+
+
 def test_a_web_server_can_not_be_listed(remote: ObjectRemote) -> None:
     """So there is no sweeping of it."""
     with pytest.raises(RemoteError, match="can't be listed"):

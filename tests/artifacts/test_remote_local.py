@@ -6,6 +6,7 @@ import os
 import stat
 import subprocess
 import sys
+import threading
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -272,6 +273,36 @@ def test_a_full_disk_here_is_not_the_remotes_fault(clone: Clone, tmp_path: Path,
     assert not cache.has(clone.large)
     assert all(cache.check(oid) for oid, _, _ in cache.objects())
     assert all("unfinished" not in name for name in files_below(disk / "cache"))
+
+
+def test_who_comes_late_after_a_full_disk_leaves_nothing(
+    clone: Clone, tmp_path: Path, disk: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A host that has not given its part when another one's found the disk full: nobody waits long for it."""
+    from ledgit.artifacts import Cache, receiving
+
+    remote = clone.remote(tmp_path / "store")
+    remote.upload(clone.cache, clone.all)
+    cache = Cache(str(disk / "cache"))
+    slow = next(oid for oid in clone.all if oid != clone.large)
+    real, over = receiving.get_file, threading.Event()
+
+    def get_file(fs: object, source: str, target: str, *arguments: object, **options: object) -> None:
+        if target.endswith(slow):
+            over.wait(30)
+            os.makedirs(os.path.dirname(target), exist_ok=True)
+        real(fs, source, target, *arguments, **options)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(receiving, "get_file", get_file)
+    with pytest.raises(StorageError, match="No space left"):
+        remote.download(cache, [clone.large, slow])
+    assert all("unfinished" not in name for name in files_below(disk / "cache"))
+    over.set()
+    for thread in threading.enumerate():
+        if thread.name.startswith("ledgit-transfer-"):
+            thread.join(30)
+
+    assert not (disk / "cache" / "unfinished").exists()
 
 
 def test_an_upload_that_was_killed_leaves_nothing_behind(clone: Clone, tmp_path: Path) -> None:

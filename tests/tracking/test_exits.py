@@ -95,6 +95,57 @@ def test_sigterm_kills_the_run_and_the_process(repo: Path, only_run: OnlyRun) ->
     assert [] == os.listdir(repo / ".git" / "ledgit" / "settling")
 
 
+def test_a_forked_child_dies_of_sigterm_at_once(script: Script, repo: Path, only_run: OnlyRun) -> None:
+    """It ends no run of its parent's, waits for no lock of a thread it doesn't have, and has what it logged kept."""
+    script(
+        """
+        import os, signal, sys, threading, time, ledgit
+        from ledgit.tracking import exits, session
+        with ledgit.start_run():
+            ready, tell = os.pipe()
+            child = os.fork()
+            if child == 0:
+                ledgit.log_metric("m", 2.0)
+                # As a lock stays that another thread of the parent's held while it forked.
+                threading.Thread(target=lambda: (session.lock.acquire(), time.sleep(60)), daemon=True).start()
+                os.write(tell, b"x")
+                time.sleep(60)
+                os._exit(9)
+            os.read(ready, 1)
+            time.sleep(0.2)
+            began = time.monotonic()
+            os.kill(child, signal.SIGTERM)
+            _, status = os.waitpid(child, 0)
+            assert -signal.SIGTERM == os.waitstatus_to_exitcode(status)
+            assert time.monotonic() - began < exits.GRACE
+        """
+    )
+
+    assert ("FINISHED", {"m": 2.0}) == (only_run().status, only_run().metrics)
+
+
+def test_a_forked_child_ends_its_own_run_on_sigterm(script: Script, repo: Path) -> None:
+    """The handler comes back with the run."""
+    script(
+        """
+        import os, signal, time, ledgit
+        with ledgit.start_run(run_name="parent"):
+            ready, tell = os.pipe()
+            child = os.fork()
+            if child == 0:
+                ledgit.start_run(run_name="child")
+                os.write(tell, b"x")
+                time.sleep(60)
+                os._exit(9)
+            os.read(ready, 1)
+            os.kill(child, signal.SIGTERM)
+            os.waitpid(child, 0)
+        """
+    )
+
+    assert {"parent": "FINISHED", "child": "KILLED"} == {run.name: run.status for run in ledgit.open(repo).runs}
+
+
 def test_the_scripts_own_sigterm_handler_is_left_alone(repo: Path, only_run: OnlyRun) -> None:
     """Whoever handles the signal decides how the run ends."""
     own = "import signal; signal.signal(signal.SIGTERM, lambda *_: sys.exit(7))"

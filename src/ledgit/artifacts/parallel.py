@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import queue
 import threading
+import time
 from typing import TYPE_CHECKING, Generic, NamedTuple, TypeVar
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Sequence
+    from collections.abc import Callable, Generator, Sequence
 
 __all__ = ["Outcome", "each"]
 
@@ -24,12 +25,21 @@ class Outcome(NamedTuple, Generic[Item, Result]):
     error: BaseException | None
 
 
-def each(work: Callable[[Item], Result], items: Sequence[Item], jobs: int) -> Iterator[Outcome[Item, Result] | None]:
+def each(
+    work: Callable[[Item], Result], items: Sequence[Item], jobs: int, linger: float = 0.0
+) -> Generator[Outcome[Item, Result] | None, None, None]:
     """Yield what ``work(item)`` gave for each of *items*, as they finish; None ten times a second in between.
 
-    Whoever stops iterating, by an error or Ctrl-C, leaves at once: items that were not begun are not
-    begun any more, and the threads, daemons all of them, hold up no interpreter's end. What is in an
-    operation with the network at that moment ends by that operation's own timeout.
+    Who stops iterating, by an error or Ctrl-C, closes the iterator (``contextlib.closing``: a traceback keeps one
+    that is only left) and goes on at once: items that were not begun are not begun any more, and the threads,
+    daemons all of them, hold up no interpreter's end. What is in an operation with the network at that moment
+    ends by that operation's own timeout.
+
+    Args:
+        work: What to do with one.
+        items: All of them.
+        jobs: How many at once.
+        linger: Seconds that closing waits for what was begun, where that leaves something to be cleared away.
     """
     waiting: queue.SimpleQueue[Item] = queue.SimpleQueue()
     finished: queue.SimpleQueue[Outcome[Item, Result]] = queue.SimpleQueue()
@@ -48,8 +58,12 @@ def each(work: Callable[[Item], Result], items: Sequence[Item], jobs: int) -> It
             except BaseException as error:  # the caller decides; a thread has nobody to tell
                 finished.put(Outcome(item, None, error))
 
-    for number in range(min(jobs, len(items))):
-        threading.Thread(target=labour, name=f"ledgit-transfer-{number}", daemon=True).start()
+    threads = [
+        threading.Thread(target=labour, name=f"ledgit-transfer-{number}", daemon=True)
+        for number in range(min(jobs, len(items)))
+    ]
+    for thread in threads:
+        thread.start()
     try:
         left = len(items)
         while left:
@@ -62,3 +76,7 @@ def each(work: Callable[[Item], Result], items: Sequence[Item], jobs: int) -> It
             yield outcome
     finally:
         stopped.set()
+        until = time.monotonic() + linger
+        for thread in threads:
+            if (left_over := until - time.monotonic()) > 0:
+                thread.join(left_over)

@@ -30,6 +30,7 @@ __all__ = ["receive"]
 
 _ANSWER = 60  # seconds until a host must have said how much it gives at once
 _PIECE = 256 << 10
+_LINGER = 1.0  # seconds that a failure waits for what else was on the way, to leave nothing of it behind
 
 
 def receive(remote: ObjectRemote, cache: Cache, oids: Iterable[str], progress: Progress | None) -> Moved:
@@ -41,24 +42,55 @@ def receive(remote: ObjectRemote, cache: Cache, oids: Iterable[str], progress: P
     meter = Meter("fetching artifacts", None, progress)
     top = os.path.join(cache.path, FOLDER)
     clear_local(top)
-    name = new_name()
-    folder = os.path.join(top, name)
+    scratch = _Scratch(top)
     try:
-        try:
-            os.makedirs(folder)
-        except OSError as error:
-            raise StorageError(folder, error.strerror or str(error)) from error
-        _run(remote, cache, wanted, folder, meter, moved)
+        scratch.make()
+        _run(remote, cache, wanted, scratch, meter, moved)
     finally:
-        release(name)
-        shutil.rmtree(folder, ignore_errors=True)
-        with contextlib.suppress(OSError):
-            os.rmdir(top)
+        scratch.end()
         cache.sync(moved.done)
     return moved
 
 
-def _run(remote: ObjectRemote, cache: Cache, oids: list[str], folder: str, meter: Meter, moved: Moved) -> None:
+class _Scratch:
+    """The folder for what is not whole yet.
+
+    Attributes:
+        folder: Its path.
+    """
+
+    def __init__(self, top: str) -> None:
+        self._top, self._name, self._ended = top, new_name(), False
+        self.folder = os.path.join(top, self._name)
+
+    def make(self) -> None:
+        """Make it.
+
+        Raises:
+            StorageError: It can't be made.
+        """
+        try:
+            os.makedirs(self.folder)
+        except OSError as error:
+            raise StorageError(self.folder, error.strerror or str(error)) from error
+
+    def end(self) -> None:
+        """Remove it. A thread that the network still holds removes what it makes there later itself."""
+        self._ended = True
+        release(self._name)
+        shutil.rmtree(self.folder, ignore_errors=True)
+        with contextlib.suppress(OSError):
+            os.rmdir(self._top)
+
+    def drop(self, path: str) -> None:
+        """Remove a file in it that may be there, and the folder if nobody waits for more."""
+        with contextlib.suppress(OSError):
+            os.unlink(path)
+        if self._ended:
+            self.end()
+
+
+def _run(remote: ObjectRemote, cache: Cache, oids: list[str], scratch: _Scratch, meter: Meter, moved: Moved) -> None:
     sizes: dict[str, int] = {}
     streams = Streams()
 
@@ -66,54 +98,55 @@ def _run(remote: ObjectRemote, cache: Cache, oids: list[str], folder: str, meter
         if remote.down:
             raise Unreachable(remote.shown, "it can't be reached")
         try:
-            sizes[oid] = remote.attempt(
-                lambda fs: _get(remote, fs, cache, oid, os.path.join(folder, oid), meter, streams), "read"
-            )
+            sizes[oid] = remote.attempt(lambda fs: _get(remote, fs, cache, oid, scratch, meter, streams), "read")
         except ArtifactNotFound:
             raise ArtifactNotFound(f"md5:{oid}") from None
 
     # Sizes are not known, so that few go at once where each may be large in memory.
     jobs = remote.jobs() if remote.kind == "s3" else min(remote.jobs(), 4)
-    for outcome in each(one, oids, jobs):
-        meter.tell()
-        if outcome is None:
-            continue
-        if outcome.error is not None:
-            failure = remote.failure(outcome.error, "read")
-            moved.errors[outcome.item] = failure
-            if isinstance(failure, StorageError):
-                raise failure from outcome.error
-            continue
-        moved.done.append(outcome.item)
-        moved.bytes += sizes[outcome.item]
+    with contextlib.closing(each(one, oids, jobs, _LINGER)) as outcomes:
+        for outcome in outcomes:
+            meter.tell()
+            if outcome is None:
+                continue
+            if outcome.error is not None:
+                failure = remote.failure(outcome.error, "read")
+                moved.errors[outcome.item] = failure
+                if isinstance(failure, StorageError):
+                    raise failure from outcome.error
+                continue
+            moved.done.append(outcome.item)
+            moved.bytes += sizes[outcome.item]
 
 
-def _get(remote: ObjectRemote, fs: Any, cache: Cache, oid: str, scratch: str, meter: Meter, streams: Streams) -> int:
+def _get(
+    remote: ObjectRemote, fs: Any, cache: Cache, oid: str, scratch: _Scratch, meter: Meter, streams: Streams
+) -> int:
     """Fetch one object and return its size."""
     part = Part(meter)
+    target = os.path.join(scratch.folder, oid)
     source = remote.path(fs, oid)
     try:
         try:
             if remote.kind == "s3":
-                watched(fs, streams.get_file(fs.fs, source, scratch, part), part, 0)
+                watched(fs, streams.get_file(fs.fs, source, target, part), part, 0)
             else:
-                get_file(fs, source, scratch, part, AT_ONCE, **_options(fs, remote.kind))
-            size = os.stat(scratch).st_size
-            found = digest_file(scratch)
+                get_file(fs, source, target, part, AT_ONCE, **_options(fs, remote.kind))
+            size = os.stat(target).st_size
+            found = digest_file(target)
         except OSError as error:
-            _check_disk(error, scratch)
+            _check_disk(error, target)
             raise
         if found != oid.removesuffix(".dir"):
             raise ArtifactDamaged(
                 f"artifact md5:{oid}", f"its copy at {remote.shown} has the digest {found}; it was not taken"
             )
-        cache.put(scratch, oid)
+        cache.put(target, oid)
     except BaseException:
         part.finish(0)
         raise
     finally:
-        with contextlib.suppress(OSError):
-            os.unlink(scratch)
+        scratch.drop(target)
     part.finish(size)
     return size
 

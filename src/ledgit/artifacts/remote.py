@@ -19,6 +19,7 @@ from ledgit.artifacts.connection import Connection
 from ledgit.artifacts.hashing import new_digest
 from ledgit.artifacts.moved import Moved
 from ledgit.artifacts.parallel import each
+from ledgit.artifacts.refusals import refusal
 from ledgit.artifacts.remote_errors import chain, remote_failure
 from ledgit.errors import AccessDenied, ArtifactNotFound, LedgitError, RemoteError, RemoteFull, Unreachable
 
@@ -38,6 +39,7 @@ _NOT_THERE = (FileNotFoundError, NotADirectoryError)
 # File systems where a file can be seen before it is whole, and moved without being copied.
 _PLAIN = frozenset({"hdfs", "local", "ssh", "webdav", "webdavs", "webhdfs"})
 _MOST_JOBS = 16
+_HTTP = frozenset({"http", "https"})
 _PAGE = 1000  # objects that an object store lists with one request
 _FEW_OBJECTS = 20_000  # that are listed in one go
 _PIECE = 8 << 20
@@ -297,6 +299,8 @@ class ObjectRemote:
                 failure = self.failure(error, doing)
                 if not isinstance(failure, Unreachable):
                     raise failure from error
+                if turn >= 0 and doing == "write" and self.kind in _HTTP and (refused := refusal(fs, self)):
+                    raise refused from error
                 self.connection.renew(turn)
                 if number + 1 == most or self.down:
                     self.down = True
@@ -344,12 +348,13 @@ class ObjectRemote:
     def _each(self, work: Callable[[str], Result], items: list[str]) -> Iterator[tuple[str, Result]]:
         """Yield (item, result), as they come; the first error ends it."""
         jobs = 1 if self.kind == "local" and len(items) < 64 else self.jobs()
-        for outcome in each(work, items, jobs):
-            if outcome is None:
-                continue
-            if outcome.error is not None:
-                raise self.failure(outcome.error) from outcome.error
-            yield outcome.item, outcome.result  # type: ignore[misc]
+        with contextlib.closing(each(work, items, jobs)) as outcomes:
+            for outcome in outcomes:
+                if outcome is None:
+                    continue
+                if outcome.error is not None:
+                    raise self.failure(outcome.error) from outcome.error
+                yield outcome.item, outcome.result  # type: ignore[misc]
 
 
 def _no_bucket(error: BaseException) -> bool:

@@ -38,6 +38,8 @@ def install() -> None:
 
     atexit.register(_at_exit)
     _install_signal()
+    if hasattr(os, "register_at_fork"):  # not on Windows
+        os.register_at_fork(after_in_child=_after_fork)
 
 
 def _install_signal() -> None:
@@ -49,6 +51,18 @@ def _install_signal() -> None:
 
     if _signal.getsignal(_signal.SIGTERM) == _signal.SIG_DFL:
         _signal.signal(_signal.SIGTERM, _on_sigterm)
+
+
+def _after_fork() -> None:
+    """Let a forked child die of SIGTERM: the runs are its parent's, and what it logged is in the journal.
+
+    The locks that ending them needs may be held by threads that the child doesn't have; a pool that ends its
+    workers would wait for them. A child that starts a run of its own gets the handler again.
+    """
+    import _signal
+
+    if _signal.getsignal(_signal.SIGTERM) is _on_sigterm:
+        _signal.signal(_signal.SIGTERM, _signal.SIG_DFL)
 
 
 def exit_status() -> str:

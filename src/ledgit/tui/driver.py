@@ -23,6 +23,7 @@ class TerminalDriver(LinuxDriver):
 
     def __init__(self, *arguments: Any, **options: Any) -> None:
         super().__init__(*arguments, **options)
+        assert self._file is not None  # the command has checked that it is a terminal
         self._file = _Screen(self._file, self._lost)  # type: ignore[assignment]
 
     def _lost(self) -> None:
